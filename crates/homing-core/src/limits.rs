@@ -1,0 +1,160 @@
+//! By what is everything bounded, and what happens at the bound?
+//!
+//! Nothing that a peer, a user or a network can make grow is without a line here. Settings may lower or raise some of
+//! them (`Config` says which); the relations asserted at the end hold for the defaults.
+
+use std::time::Duration;
+
+// --- Names -----------------------------------------------------------------------------------------------------
+
+/// Bytes of a service, mesh, namespace or node name. Longer ones are refused where they are parsed.
+pub const NAME_MAX: usize = 128;
+/// Bytes of a method. Longer ones are refused where they are parsed.
+pub const METHOD_MAX: usize = 256;
+/// Bytes of a version or a range as text.
+pub const RANGE_MAX: usize = 256;
+/// Methods (or patterns of methods) in one offer. One more is refused.
+pub const METHODS_MAX: usize = 64;
+/// Labels on one offer. One more is refused.
+pub const LABELS_MAX: usize = 16;
+/// Bytes of a user's metadata on one offer; more is refused.
+pub const METADATA_MAX: usize = 512;
+
+// --- Frames and conversations ----------------------------------------------------------------------------------
+
+/// Bytes of one frame without its length field. A longer one ends the link: its sender is broken.
+pub const FRAME_MAX: usize = 32 * 1024;
+/// Bytes of a payload sent in one piece, outside of credit. Longer payloads go as chunks of this size, under credit.
+pub const CHUNK_MAX: usize = 16 * 1024;
+/// Bytes of one payload. A longer one is refused with `RESOURCE_EXHAUSTED` before anything is sent.
+pub const PAYLOAD_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of all options of a call or reply together; more is refused with `RESOURCE_EXHAUSTED`.
+pub const OPTIONS_MAX: usize = 4 * 1024;
+/// Bytes of the message of a [`Status`](crate::talk::Status) on the wire; the rest is cut off.
+pub const MESSAGE_MAX: usize = 1024;
+/// Bytes of the details of a [`Status`](crate::talk::Status) on the wire; more is left out.
+pub const DETAILS_MAX: usize = 4 * 1024;
+/// Conversations that one side of a link may have open. One more is refused with `RESOURCE_EXHAUSTED`, not started.
+pub const CONVERSATIONS_MAX: u32 = 4_096;
+/// Bytes of chunks a sender may have in flight in one conversation; then it waits for credit.
+pub const WINDOW: u32 = 256 * 1024;
+/// Bytes of chunks a sender may have in flight on one link; then it waits for credit.
+pub const LINK_WINDOW: u32 = 16 * 1024 * 1024;
+/// Bytes that a process holds for its peers. Beyond, calls are refused with `RESOURCE_EXHAUSTED`, not started.
+pub const BUDGET: usize = 256 * 1024 * 1024;
+/// Methods bound to a number on one link and side. Beyond, names travel in each call.
+pub const BINDINGS_MAX: u32 = 1_024;
+/// Frames waiting to be written on one link. Beyond, new calls are refused with `RESOURCE_EXHAUSTED`, not started.
+pub const OUTGOING_MAX: usize = 16 * 1024;
+/// Bytes of bulk handed to the socket at once (decisions C10): what a small call may have to wait behind.
+pub const BULK_IN_FLIGHT: usize = 64 * 1024;
+/// Bytes handed to the socket in one write, bulk and small frames together.
+pub const WRITE_MAX: usize = 256 * 1024;
+
+// --- Links -----------------------------------------------------------------------------------------------------
+
+/// Bytes of a `Hello`. A longer one ends the connection before anything is believed.
+pub const HELLO_MAX: usize = 4 * 1024;
+/// From the first byte of a connection to the end of its handshake; then it is closed.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// Silence on a link until its peer is asked for a sign of life.
+pub const BEFORE_PING: Duration = Duration::from_millis(2_500);
+/// Silence after that until the link is given up.
+pub const BEFORE_CLOSE: Duration = Duration::from_millis(4_500);
+/// How long the loser of two links of a pair may stay until its last call ends (decisions A14).
+pub const LOSER_DRAIN_TIME: Duration = Duration::from_secs(5);
+/// How long a node that stops waits for its calls (decisions D6).
+pub const DRAIN_TIME: Duration = Duration::from_secs(30);
+/// The first pause before a link that failed is dialled again; it doubles, jittered, up to [`REDIAL_MAX`].
+pub const REDIAL_MIN: Duration = Duration::from_millis(100);
+/// The longest pause between two dials of a wanted link.
+pub const REDIAL_MAX: Duration = Duration::from_secs(5);
+/// One dial, over all addresses of a node.
+pub const DIAL_TIME: Duration = Duration::from_secs(3);
+/// Between the starts of attempts at two addresses of one node (decisions D2).
+pub const DIAL_STAGGER: Duration = Duration::from_millis(50);
+/// An idle link that nobody keeps is closed after this.
+pub const IDLE_TIME: Duration = Duration::from_secs(60);
+/// Links of one process. A further connection is closed unread; a further dial waits.
+pub const LINKS_MAX: usize = 4_096;
+/// Dials under way at once. Further ones wait.
+pub const DIALS_MAX: usize = 64;
+
+// --- Nodes and membership --------------------------------------------------------------------------------------
+
+/// Addresses of a node. Further ones are left out, the most general last.
+pub const ADDRESSES_MAX: usize = 8;
+/// Nodes known at once. Further ones are not taken in; a counter says how many.
+pub const NODES_MAX: usize = 16_384;
+/// Bytes of a datagram: what every network lets through unfragmented.
+pub const DATAGRAM_MAX: usize = 1_200;
+/// Between two probes of membership (decisions C6: measured at 1,000 nodes).
+pub const PROBE_PERIOD: Duration = Duration::from_millis(500);
+/// How long a probe waits for an answer before others are asked to try.
+pub const PROBE_RTT: Duration = Duration::from_millis(200);
+/// How long a suspect has to refute before it is declared gone.
+pub const SUSPICION: Duration = Duration::from_secs(2);
+/// Between two rounds of gossip while there is news.
+pub const GOSSIP_PERIOD: Duration = Duration::from_millis(200);
+/// Members told in one round of gossip.
+pub const GOSSIP_FANOUT: usize = 3;
+/// Scouting datagrams heeded per source address and second (decisions B5). Further ones are dropped and counted.
+pub const SCOUTS_PER_SECOND: u32 = 10;
+/// A stall of this process longer than this delays its suspicions by as much (decisions C7).
+pub const STALL: Duration = Duration::from_millis(200);
+
+// --- Registry --------------------------------------------------------------------------------------------------
+
+/// Bytes of a record on the wire, key and signature included. A larger offer is refused.
+pub const RECORD_MAX: usize = 1_024;
+/// Offers of one node. One more is refused with `RESOURCE_EXHAUSTED`.
+pub const OFFERS_MAX: usize = 1_024;
+/// Records in the registry of a node. Beyond, new ones of others are dropped and counted.
+pub const RECORDS_MAX: usize = 131_072;
+/// How long a tombstone is kept before the owner's floor rises over it (decisions A12).
+pub const TOMBSTONE_TIME: Duration = Duration::from_secs(600);
+/// How long the records of an owner that is gone live on, marked.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// How long a forgotten owner's id and epoch are remembered.
+pub const HEADSTONE_TIME: Duration = Duration::from_secs(24 * 3_600);
+/// Headstones kept; the oldest goes first.
+pub const HEADSTONES_MAX: usize = 4_096;
+/// Between two comparisons of digests with a random member.
+pub const DIGEST_PERIOD: Duration = Duration::from_secs(2);
+/// Buckets whose owners are listed in one comparison.
+pub const BUCKETS_PER_EXCHANGE: usize = 32;
+/// Records waiting to be gossiped. The oldest goes first: the digests find it.
+pub const RUMOURS_MAX: usize = 4_096;
+
+// --- Calls -----------------------------------------------------------------------------------------------------
+
+/// How long a call may take when nobody said.
+pub const CALL_TIME: Duration = Duration::from_secs(5);
+/// The longest deadline that can be told; longer ones are told as this: 24 days.
+pub const DEADLINE_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+/// Calls of one requester that wait for an instance. One more fails with `RESOURCE_EXHAUSTED`, not started.
+pub const WAITING_MAX: usize = 65_536;
+/// Attempts at one call, the first included.
+pub const ATTEMPTS_MAX: u8 = 8;
+/// Retries per hundred first attempts (decisions: retry budget), beyond [`RETRY_BURST`].
+pub const RETRY_PERCENT: u32 = 20;
+/// Retries that are always allowed within ten seconds.
+pub const RETRY_BURST: u32 = 100;
+/// Calls of one offer handled at once when nobody said.
+pub const CONCURRENCY: u32 = 4_096;
+/// Calls of one offer that wait for their turn when nobody said.
+pub const QUEUE: u32 = 0;
+/// Grain of the deadline wheel of a link (decisions D7).
+pub const TICK: Duration = Duration::from_millis(4);
+
+// --- Discovery -------------------------------------------------------------------------------------------------
+
+/// Entries read from a rendezvous directory (decisions B3). Further ones are not seen.
+pub const RENDEZVOUS_MAX: usize = 1_024;
+/// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
+pub const EVENTS_MAX: usize = 1_024;
+
+const _: () = assert!(CHUNK_MAX + OPTIONS_MAX + NAME_MAX * 2 + METHOD_MAX + 64 <= FRAME_MAX, "a chunk fits a frame");
+const _: () = assert!(RECORD_MAX + 64 + 16 <= DATAGRAM_MAX, "a record fits a datagram");
+const _: () = assert!(CHUNK_MAX <= WINDOW as usize && WINDOW <= LINK_WINDOW, "a chunk fits the windows");
+const _: () = assert!(LINK_WINDOW as usize <= BUDGET, "one link cannot spend the budget of all");
