@@ -1,1 +1,6 @@
 //! (to be written)
+
+#[allow(dead_code)]
+mod clock;
+#[allow(dead_code)]
+pub mod net;
