@@ -248,13 +248,13 @@ mod tests {
         let accepted = poll_fn(|cx| listener.poll_accept(cx));
         let (dialled, accepted) = ::tokio::join!(dialled, accepted);
         let (dialled, (accepted, _)) = (dialled.unwrap(), accepted.unwrap());
-        let sent: Vec<u8> = (0..1_u32 << 20).map(|i| (i % 251).to_le_bytes()[0]).collect();
+        let given: Vec<u8> = (0..1_u32 << 20).map(|i| (i % 251).to_le_bytes()[0]).collect();
         let send = async {
-            write_all(&*dialled, &sent).await;
+            write_all(&*dialled, &given).await;
             dialled.shutdown();
         };
         let ((), received) = ::tokio::join!(send, read_all(&*accepted));
-        assert!(received == sent);
+        assert!(received == given);
     }
 
     #[::tokio::test]
