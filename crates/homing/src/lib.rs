@@ -4,3 +4,4 @@
 mod clock;
 #[allow(dead_code)]
 pub mod net;
+pub mod testing;

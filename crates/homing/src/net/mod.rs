@@ -3,6 +3,7 @@
 //! They are object-safe, so that neither `Node` nor a user's code is generic over them, and they take `&self`
 //! everywhere: a link's reader and its flusher share one socket without a lock around it.
 
+pub(crate) mod memory;
 pub(crate) mod tokio;
 
 use std::future::Future;
