@@ -3,5 +3,9 @@
 #[allow(dead_code)]
 mod clock;
 #[allow(dead_code)]
+mod discovery;
+#[allow(dead_code)]
 pub mod net;
+#[allow(dead_code)]
+mod security;
 pub mod testing;
