@@ -61,7 +61,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     for violation in &violations {
         output::say(&violation.to_string());
     }
-    anyhow::ensure!(violations.is_empty(), "{} violations of STYLE.md", violations.len());
+    anyhow::ensure!(violations.is_empty(), "violations of STYLE.md: {}", violations.len());
     Ok(())
 }
 
