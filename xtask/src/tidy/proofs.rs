@@ -30,13 +30,34 @@ pub(super) fn no_test_sleeps(tree: &Tree) -> Vec<Violation> {
         tree.rust.iter().filter(|file| !SLEEPERS.iter().any(|(path, _)| *path == file.path));
     let mut violations = Vec::new();
     for file in awake {
-        for (line, _) in file.test_lines().filter(|(_, text)| sleeps(text)) {
-            let what =
-                "a sleeping test: use virtual time, or wait for the event itself with a deadline";
-            violations.push(Violation::new(&file.path, line, what));
+        let mut clock = Clock::Wall;
+        for (line, text) in file.test_lines() {
+            clock = clock.after(text);
+            if sleeps(text) && (clock == Clock::Wall || text.contains("thread::")) {
+                let what = "a sleeping test: use virtual time (`start_paused`), or wait for the event with a deadline";
+                violations.push(Violation::new(&file.path, line, what));
+            }
         }
     }
     violations
+}
+
+/// The clock by which the test at hand sleeps. Only tokio's can be paused.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Clock {
+    Wall,
+    Virtual,
+}
+
+impl Clock {
+    /// Every attribute of a test decides anew.
+    fn after(self, line: &str) -> Self {
+        match line.trim_start().starts_with("#[") && has_word(line, "test") {
+            true if line.contains("start_paused = true") => Self::Virtual,
+            true => Self::Wall,
+            false => self,
+        }
+    }
 }
 
 /// A call of a function `sleep`. A method of that name belongs to the in-memory network, whose time is virtual.

@@ -131,7 +131,20 @@ fn a_test_waits_for_events_not_for_time() {
     let clean =
         format!("{driver}fn f() {{ net.sleep(due); run(\"sleep (1)\"); }}\nfn sleep() {{}}\n}}");
     check(proofs::no_test_sleeps, &[("a.rs", &clean)], &[]);
-    let advice = "a sleeping test: use virtual time, or wait for the event itself with a deadline";
+    let advice =
+        "a sleeping test: use virtual time (`start_paused`), or wait for the event with a deadline";
+    let paused =
+        "#[tokio::test(start_paused = true)]\nasync fn g() {\ntokio::time::sleep(due).await;\n";
+    check(proofs::no_test_sleeps, &[("tests/a.rs", paused)], &[]);
+    let hurried = format!(
+        "{paused}thread::sleep(due);\n}}\n#[tokio::test]\nasync fn h() {{ sleep(due).await }}"
+    );
+    let expect = [format!("tests/a.rs:4: {advice}"), format!("tests/a.rs:7: {advice}")];
+    check(
+        proofs::no_test_sleeps,
+        &[("tests/a.rs", &hurried)],
+        &expect.each_ref().map(String::as_str),
+    );
     let dirty = format!("{driver}fn f() {{ thread::sleep(due); }}\n}}");
     let expect = [format!("a.rs:4: {advice}"), format!("tests/b.rs:1: {advice}")];
     let files = [("a.rs", dirty.as_str()), ("tests/b.rs", "async fn g() { sleep(due).await }")];
