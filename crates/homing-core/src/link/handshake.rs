@@ -14,7 +14,7 @@ use crate::id::NodeId;
 use crate::limits::HELLO_MAX;
 use crate::talk::{Code, Started, Status};
 use crate::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use crate::wire::{Frame, Hello};
+use crate::wire::{Frame, Hello, Malformed};
 use bytes::BytesMut;
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ impl Handshake {
     }
 
     fn take_hello(&mut self, input: &mut BytesMut, out: &mut Vec<u8>) -> Result<bool, Status> {
-        let decoded = Hello::decode(input).map_err(|error| refusal(error.to_string()))?;
+        let decoded = Hello::decode(input).map_err(|error| last_word(input, error))?;
         let Some((theirs, length)) = decoded else { return Ok(false) };
         let heard = input.split_to(length);
         let mut said = Vec::new();
@@ -164,6 +164,14 @@ impl Handshake {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What a side says instead of a Hello: why it refuses, or nothing that we know.
+fn last_word(input: &mut BytesMut, error: Malformed) -> Status {
+    match Frame::decode(input) {
+        Ok(Some(Frame::Close(status))) => Status { started: Started::No, ..*status },
+        _ => refusal(error.to_string()),
     }
 }
 

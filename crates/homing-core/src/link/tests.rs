@@ -257,16 +257,7 @@ fn a_dialler_refuses_another_node_than_it_expects() {
 #[test]
 fn versions_without_overlap_are_refused_with_both_ranges() {
     let message = "closed(the other side speaks protocol 7 to 9, this one 1 to 1)";
-    check_handshake(
-        &Setup { versions: (7, 9), ..Setup::default() },
-        message,
-        "closed(the link was closed)"
-            .replace(
-                "the link was closed",
-                "the other side speaks protocol 7 to 9, this one 1 to 1",
-            )
-            .as_str(),
-    );
+    check_handshake(&Setup { versions: (7, 9), ..Setup::default() }, message, message);
 }
 
 #[test]
