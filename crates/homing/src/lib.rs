@@ -6,6 +6,6 @@ mod clock;
 mod discovery;
 #[allow(dead_code)]
 pub mod net;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod security;
 pub mod testing;

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use homing_core::limits::RENDEZVOUS_MAX;
@@ -68,7 +69,7 @@ pub(crate) enum DirectoryError {
 
 impl Directory {
     /// Opens the directory of a mesh, and makes it where there is none: `base`/MESH, or without a base
-    /// `$XDG_RUNTIME_DIR/homing`/MESH, or where that is unset or absent `$TMPDIR/homing-UID`/MESH.
+    /// `$XDG_RUNTIME_DIR/homing`/MESH, or where that is unset or not ours `$TMPDIR/homing-UID`/MESH.
     ///
     /// # Errors
     /// It, or what we made above it, is not ours alone, or the system refuses.
@@ -223,14 +224,16 @@ fn split(base: &Path) -> Result<(PathBuf, OsString), DirectoryError> {
     Ok((root.unwrap_or(Path::new(".")).to_owned(), name.to_owned()))
 }
 
-/// Where the directory is when nobody said.
+/// Where the directory is when nobody said. The runtime directory of another user, which `sudo` may leave us with, is
+/// not taken: what we made there would shut its owner out.
 fn usual_place(runtime_dir: Option<OsString>) -> (PathBuf, OsString) {
-    match runtime_dir.map(PathBuf::from) {
-        Some(dir) if dir.is_absolute() && dir.is_dir() => (dir, "homing".into()),
-        _ => {
-            let me = rustix::process::geteuid().as_raw();
-            (std::env::temp_dir(), format!("homing-{me}").into())
-        }
+    let me = rustix::process::geteuid().as_raw();
+    let is_ours = |dir: &PathBuf| {
+        dir.is_absolute() && dir.metadata().is_ok_and(|found| found.is_dir() && found.uid() == me)
+    };
+    match runtime_dir.map(PathBuf::from).filter(is_ours) {
+        Some(dir) => (dir, "homing".into()),
+        None => (std::env::temp_dir(), format!("homing-{me}").into()),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use homing_core::addr::TransportAddr;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{RENDEZVOUS_ENTRY_MAX, RENDEZVOUS_MAX};
-use homing_core::wire::addr::{put_addrs, read_addrs};
+use homing_core::wire::addr::{UNIX_PATH_MAX, put_addrs, read_addrs};
 use homing_core::wire::codec::{Malformed, Reader, put_str, put_varint};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -29,8 +29,6 @@ use crate::net::BoxFuture;
 const VERSION: u8 = 1;
 /// What the name of a unix socket in the directory ends with.
 const SOCKET: &str = ".sock";
-/// The longest path of a unix socket.
-const SOCKET_PATH_MAX: usize = 107;
 /// How often the directory is looked at in the beginning, and how long that is.
 const EAGER: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// How often it is looked at later.
@@ -82,7 +80,7 @@ pub(crate) enum Part {
 /// The path for a node's unix socket in the directory; `None` where it would be too long for one.
 pub(crate) fn socket_path(directory: &Directory, node: NodeId) -> Option<std::path::PathBuf> {
     let path = directory.path().join(format!("{node}{SOCKET}"));
-    (path.as_os_str().len() <= SOCKET_PATH_MAX).then_some(path)
+    (path.as_os_str().len() <= UNIX_PATH_MAX).then_some(path)
 }
 
 impl Registration {
@@ -321,10 +319,7 @@ impl Sight {
 
     fn after_reading(self, read: Option<(i64, i64)>) -> Self {
         match self {
-            Self::Once { changed } if changed == read => {
-                Self::Settled { changed, at: Instant::now() }
-            }
-            Self::Settled { changed, .. } if changed == read => {
+            Self::Once { changed } | Self::Settled { changed, .. } if changed == read => {
                 Self::Settled { changed, at: Instant::now() }
             }
             _ => Self::Once { changed: read },

@@ -80,10 +80,10 @@ async fn resolve(seed: &str, default_port: u16) -> Result<Vec<SocketAddr>, Strin
     addresses.sort_unstable();
     addresses.dedup();
     addresses.truncate(ADDRESSES_MAX);
-    match addresses.is_empty() {
-        true => Err("has no address".to_owned()),
-        false => Ok(addresses),
+    if addresses.is_empty() {
+        return Err("has no address".to_owned());
     }
+    Ok(addresses)
 }
 
 /// Host and port of a seed.

@@ -136,7 +136,9 @@ fn label(role: Role) -> &'static [u8] {
 
 fn mac(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(key);
-    parts.iter().for_each(|part| context.update(part));
+    for part in parts {
+        context.update(part);
+    }
     let mut out = [0; 32];
     out.copy_from_slice(context.sign().as_ref());
     out
@@ -185,12 +187,12 @@ mod tests {
     }
 
     /// Seals `head|body`, changes the datagram, and says whether it opens.
-    fn opens(change: impl FnOnce(&mut Vec<u8>), opener: &RingCrypto, sender: u8) -> bool {
+    fn opens(change: impl FnOnce(&mut Vec<u8>), reader: &RingCrypto, sender: u8) -> bool {
         let mut datagram = b"headbody".to_vec();
         with_key(1).seal(NodeId::from_bytes([9; 16]), 4, &mut datagram);
         assert_eq!(datagram.len(), 8 + TAG_LEN);
         change(&mut datagram);
-        let opened = opener.open(NodeId::from_bytes([sender; 16]), 4, &mut datagram);
+        let opened = reader.open(NodeId::from_bytes([sender; 16]), 4, &mut datagram);
         assert!(!opened || datagram == b"headbody");
         opened
     }
