@@ -6,8 +6,8 @@
 mod untyped;
 
 use homing_core::talk::{Code, Encoding, Payload, Status};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use untyped::{Plain, Untyped};
 
@@ -108,12 +108,16 @@ fn raw<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
     from_message_pack::<Plain>(&packed).map(|plain| plain.0).map_err(|why| why.to_string())
 }
 
-fn from_message_pack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let mut rest = bytes;
-    let mut reader = rmp_serde::Deserializer::new(&mut rest);
+fn from_message_pack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     reader.set_max_depth(DEPTH_MAX);
-    let value = T::deserialize(&mut reader).map_err(|why| why.to_string())?;
-    if rest.is_empty() { Ok(value) } else { Err(format!("{} bytes follow the value", rest.len())) }
+    let value = T::deserialize(&mut reader)?;
+    // The reader does not tell what is left. Nothing is, if and only if there is no marker of a next value to read;
+    // `()` looks at no more than that.
+    match <()>::deserialize(&mut reader) {
+        Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
+        _ => Err(de::Error::custom("more bytes follow the value")),
+    }
 }
 
 fn from_text<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {

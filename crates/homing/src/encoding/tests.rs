@@ -2,7 +2,6 @@
 
 use super::*;
 use bytes::Bytes;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -164,11 +163,13 @@ fn raw_is_for_those_who_want_bytes() {
 #[test]
 fn message_pack_and_json_are_one_whole_value() {
     check_read::<u32>(MSGPACK, b"\x07", "7");
-    check_read::<u32>(
-        MSGPACK,
-        b"\x07\x07",
-        "INVALID_ARGUMENT: a payload of 2 bytes of msgpack is not what is expected: 1 bytes follow the value",
-    );
+    for more in [b"\x07\x07", b"\x07\xc0", b"\x07\x91", b"\x07\xa1", b"\x07\xc1"] {
+        check_read::<u32>(
+            MSGPACK,
+            more,
+            "INVALID_ARGUMENT: a payload of 2 bytes of msgpack is not what is expected: more bytes follow the value",
+        );
+    }
     check_read::<u32>(
         JSON,
         b"7 7",
