@@ -38,7 +38,9 @@ where
     T: Serialize + ?Sized,
 {
     let bytes = match encoding {
-        Encoding::MessagePack => rmp_serde::to_vec_named(value).map_err(|why| unwritten(encoding, why)),
+        Encoding::MessagePack => {
+            rmp_serde::to_vec_named(value).map_err(|why| unwritten(encoding, why))
+        }
         Encoding::Json => serde_json::to_vec(value).map_err(|why| unwritten(encoding, why)),
         Encoding::Text => text(value).map_err(|why| unwritten(encoding, why)),
         Encoding::Raw => raw(value).map_err(|why| unwritten(encoding, why)),

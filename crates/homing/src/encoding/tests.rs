@@ -64,11 +64,7 @@ fn every_encoding_writes_what_it_can() {
     check_written(&(), TEXT, "null");
     check_written("a b", JSON, "\\\"a b\\\"");
     check_written(&quote(), JSON, r#"{\"item\":\"ink\",\"count\":3,\"colour\":\"red\"}"#);
-    check_written(
-        &quote(),
-        MSGPACK,
-        "\\x83\\xa4item\\xa3ink\\xa5count\\x03\\xa6colour\\xa3red",
-    );
+    check_written(&quote(), MSGPACK, "\\x83\\xa4item\\xa3ink\\xa5count\\x03\\xa6colour\\xa3red");
     check_written("a b", RAW, "a b");
     check_written(&Bytes::from_static(b"\xff\0"), RAW, "\\xff\\x00");
     check_written(&(), RAW, "");
