@@ -67,7 +67,13 @@ pub trait Authorize: Send + Sync {
     ///
     /// # Errors
     /// The refusal that the peer is to see.
-    fn authorize(&self, peer: NodeId, action: Action, namespace: &str, name: &str) -> Result<(), Status>;
+    fn authorize(
+        &self,
+        peer: NodeId,
+        action: Action,
+        namespace: &str,
+        name: &str,
+    ) -> Result<(), Status>;
 }
 
 /// Says yes to everyone.

@@ -89,7 +89,9 @@ mod tests {
 
     #[test]
     fn other_text_is_refused_with_what_was_given() {
-        for text in ["", "xyz", "+00102030405060708090a0b0c0d0eff", "000102030405060708090a0b0c0d0eff0"] {
+        for text in
+            ["", "xyz", "+00102030405060708090a0b0c0d0eff", "000102030405060708090a0b0c0d0eff0"]
+        {
             let error = text.parse::<NodeId>().unwrap_err();
             assert!(error.to_string().contains(text));
         }

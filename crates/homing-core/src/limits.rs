@@ -17,6 +17,8 @@ pub const RANGE_MAX: usize = 256;
 pub const METHODS_MAX: usize = 64;
 /// Labels on one offer. One more is refused.
 pub const LABELS_MAX: usize = 16;
+/// Bytes of the value of a label. Longer ones are refused where they are parsed.
+pub const LABEL_VALUE_MAX: usize = 128;
 /// Bytes of a user's metadata on one offer; more is refused.
 pub const METADATA_MAX: usize = 512;
 
@@ -74,7 +76,7 @@ pub const DIAL_TIME: Duration = Duration::from_secs(3);
 /// Between the starts of attempts at two addresses of one node (decisions D2).
 pub const DIAL_STAGGER: Duration = Duration::from_millis(50);
 /// An idle link that nobody keeps is closed after this.
-pub const IDLE_TIME: Duration = Duration::from_secs(60);
+pub const IDLE_TIME: Duration = Duration::from_mins(1);
 /// Links of one process. A further connection is closed unread; a further dial waits.
 pub const LINKS_MAX: usize = 4_096;
 /// Dials under way at once. Further ones wait.
@@ -112,11 +114,11 @@ pub const OFFERS_MAX: usize = 1_024;
 /// Records in the registry of a node. Beyond, new ones of others are dropped and counted.
 pub const RECORDS_MAX: usize = 131_072;
 /// How long a tombstone is kept before the owner's floor rises over it (decisions A12).
-pub const TOMBSTONE_TIME: Duration = Duration::from_secs(600);
+pub const TOMBSTONE_TIME: Duration = Duration::from_mins(10);
 /// How long the records of an owner that is gone live on, marked.
 pub const LEASE: Duration = Duration::from_secs(15);
 /// How long a forgotten owner's id and epoch are remembered.
-pub const HEADSTONE_TIME: Duration = Duration::from_secs(24 * 3_600);
+pub const HEADSTONE_TIME: Duration = Duration::from_hours(24);
 /// Headstones kept; the oldest goes first.
 pub const HEADSTONES_MAX: usize = 4_096;
 /// Between two comparisons of digests with a random member.
@@ -171,7 +173,11 @@ pub const RENDEZVOUS_MAX: usize = 1_024;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 
-const _: () = assert!(CHUNK_MAX + OPTIONS_MAX + NAME_MAX * 2 + METHOD_MAX + 64 <= FRAME_MAX, "a chunk fits a frame");
+const _: () = assert!(
+    CHUNK_MAX + OPTIONS_MAX + NAME_MAX * 2 + METHOD_MAX + 64 <= FRAME_MAX,
+    "a chunk fits a frame"
+);
 const _: () = assert!(RECORD_MAX + 64 + 16 <= DATAGRAM_MAX, "a record fits a datagram");
-const _: () = assert!(CHUNK_MAX <= WINDOW as usize && WINDOW <= LINK_WINDOW, "a chunk fits the windows");
+const _: () =
+    assert!(CHUNK_MAX <= WINDOW as usize && WINDOW <= LINK_WINDOW, "a chunk fits the windows");
 const _: () = assert!(LINK_WINDOW as usize <= BUDGET, "one link cannot spend the budget of all");

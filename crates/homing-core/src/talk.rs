@@ -137,7 +137,13 @@ pub struct Status {
 impl Status {
     /// A failure after which the work may have run.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), started: Started::Maybe, retry_after: None, details: Bytes::new() }
+        Self {
+            code,
+            message: message.into(),
+            started: Started::Maybe,
+            retry_after: None,
+            details: Bytes::new(),
+        }
     }
 
     /// A failure before anything ran.

@@ -1,1 +1,8 @@
-//! (to be written)
+//! What do the bytes between nodes look like?
+//!
+//! One message, one file: its diagram, its type, encode, decode, and golden bytes in `testdata/wire/`. Encoding
+//! appends to a buffer and cannot fail; decoding fails in one word, [`Malformed`], or waits for more.
+
+pub mod codec;
+
+pub use codec::{Malformed, Reader, put_bytes, put_str, put_varint};
