@@ -24,12 +24,14 @@ pub(super) fn absent(target: &Target, node: Option<NodeId>) -> Status {
         (Some(Absence::Method), _) => {
             (Code::Unimplemented, format!("{} ({})", unserved(target), methods(target)))
         }
-        (Some(Absence::Draining), _) => {
-            (Code::Unavailable, format!("no instance of {wanted} ({})", versions(target, "draining")))
-        }
-        (Some(Absence::Service | Absence::Version), _) | (None, None) => {
-            (Code::Unavailable, format!("no instance of {wanted} ({})", versions(target, "running")))
-        }
+        (Some(Absence::Draining), _) => (
+            Code::Unavailable,
+            format!("no instance of {wanted} ({})", versions(target, "draining")),
+        ),
+        (Some(Absence::Service | Absence::Version), _) | (None, None) => (
+            Code::Unavailable,
+            format!("no instance of {wanted} ({})", versions(target, "running")),
+        ),
         (None, Some(node)) => (
             Code::Unavailable,
             format!("no instance of {wanted} on node {} ({})", node.short(), nodes(target)),
@@ -64,7 +66,9 @@ fn versions(target: &Target, doing: &str) -> String {
 fn methods(target: &Target) -> String {
     list("it has", target, |instance| {
         let patterns = instance.offer.methods.iter().map(|method| method.pattern.as_str());
-        patterns.map(|text| if text.is_empty() { "the default one" } else { text }.to_owned()).collect()
+        patterns
+            .map(|text| if text.is_empty() { "the default one" } else { text }.to_owned())
+            .collect()
     })
 }
 
@@ -77,7 +81,8 @@ fn nodes(target: &Target) -> String {
 
 /// `label: a, b and 3 more`, each name once and in order.
 fn list(label: &str, target: &Target, names: impl Fn(&Instance) -> Vec<String>) -> String {
-    let all: BTreeSet<String> = target.instances().iter().flat_map(|instance| names(instance)).collect();
+    let all: BTreeSet<String> =
+        target.instances().iter().flat_map(|instance| names(instance)).collect();
     if all.is_empty() {
         return format!("{label}: none");
     }

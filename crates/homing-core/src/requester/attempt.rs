@@ -156,7 +156,8 @@ impl Requester {
             self.calls.park(key, state);
             return true;
         }
-        let message = format!("the limit of {WAITING_MAX} calls that wait for an instance is reached");
+        let message =
+            format!("the limit of {WAITING_MAX} calls that wait for an instance is reached");
         self.fail(key, Status::not_started(Code::ResourceExhausted, message));
         false
     }

@@ -169,11 +169,12 @@ impl Calls {
         self.slots.len()
     }
 
-    /// Whether this call is due; one that is not is reminded of later.
+    /// Whether something is to be done about this call now; what comes later is noted.
     pub(super) fn is_due(&mut self, key: CallKey, now: Time) -> bool {
-        let Some(due) = self.find(key).map(|call| call.due()) else { return false };
-        if due > now {
-            self.remind(due);
+        let Some(call) = self.find(key) else { return false };
+        let (due, deadline) = (call.due(), call.deadline);
+        if let Some(later) = [due, deadline].into_iter().find(|&time| time > now) {
+            self.remind(later);
         }
         due <= now
     }

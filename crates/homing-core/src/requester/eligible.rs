@@ -39,10 +39,14 @@ pub(super) fn eligible<'a>(
         .iter()
         .filter_map(|instance| Some(Eligible { instance, method: best_method(instance, address)? }))
         .collect();
-    let open = || with_method.iter().filter(|found| found.instance.state != InstanceState::Draining);
-    let selection = address.version.choose(open().map(|found| found.instance.offer.version.as_ref()));
-    let mut chosen: Vec<Eligible<'a>> =
-        open().filter(|found| selection.admits(found.instance.offer.version.as_ref())).copied().collect();
+    let open =
+        || with_method.iter().filter(|found| found.instance.state != InstanceState::Draining);
+    let selection =
+        address.version.choose(open().map(|found| found.instance.offer.version.as_ref()));
+    let mut chosen: Vec<Eligible<'a>> = open()
+        .filter(|found| selection.admits(found.instance.offer.version.as_ref()))
+        .copied()
+        .collect();
     let Some(best) = chosen.iter().map(Eligible::specificity).max() else {
         return Err(absence(instances, &with_method, address));
     };
@@ -69,12 +73,19 @@ fn specificity(pattern: &MethodPattern) -> Specificity<'_> {
 }
 
 /// Why none of these is eligible.
-fn absence(instances: &[Arc<Instance>], with_method: &[Eligible<'_>], address: &Address) -> Absence {
+fn absence(
+    instances: &[Arc<Instance>],
+    with_method: &[Eligible<'_>],
+    address: &Address,
+) -> Absence {
     let versions = || instances.iter().map(|instance| instance.offer.version.as_ref());
     let selection = address.version.choose(versions());
     if instances.is_empty() {
         Absence::Service
-    } else if with_method.iter().any(|found| selection.admits(found.instance.offer.version.as_ref())) {
+    } else if with_method
+        .iter()
+        .any(|found| selection.admits(found.instance.offer.version.as_ref()))
+    {
         Absence::Draining
     } else if versions().any(|version| selection.admits(version)) {
         Absence::Method

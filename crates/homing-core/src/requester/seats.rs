@@ -23,7 +23,7 @@ pub(super) struct Identity {
 
 #[derive(Debug, Default)]
 pub(super) struct Seats {
-    seats: Slab<Seat>,
+    all: Slab<Seat>,
     index: BTreeMap<Identity, usize>,
     /// Nodes that could not be reached, until when they are avoided.
     doubts: BTreeMap<NodeId, Time>,
@@ -43,31 +43,31 @@ struct Seat {
 impl Seats {
     /// A target lists this instance: its seat, made when it has none. [`unlist`](Self::unlist) is due once.
     pub(super) fn list(&mut self, identity: Identity) -> SeatKey {
-        let Self { seats, index, doubts } = self;
+        let Self { all, index, doubts } = self;
         let index = *index.entry(identity).or_insert_with(|| {
             let rests_until = doubts.get(&identity.node).copied().unwrap_or(Time::ZERO);
-            seats.insert(Seat { identity, pending: 0, listed: 0, rests_until })
+            all.insert(Seat { identity, pending: 0, listed: 0, rests_until })
         });
-        self.seats[index].listed += 1;
+        self.all[index].listed += 1;
         SeatKey(index)
     }
 
     /// A target lists it no more.
     pub(super) fn unlist(&mut self, key: SeatKey) {
-        self.seats[key.0].listed -= 1;
+        self.all[key.0].listed -= 1;
         self.drop_unused(key);
     }
 
     /// A call starts there. [`leave`](Self::leave) is due once.
     pub(super) fn take(&mut self, key: SeatKey) -> Identity {
-        let seat = &mut self.seats[key.0];
+        let seat = &mut self.all[key.0];
         seat.pending += 1;
         seat.identity
     }
 
     /// A call ended there.
     pub(super) fn leave(&mut self, key: SeatKey) {
-        let seat = &mut self.seats[key.0];
+        let seat = &mut self.all[key.0];
         seat.pending -= 1;
         if seat.pending == 0 {
             self.drop_unused(key);
@@ -76,28 +76,28 @@ impl Seats {
 
     /// Who sits there.
     pub(super) fn identity(&self, key: SeatKey) -> Identity {
-        self.seats[key.0].identity
+        self.all[key.0].identity
     }
 
     /// How many calls are under way there.
     pub(super) fn pending(&self, key: SeatKey) -> u32 {
-        self.seats[key.0].pending
+        self.all[key.0].pending
     }
 
     /// Its calls under way; `None` while it rests.
     pub(super) fn pending_if_fresh(&self, key: SeatKey, now: Time) -> Option<u32> {
-        let seat = &self.seats[key.0];
+        let seat = &self.all[key.0];
         (seat.rests_until <= now).then_some(seat.pending)
     }
 
     /// All calls under way, for observation.
     pub(super) fn pending_total(&self) -> u64 {
-        self.seats.iter().map(|(_, seat)| u64::from(seat.pending)).sum()
+        self.all.iter().map(|(_, seat)| u64::from(seat.pending)).sum()
     }
 
     /// Avoids an instance for a while. A longer rest that was given before stands.
     pub(super) fn rest(&mut self, key: SeatKey, until: Time) {
-        let seat = &mut self.seats[key.0];
+        let seat = &mut self.all[key.0];
         seat.rests_until = seat.rests_until.max(until);
     }
 
@@ -105,7 +105,7 @@ impl Seats {
     pub(super) fn doubt(&mut self, node: NodeId, now: Time, until: Time) {
         self.doubts.retain(|_, end| *end > now);
         self.doubts.insert(node, until);
-        for (_, seat) in self.seats.iter_mut().filter(|(_, seat)| seat.identity.node == node) {
+        for (_, seat) in self.all.iter_mut().filter(|(_, seat)| seat.identity.node == node) {
             seat.rests_until = seat.rests_until.max(until);
         }
     }
@@ -113,16 +113,22 @@ impl Seats {
     /// The node can be reached: what was held against its instances is forgotten.
     pub(super) fn trust(&mut self, node: NodeId) {
         self.doubts.remove(&node);
-        for (_, seat) in self.seats.iter_mut().filter(|(_, seat)| seat.identity.node == node) {
+        for (_, seat) in self.all.iter_mut().filter(|(_, seat)| seat.identity.node == node) {
             seat.rests_until = Time::ZERO;
         }
     }
 
+    /// Whether nobody has a seat.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.index.is_empty()
+    }
+
     fn drop_unused(&mut self, key: SeatKey) {
-        let seat = &self.seats[key.0];
+        let seat = &self.all[key.0];
         if seat.pending == 0 && seat.listed == 0 {
             self.index.remove(&seat.identity);
-            self.seats.remove(key.0);
+            self.all.remove(key.0);
         }
     }
 }
@@ -148,7 +154,7 @@ mod tests {
         seats.unlist(seat);
         assert_eq!(seats.pending(seat), 1);
         seats.leave(seat);
-        assert!(seats.seats.is_empty() && seats.index.is_empty());
+        assert!(seats.is_empty());
     }
 
     #[test]

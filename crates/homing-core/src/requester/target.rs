@@ -76,6 +76,12 @@ impl Target {
         }
     }
 
+    /// Turns the cursor to this candidate.
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, index: usize) {
+        self.cursor = Cursor::starting_at(index);
+    }
+
     /// Whether what it knows comes from this snapshot.
     pub(super) fn is_fresh(&self, generation: u64) -> bool {
         self.generation == generation
@@ -103,12 +109,16 @@ impl Target {
             Err(absence) => self.absence = absence,
         }
         // Only now, so that who stays keeps its seat.
-        old.iter().for_each(|candidate| seats.unlist(candidate.seat));
+        for candidate in old {
+            seats.unlist(candidate.seat);
+        }
     }
 
     /// Gives up all seats. Called once, at the end.
     pub(super) fn clear(&mut self, seats: &mut Seats) {
-        self.candidates.drain(..).for_each(|candidate| seats.unlist(candidate.seat));
+        for candidate in self.candidates.drain(..) {
+            seats.unlist(candidate.seat);
+        }
     }
 
     /// Whether there is an instance for its calls.
@@ -159,9 +169,8 @@ impl Target {
         seats: &Seats,
         wish: Wish,
     ) -> Option<Candidate> {
-        self.pick_fresh(balancer, seats, wish).or_else(|| {
-            self.pick(balancer, wish, |candidate| Some(seats.pending(candidate.seat)))
-        })
+        self.pick_fresh(balancer, seats, wish)
+            .or_else(|| self.pick(balancer, wish, |candidate| Some(seats.pending(candidate.seat))))
     }
 
     fn pick(

@@ -42,7 +42,10 @@ pub(super) fn judge(outcome: Outcome, node: NodeId) -> Verdict {
         Outcome::Lost => Verdict::Risky {
             status: Status::new(
                 Code::Unavailable,
-                format!("the link to node {} broke before an answer: the call may have run", node.short()),
+                format!(
+                    "the link to node {} broke before an answer: the call may have run",
+                    node.short()
+                ),
             ),
             rest: BROKEN_REST,
         },

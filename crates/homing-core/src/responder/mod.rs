@@ -141,7 +141,8 @@ impl Responder {
 
     fn arrive(&mut self, call: CallKey) {
         if self.state != State::Open {
-            return self.refuse(call, Status::not_started(Code::Unavailable, "the offer is draining"));
+            return self
+                .refuse(call, Status::not_started(Code::Unavailable, "the offer is draining"));
         }
         if self.queue.is_empty() && self.running < self.capacity.concurrency {
             return self.admit(call);
@@ -185,7 +186,9 @@ impl Responder {
         let Capacity { concurrency, queue } = self.capacity;
         let message = match queue {
             0 => format!("the limit of {concurrency} calls at once is reached"),
-            _ => format!("the limit of {concurrency} calls at once and {queue} in the queue is reached"),
+            _ => format!(
+                "the limit of {concurrency} calls at once and {queue} in the queue is reached"
+            ),
         };
         let ahead = u32::try_from(self.queue.len()).unwrap_or(u32::MAX).saturating_add(1);
         Status::not_started(Code::ResourceExhausted, message).retry_after(self.pace.until(ahead))
@@ -204,7 +207,7 @@ impl Pace {
     fn handle_end(&mut self, now: Time) {
         // A pause of an idle offer says nothing about a full one, so no gap counts for more than is ever told.
         let gap = now.since(self.last_end).min(REFUSAL_TIME_MAX);
-        self.gap = self.gap - self.gap / 8 + gap / 8;
+        self.gap = (self.gap * 7 + gap) / 8;
         self.last_end = now;
     }
 
