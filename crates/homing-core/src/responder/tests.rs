@@ -119,14 +119,14 @@ impl Model {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::from_seed(seed);
         let capacity =
-            Capacity { concurrency: 1 + rng.index(4) as u32, queue: rng.index(4) as u32 };
+            Capacity { concurrency: 1 + below_four(&mut rng), queue: below_four(&mut rng) };
         Self { rng, capacity, responder: Responder::new(capacity), calls: BTreeMap::new() }
     }
 
     fn run(mut self) {
         for number in 0..400 {
             let input = match self.rng.below(8) {
-                0..4 => self.arrive(number),
+                0..4 => Some(self.arrive(number)),
                 4 => self.drop_one(Seen::Arrived),
                 _ => self.drop_one(Seen::Admitted),
             };
@@ -140,9 +140,9 @@ impl Model {
         assert_eq!((self.responder.running(), self.responder.queued()), (0, 0));
     }
 
-    fn arrive(&mut self, number: u64) -> Option<Input> {
+    fn arrive(&mut self, number: u64) -> Input {
         self.calls.insert(number, Seen::Arrived);
-        Some(Input::Arrive { call: CallKey(number) })
+        Input::Arrive { call: CallKey(number) }
     }
 
     fn drop_one(&mut self, seen: Seen) -> Option<Input> {
@@ -170,4 +170,8 @@ impl Model {
         assert!(self.responder.running() <= self.capacity.concurrency);
         assert!(self.responder.queued() <= self.capacity.queue as usize);
     }
+}
+
+fn below_four(rng: &mut Rng) -> u32 {
+    u32::try_from(rng.below(4)).expect("below four")
 }

@@ -121,7 +121,7 @@ impl Model {
     }
 
     fn begin(&mut self) {
-        let free = (0..).find(|key| !self.calls.contains_key(key)).unwrap();
+        let free = (0..1_000).find(|key| !self.calls.contains_key(key)).unwrap();
         let span = Duration::from_millis(self.rng.below(3_000));
         let deadline = self.rng.chance(9, 10).then(|| self.now + span);
         let repeatable = self.rng.chance(1, 3);
