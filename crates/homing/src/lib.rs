@@ -2,6 +2,8 @@
 
 #[allow(dead_code)]
 mod clock;
+#[allow(dead_code, reason = "its reader, node.rs, comes on top")]
+pub mod config;
 #[allow(dead_code, reason = "its makers, responder.rs and node.rs, come on top")]
 pub mod context;
 #[allow(dead_code, reason = "its caller, the runtime, comes on top")]
