@@ -98,6 +98,22 @@ pub const SUSPICION: Duration = Duration::from_secs(2);
 pub const GOSSIP_PERIOD: Duration = Duration::from_millis(200);
 /// Members told in one round of gossip.
 pub const GOSSIP_FANOUT: usize = 3;
+/// Other members asked to try a member that did not answer a probe.
+pub const INDIRECT_PROBES: usize = 3;
+/// How often one change of membership is told, by one node.
+pub const GOSSIP_COPIES: u8 = 10;
+/// Between two requests for a part of the roster from a random member: finds what gossip missed.
+pub const ROSTER_PERIOD: Duration = Duration::from_secs(10);
+/// Between two attempts to speak to members held gone, two at a time: heals a cut that ended.
+pub const REVIVE_PERIOD: Duration = Duration::from_secs(1);
+/// How long a member that is gone is remembered, and tried.
+pub const GONE_TIME: Duration = Duration::from_mins(10);
+/// Timers of the control plane are put on this grid, so that an idle process wakes seldom (decisions C8).
+pub const GRID: Duration = Duration::from_millis(100);
+/// Bytes of a datagram of membership or registry, without header and tag.
+pub const BODY_MAX: usize = 1_100;
+/// Members told of in one frame of a dump of membership.
+pub const DUMP_PER_FRAME: usize = 128;
 /// Scouting datagrams heeded per source address and second (decisions B5). Further ones are dropped and counted.
 pub const SCOUTS_PER_SECOND: u32 = 10;
 /// A stall of this process longer than this delays its suspicions by as much (decisions C7).
