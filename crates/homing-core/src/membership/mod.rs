@@ -38,7 +38,7 @@ use sink::Sink;
 use std::collections::VecDeque;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
-use timers::{Parked, Timers};
+use timers::{Timers, on_grid};
 use watch::{Act, Watch};
 
 /// What membership is told.
@@ -100,20 +100,25 @@ pub struct Membership {
     watch: Watch,
     /// When to say our new name again; until somebody called us by it.
     knock: Option<Time>,
+    /// When to speak to those held gone.
+    revive: Option<Time>,
+    rng: Rng,
     stats: Stats,
     outbox: VecDeque<Output>,
 }
 
 impl Membership {
     /// A member that knows nobody yet.
-    pub fn new(me: Identity, rng: Rng) -> Self {
+    pub fn new(me: Identity, mut rng: Rng) -> Self {
         Self {
-            foca: Foca::new(me, config(), rng, Codec),
+            foca: Foca::new(me, config(), rng.split(), Codec),
             sink: Sink::default(),
             timers: Timers::default(),
             roster: Roster::default(),
             watch: Watch::default(),
             knock: None,
+            revive: None,
+            rng,
             stats: Stats::default(),
             outbox: VecDeque::new(),
         }
@@ -145,9 +150,18 @@ impl Membership {
             self.run(|foca, sink| foca.gossip(sink));
             self.settle(now);
         }
+        if self.revive.is_some_and(|at| at <= now) {
+            let some = self.roster.gone().next().is_some();
+            self.revive = some.then(|| on_grid(now + REVIVE_PERIOD));
+            self.call_the_gone();
+            self.settle(now);
+        }
         while let Some(timer) = self.timers.pop(now) {
             if self.is_refuted(&timer) {
                 continue;
+            }
+            if let Timer::RemoveDown(member) = &timer {
+                self.roster.forget(member);
             }
             let act = match &timer {
                 Timer::ProbeRandomMember(_) => {
@@ -164,7 +178,7 @@ impl Membership {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.timers.next().into_iter().chain(self.knock).min()
+        self.timers.next().into_iter().chain(self.knock).chain(self.revive).min()
     }
 
     /// How we are known at present.
@@ -281,6 +295,18 @@ impl Membership {
         self.run(|foca, sink| foca.gossip(sink));
     }
 
+    /// Speaks to two of those held gone. After a cut that ended, each side so learns that the other gave it up, takes
+    /// a new name and is back.
+    fn call_the_gone(&mut self) {
+        let gone = self.roster.gone().count();
+        for nth in [self.rng.index(gone), self.rng.index(gone)] {
+            let member = self.roster.gone().nth(nth).cloned();
+            if let Some(member) = member {
+                self.run(|foca, sink| foca.announce(member, sink));
+            }
+        }
+    }
+
     fn follow(&mut self, act: Option<Act>) {
         match act {
             // With one other member foca's own probe always meets it.
@@ -355,10 +381,7 @@ impl Membership {
         for (after, timer) in std::mem::take(&mut self.sink.timers) {
             match timer {
                 Timer::PeriodicGossip(_) if self.foca.updates_backlog() == 0 => {
-                    self.timers.park(Parked::Gossip, timer);
-                }
-                Timer::PeriodicAnnounceDown(_) if self.roster.none_gone() => {
-                    self.timers.park(Parked::Revive, timer);
+                    self.timers.park(timer)
                 }
                 _ => self.timers.add(now, after, timer),
             }
@@ -378,13 +401,14 @@ impl Membership {
                 OwnedNotification::Active | OwnedNotification::Defunct => self.knock = None,
                 _ => {}
             }
-            self.outbox.extend(self.roster.note(note));
+            let told = self.roster.note(note);
+            if matches!(told, Some(Output::Down(_))) {
+                self.revive = self.revive.or(Some(on_grid(now + REVIVE_PERIOD)));
+            }
+            self.outbox.extend(told);
         }
         if self.foca.updates_backlog() > 0 {
-            self.timers.wake(now, Parked::Gossip);
-        }
-        if !self.roster.none_gone() {
-            self.timers.wake(now, Parked::Revive);
+            self.timers.wake(now);
         }
     }
 }
@@ -412,7 +436,8 @@ fn config() -> Config {
         max_packet_size: members(BODY_MAX),
         notify_down_members: true,
         periodic_announce: every(ROSTER_PERIOD, 1),
-        periodic_announce_to_down_members: every(REVIVE_PERIOD, 2),
+        // foca's own stops when nobody is left, which is when it is needed most: see `revive`.
+        periodic_announce_to_down_members: None,
         periodic_gossip: every(GOSSIP_PERIOD, GOSSIP_FANOUT),
     }
 }

@@ -21,7 +21,6 @@ pub enum Presence {
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     nodes: BTreeMap<NodeId, Presence>,
-    gone: usize,
 }
 
 impl Roster {
@@ -33,8 +32,19 @@ impl Roster {
         self.nodes.values().filter_map(alive)
     }
 
-    pub(super) fn none_gone(&self) -> bool {
-        self.gone == 0
+    /// Those that are gone and did not say goodbye.
+    pub(super) fn gone(&self) -> impl Iterator<Item = &Identity> {
+        self.nodes.values().filter_map(|presence| match presence {
+            Presence::Gone(identity) if !identity.has_left() => Some(identity),
+            Presence::Gone(_) | Presence::Alive(_) => None,
+        })
+    }
+
+    /// A node is too long gone to be remembered.
+    pub(super) fn forget(&mut self, member: &Identity) {
+        if let Some(Presence::Gone(_)) = self.nodes.get(&member.id) {
+            self.nodes.remove(&member.id);
+        }
     }
 
     /// Whether none of these is new.
@@ -68,26 +78,17 @@ impl Roster {
         let before = self.nodes.insert(member.id, Presence::Alive(member.clone()));
         match before {
             Some(Presence::Alive(known)) if known == member => return None,
-            Some(Presence::Gone(_)) => self.gone -= 1,
-            Some(Presence::Alive(_)) | None => {}
+            Some(Presence::Gone(_) | Presence::Alive(_)) | None => {}
         }
         (!member.has_left()).then_some(Output::Up(member))
     }
 
     fn down(&mut self, member: Identity) -> Option<Output> {
-        let before = self.nodes.insert(member.id, Presence::Gone(member.clone()));
-        if !matches!(before, Some(Presence::Gone(_))) {
-            self.gone += 1;
-            self.make_room();
+        self.nodes.insert(member.id, Presence::Gone(member.clone()));
+        if self.nodes.len() > NODES_MAX {
+            self.nodes.retain(|_, presence| alive(presence).is_some());
         }
         Some(if member.has_left() { Output::Left(member) } else { Output::Down(member) })
-    }
-
-    fn make_room(&mut self) {
-        if self.nodes.len() >= NODES_MAX {
-            self.nodes.retain(|_, presence| alive(presence).is_some());
-            self.gone = 0;
-        }
     }
 }
 

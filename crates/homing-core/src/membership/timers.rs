@@ -11,15 +11,6 @@ use foca::Timer;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What may wait in the park: timers that do nothing while there is nothing to tell.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Parked {
-    /// Rounds of gossip, while there is no news.
-    Gossip,
-    /// Speaking to members held gone, while there is none.
-    Revive,
-}
-
 /// When, which kind first, and in the order of asking.
 type Key = (Time, u8, u64);
 
@@ -27,7 +18,8 @@ type Key = (Time, u8, u64);
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: BTreeMap<Key, Timer<Identity>>,
-    parked: BTreeMap<Parked, Timer<Identity>>,
+    /// The next round of gossip, while there is no news.
+    parked: Option<Timer<Identity>>,
     /// Where the one timer is that forgets a node; an older one has nothing left to forget.
     forgetting: BTreeMap<NodeId, Key>,
     sequence: u64,
@@ -39,14 +31,14 @@ impl Timers {
         self.put(on_grid(now + after), timer);
     }
 
-    /// Puts a timer aside until [`wake`](Self::wake). A second of its kind replaces the first, which is as good.
-    pub(super) fn park(&mut self, kind: Parked, timer: Timer<Identity>) {
-        self.parked.insert(kind, timer);
+    /// Puts a timer aside until [`wake`](Self::wake). A second replaces the first, which is as good.
+    pub(super) fn park(&mut self, timer: Timer<Identity>) {
+        self.parked = Some(timer);
     }
 
-    /// Puts a parked timer back on the grid.
-    pub(super) fn wake(&mut self, now: Time, kind: Parked) {
-        if let Some(timer) = self.parked.remove(&kind) {
+    /// Puts the parked timer back on the grid.
+    pub(super) fn wake(&mut self, now: Time) {
+        if let Some(timer) = self.parked.take() {
             self.add(now, Duration::from_nanos(1), timer);
         }
     }
@@ -103,7 +95,7 @@ impl Timers {
 }
 
 /// The next point of the grid at or after `at`.
-fn on_grid(at: Time) -> Time {
+pub(super) fn on_grid(at: Time) -> Time {
     let grid = u64::try_from(GRID.as_nanos()).expect("a grid of milliseconds");
     Time::from_nanos(at.as_nanos().div_ceil(grid).saturating_mul(grid))
 }
