@@ -77,6 +77,8 @@ pub const DIAL_STAGGER: Duration = Duration::from_millis(50);
 pub const IDLE_TIME: Duration = Duration::from_mins(1);
 /// Links of one process. A further connection is closed unread; a further dial waits.
 pub const LINKS_MAX: usize = 4_096;
+/// Links of one pair of nodes at once: the one in use and those that drain. One more ends the oldest that drains.
+pub const LINKS_PER_PAIR_MAX: usize = 4;
 /// Dials under way at once. Further ones wait.
 pub const DIALS_MAX: usize = 64;
 
