@@ -474,7 +474,7 @@ fn read_rare(body: &[u8]) -> Result<Frame, Malformed> {
 fn read_target(reader: &mut Reader<'_>) -> Result<Target, Malformed> {
     let namespace = reader.str(NAME_MAX)?.parse().map_err(|_| Malformed("target: namespace"))?;
     let service =
-        ServiceName::parse_any(reader.str(NAME_MAX)?).map_err(|_| Malformed("target: service"))?;
+        ServiceName::from_peer(reader.str(NAME_MAX)?).map_err(|_| Malformed("target: service"))?;
     let method = reader.str(METHOD_MAX)?.parse().map_err(|_| Malformed("target: method"))?;
     Ok(Target { namespace, service, method })
 }
