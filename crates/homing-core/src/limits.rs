@@ -171,6 +171,31 @@ pub const TICK: Duration = Duration::from_millis(4);
 
 /// Entries read from a rendezvous directory (decisions B3). Further ones are not seen.
 pub const RENDEZVOUS_MAX: usize = 1_024;
+/// Suggestions of where a node may be, kept to be tried. Further ones are not heeded until some were.
+pub const SUGGESTIONS_MAX: usize = 1_024;
+/// Dials to nodes that were only suggested, under way at once.
+pub const JOINS_MAX: usize = 3;
+/// Failed dials until a suggestion is dropped. Seeds stay.
+pub const SUGGESTION_TRIES: u32 = 5;
+/// When a seed that led to a member is looked at again, and the pause between scouts once a member is known.
+pub const SCOUT_SLOW: Duration = Duration::from_secs(30);
+/// The pause between scouts while no member is known.
+pub const SCOUT_FAST: Duration = Duration::from_secs(5);
+/// The first scouts after the start: then somebody is most likely starting too.
+pub const SCOUT_START: [Duration; 3] =
+    [Duration::ZERO, Duration::from_millis(250), Duration::from_secs(1)];
+/// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
+pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
+/// The longest wait of that kind.
+pub const SCOUT_SPREAD_MAX: Duration = Duration::from_secs(2);
+/// A node to whom nobody was suggested, or nobody suggested answers, holds itself alone after this.
+pub const ALONE_TIME: Duration = Duration::from_secs(1);
+/// Between two snapshots while much changes; the first change is shown at once.
+pub const SNAPSHOT_PERIOD: Duration = Duration::from_millis(10);
+/// How long a node goes on gossiping its goodbye.
+pub const LEAVE_TIME: Duration = Duration::from_millis(200);
+/// Members told of a goodbye directly; gossip tells the others.
+pub const GOODBYES_MAX: usize = 16;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 

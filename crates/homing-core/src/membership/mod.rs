@@ -38,7 +38,8 @@ use sink::Sink;
 use std::collections::VecDeque;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
-use timers::{Timers, on_grid};
+pub(crate) use timers::on_grid;
+use timers::Timers;
 use watch::{Act, Watch};
 
 /// What membership is told.

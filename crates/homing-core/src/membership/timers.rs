@@ -95,7 +95,7 @@ impl Timers {
 }
 
 /// The next point of the grid at or after `at`.
-pub(super) fn on_grid(at: Time) -> Time {
+pub(crate) fn on_grid(at: Time) -> Time {
     let grid = u64::try_from(GRID.as_nanos()).expect("a grid of milliseconds");
     Time::from_nanos(at.as_nanos().div_ceil(grid).saturating_mul(grid))
 }

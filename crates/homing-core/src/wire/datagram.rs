@@ -13,6 +13,7 @@ use crate::id::{Epoch, NodeId};
 use crate::limits::{BODY_MAX, DATAGRAM_MAX};
 use crate::wire::addr::{put_addrs, read_addrs};
 use crate::wire::codec::{Malformed, Reader};
+use crate::wire::hello::Kind;
 
 /// The version of the header spoken here. Another is dropped and counted.
 pub const DATAGRAM_VERSION: u8 = 1;
@@ -145,12 +146,14 @@ fn read_header(reader: &mut Reader<'_>) -> Result<Header, Malformed> {
 /// The body of a scout: which mesh the sender is of, and where it can be dialled.
 ///
 /// ```text
-/// mesh 8   addresses   (more, from a newer node: ignored)
+/// mesh 8   kind u8 (0 member, 1 visitor)   addresses   (more, from a newer node: ignored)
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Scout {
     /// The first 8 bytes of the digest of the mesh's name.
     pub mesh: [u8; 8],
+    /// Member or visitor.
+    pub kind: Kind,
     /// Where the sender listens.
     pub addresses: Vec<TransportAddr>,
 }
@@ -159,6 +162,10 @@ impl Scout {
     /// Appends the body.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.mesh);
+        out.push(match self.kind {
+            Kind::Member => 0,
+            Kind::Visitor => 1,
+        });
         put_addrs(out, &self.addresses);
     }
 
@@ -168,7 +175,13 @@ impl Scout {
     /// It is none.
     pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(body);
-        Ok(Self { mesh: reader.array()?, addresses: read_addrs(&mut reader)? })
+        let mesh = reader.array()?;
+        let kind = match reader.u8()? {
+            0 => Kind::Member,
+            1 => Kind::Visitor,
+            _ => return Err(Malformed("scout: unknown kind of node")),
+        };
+        Ok(Self { mesh, kind, addresses: read_addrs(&mut reader)? })
     }
 }
 
@@ -237,7 +250,7 @@ mod tests {
             TransportAddr::Unix { host: 9, path: "/run/a".into() },
         ];
         let mut body = Vec::new();
-        Scout { mesh: *b"meshmesh", addresses }.encode(&mut body);
+        Scout { mesh: *b"meshmesh", kind: Kind::Member, addresses }.encode(&mut body);
         seal(&header(DatagramKind::Scout, None), &body, &Sum)
     }
 
