@@ -157,7 +157,7 @@ impl OfferRecord {
         put_str(out, self.origin.as_deref().unwrap_or_default());
         put_varint(out, self.methods.len() as u64);
         for method in &self.methods {
-            put_str(out, &method.pattern.to_string());
+            put_str(out, method.pattern.as_str());
             out.push(method.repeatable.into());
         }
         put_varint(out, self.labels.len() as u64);
@@ -169,7 +169,7 @@ impl OfferRecord {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let namespace = parsed(reader.str(NAME_MAX)?, "record: namespace")?;
-        let service = ServiceName::parse_any(reader.str(NAME_MAX)?)
+        let service = ServiceName::from_peer(reader.str(NAME_MAX)?)
             .map_err(|_| Malformed("record: service"))?;
         let version = some(reader.str(RANGE_MAX)?);
         let version = version.map(|text| parsed(text, "record: version")).transpose()?;

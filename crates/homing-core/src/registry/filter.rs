@@ -45,7 +45,7 @@ impl Filter {
         for _ in 0..count {
             let namespace =
                 reader.str(NAME_MAX)?.parse().map_err(|_| Malformed("filter: namespace"))?;
-            let service = ServiceName::parse_any(reader.str(NAME_MAX)?)
+            let service = ServiceName::from_peer(reader.str(NAME_MAX)?)
                 .map_err(|_| Malformed("filter: service"))?;
             services.insert((namespace, service));
         }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn service(name: &str) -> (Namespace, ServiceName) {
-        ("default".parse().unwrap(), ServiceName::parse_any(name).unwrap())
+        ("default".parse().unwrap(), ServiceName::from_peer(name).unwrap())
     }
 
     #[test]

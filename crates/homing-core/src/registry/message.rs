@@ -138,7 +138,7 @@ pub(crate) fn summary(hash: u64) -> Vec<u8> {
 pub(crate) fn bucket_sums(buckets: &[u32; BUCKETS]) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + 4 * BUCKETS);
     out.push(BUCKET_SUMS);
-    for sum in &buckets {
+    for sum in buckets {
         out.extend_from_slice(&sum.to_be_bytes());
     }
     out

@@ -47,6 +47,7 @@ pub use body::{Body, NodeRecord, OfferRecord, OfferState, OfferedMethod};
 pub use filter::Filter;
 pub use owner::Reach;
 pub use record::{BadRecord, Record, RecordKey, SIGNED_AS, Signature};
+pub(crate) use snapshot::View;
 pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
 pub use stats::Stats;
 pub use voice::{Change, Input, Output, Role, Via};
@@ -66,7 +67,6 @@ use owner::Owner;
 use owners::Owners;
 use peers::{Errand, Peers};
 use rumours::Rumours;
-use snapshot::View;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 

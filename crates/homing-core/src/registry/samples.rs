@@ -19,7 +19,7 @@ pub(crate) fn id(number: u8) -> NodeId {
 pub(crate) fn offer(service: &str) -> OfferRecord {
     OfferRecord {
         namespace: "default".parse().unwrap(),
-        service: ServiceName::parse_any(service).unwrap(),
+        service: ServiceName::from_peer(service).unwrap(),
         version: Some("1.2.0".parse().unwrap()),
         methods: vec![
             OfferedMethod { pattern: "count".parse().unwrap(), repeatable: true },

@@ -4,7 +4,8 @@
 //! length varint, then each option: key varint, length varint, value
 //! 2 trace context   4 token   6 idempotency key   8 attempt u8   10 metadata: name str, value (once each)
 //! ```
-//! Keys below 64 are the mesh's. An even key that is not known is skipped, an odd one makes the whole unreadable.
+//! Keys below 64 are the mesh's. An even key that is not known is skipped, an odd one has the
+//! conversation refused with `UNIMPLEMENTED`.
 
 use crate::limits::OPTIONS_MAX;
 use crate::talk::Options;
@@ -30,7 +31,7 @@ pub fn options_len(options: &Options) -> usize {
 /// Reads what [`put_options`] wrote.
 ///
 /// # Errors
-/// They are over their limit, cut off, or have an unknown odd key: what they ask for is not understood here.
+/// They are over their limit or cut off. An unknown odd key is no error here but told in the options.
 pub fn read_options(reader: &mut Reader<'_>) -> Result<Options, Malformed> {
     let mut list = Reader::new(reader.bytes(OPTIONS_MAX)?);
     let mut options = Options::default();

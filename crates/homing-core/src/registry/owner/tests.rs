@@ -188,7 +188,7 @@ fn copy(owner: &Owner) -> Owner {
 
 fn merged(parts: &[&Owner]) -> Owner {
     let mut whole = Owner::new(Epoch(1));
-    for part in &parts {
+    for part in parts {
         merge(&mut whole, part);
     }
     whole

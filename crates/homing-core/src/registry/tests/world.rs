@@ -18,11 +18,14 @@ pub(super) struct World {
     pub(super) now: Time,
     pub(super) rng: Rng,
     pub(super) nodes: BTreeMap<NodeId, Node>,
-    /// By arrival: to, from, how, what.
-    pub(super) flying: BTreeMap<(Time, u64), (NodeId, NodeId, Via, Vec<u8>)>,
+    /// By arrival, and then by when it was sent.
+    pub(super) flying: BTreeMap<(Time, u64), Flight>,
     pub(super) sent: u64,
     pub(super) network: Network,
 }
+
+/// To, from, how, what.
+type Flight = (NodeId, NodeId, Via, Vec<u8>);
 
 pub(super) struct Node {
     pub(super) registry: Registry,
@@ -153,11 +156,11 @@ impl World {
         }
         for (to, via, bytes) in sends {
             assert!(bytes.len() <= message_max(via), "{} bytes over {via:?}", bytes.len());
-            self.fly(from, to, via, bytes);
+            self.fly(from, to, via, &bytes);
         }
     }
 
-    pub(super) fn fly(&mut self, from: NodeId, to: NodeId, via: Via, bytes: Vec<u8>) {
+    pub(super) fn fly(&mut self, from: NodeId, to: NodeId, via: Via, bytes: &[u8]) {
         let muted = self.network.mute && bytes[0] == message::RUMOURS;
         let cut = self.network.cut.contains(&from) != self.network.cut.contains(&to);
         let lossy = via == Via::Datagram;
@@ -170,7 +173,7 @@ impl World {
             let micros = if lossy { 100 + self.rng.below(20_000) } else { 500 };
             self.sent += 1;
             let at = (self.now + Duration::from_micros(micros), self.sent);
-            self.flying.insert(at, (to, from, via, bytes.clone()));
+            self.flying.insert(at, (to, from, via, bytes.to_vec()));
         }
     }
 
@@ -196,7 +199,7 @@ impl World {
         self.now = end;
     }
 
-    pub(super) fn arrive(&mut self, at: (Time, u64), flight: (NodeId, NodeId, Via, Vec<u8>)) {
+    pub(super) fn arrive(&mut self, at: (Time, u64), flight: Flight) {
         let (to, from, via, ref bytes) = flight;
         match self.nodes.get(&to).map(|node| node.awake) {
             Some(Awake::Yes) => self.input(to, Input::Message { from, via, bytes }),
