@@ -11,6 +11,7 @@ use homing_core::balance::Balancer;
 use homing_core::id::NodeId;
 use homing_core::limits::DEADLINE_MAX;
 use homing_core::name::{Address, BadName, Namespace};
+use homing_core::registry::RecordKey;
 use homing_core::requester::Wait;
 use homing_core::rng::Rng;
 use homing_core::talk::{Encoding, Options, Payload, Status};
@@ -123,8 +124,7 @@ impl Requester {
         Q: Serialize + ?Sized,
         R: DeserializeOwned,
     {
-        let reply = self.to(address)?.call(request).await?;
-        from_payload(&reply.payload).map_err(|status| CallError::new(status, Some(reply.instance)))
+        self.to(address)?.call(request).await?.decode()
     }
 
     /// Where calls go, looked up once: for a program that calls the same address often.
@@ -242,9 +242,8 @@ impl Call {
         };
         match made {
             Ok(Answered { payload, options, node, key }) => {
-                let instance = shared.runtime.instance(node, key);
                 let metadata = options.map_or_else(Vec::new, |options| options.metadata);
-                Ok(Reply { payload, metadata, instance })
+                Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
             }
             Err(Unanswered { status, node }) => {
                 let instance = node.map(|(node, key)| shared.runtime.instance(node, key));
@@ -264,24 +263,43 @@ impl IntoFuture for Call {
 }
 
 /// What a call came back with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reply {
     /// The answer.
     pub payload: Payload,
     /// What the handler sent beside it.
     pub metadata: Vec<(String, Bytes)>,
-    /// Who answered.
-    pub instance: Instance,
+    from: (NodeId, RecordKey),
+    shared: Arc<Shared>,
 }
 
 impl Reply {
+    /// The node that answered.
+    pub const fn node(&self) -> NodeId {
+        self.from.0
+    }
+
+    /// Who answered, as it is known now.
+    pub fn instance(&self) -> Instance {
+        self.shared.runtime.instance(self.from.0, self.from.1)
+    }
+
     /// The answer as a type.
     ///
     /// # Errors
     /// It does not fit.
     pub fn decode<R: DeserializeOwned>(&self) -> Result<R, CallError> {
         from_payload(&self.payload)
-            .map_err(|status| CallError::new(status, Some(self.instance.clone())))
+            .map_err(|status| CallError::new(status, Some(self.instance())))
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { payload, metadata, .. } = self;
+        let mut shown = f.debug_struct("Reply");
+        shown.field("payload", payload).field("metadata", metadata).field("node", &self.node());
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -148,7 +148,7 @@ impl ResponderBuilder {
         }
         let key = self.runtime.next_record();
         let cell = OfferCell::new(key, record, handler, Machine::new(self.capacity));
-        self.runtime.offer(&cell).await;
+        self.runtime.offer(&cell).await.map_err(ServeError::Refused)?;
         Ok(Offer { runtime: self.runtime, cell })
     }
 

@@ -30,7 +30,7 @@ use homing_core::id::NodeId;
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
-use homing_core::talk::Status;
+use homing_core::talk::{Code, Status};
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
 use homing_core::wire::{DialClaim, Hello, Peer, Windows};
 use links::Links;
@@ -103,7 +103,11 @@ pub(crate) enum Said {
     /// A link is idle.
     Idle { link: LinkId },
     /// A service is offered.
-    Offer { key: RecordKey, offer: Arc<OfferRecord> },
+    Offer {
+        key: RecordKey,
+        offer: Arc<OfferRecord>,
+        answer: oneshot::Sender<Result<(), Status>>,
+    },
     /// And no longer.
     Withdraw { key: RecordKey },
     /// A call wants a link.
@@ -137,7 +141,7 @@ impl Runtime {
         };
         if let Some(link) = self.links.by_id(link) {
             let message = "this node cannot keep up with its peers";
-            let status = Status::new(homing_core::talk::Code::ResourceExhausted, message);
+            let status = Status::new(Code::ResourceExhausted, message);
             link.handle(link::Input::Close(status));
         }
     }
@@ -179,10 +183,17 @@ impl Runtime {
     }
 
     /// From now on this node offers it.
-    pub(crate) async fn offer(&self, cell: &Arc<OfferCell>) {
+    ///
+    /// # Errors
+    /// The registry takes no such record; the offer is gone again.
+    pub(crate) async fn offer(&self, cell: &Arc<OfferCell>) -> Result<(), Status> {
         self.offers.insert(cell);
         let (key, offer) = (cell.key, Arc::clone(&cell.record));
-        self.say_surely(Said::Offer { key, offer }).await;
+        let (answer, taken) = oneshot::channel();
+        self.say_surely(Said::Offer { key, offer, answer }).await;
+        let closed = || Status::not_started(Code::FailedPrecondition, "the node is closed");
+        let taken = taken.await.unwrap_or_else(|_| Err(closed()));
+        taken.inspect_err(|_| self.offers.remove(cell.key))
     }
 
     /// And no longer: requesters are told, what still arrives is refused as not started.

@@ -115,6 +115,7 @@ fn set_going(
         findings,
         scout,
         datagrams,
+        offering: Vec::new(),
         leaving: None,
     };
     tasks.spawn(async move {

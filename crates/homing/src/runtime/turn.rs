@@ -11,6 +11,8 @@ use homing_core::addr::TransportAddr;
 use homing_core::limits::STALL;
 use homing_core::link;
 use homing_core::node::{self, Input, Node, NodeEvent, Output, Source};
+use homing_core::registry::RecordKey;
+use homing_core::talk::Status;
 use homing_core::time::Time;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub(super) struct Turner {
     pub(super) findings: mpsc::Receiver<Finding>,
     pub(super) scout: Option<Scout>,
     pub(super) datagrams: Vec<Arc<dyn Datagrams>>,
+    /// Who waits to hear whether an offer was taken.
+    pub(super) offering: Vec<(RecordKey, oneshot::Sender<Result<(), Status>>)>,
     /// Who waits for the goodbye to be said.
     pub(super) leaving: Option<oneshot::Sender<()>>,
 }
@@ -81,7 +85,10 @@ impl Turner {
             Said::Datagram { from, bytes } => return self.hear_datagram(from, bytes, Source::Gossip),
             Said::RoundTrip { link, rtt } => Input::RoundTrip { link, rtt },
             Said::Idle { link } => Input::Idle { link },
-            Said::Offer { key, offer } => Input::Offer { key, offer },
+            Said::Offer { key, offer, answer } => {
+                self.offering.push((key, answer));
+                Input::Offer { key, offer }
+            }
             Said::Withdraw { key } => Input::Withdraw { key },
             Said::Want { node } => Input::Want { node },
             Said::Peers(asker) => {
@@ -138,6 +145,7 @@ impl Turner {
                 Output::Snapshot(snapshot) => drop(self.runtime.snapshots.send_replace(snapshot)),
                 Output::Route { node, link } => self.runtime.links.set_route(node, link),
                 Output::Event(event) => self.tell(event),
+                Output::Refused { key, status } => self.refuse(key, status),
                 Output::Left => drop(self.leaving.take().map(|asker| asker.send(()))),
                 Output::Fatal(status) => {
                     tracing::error!(%status, "this node cannot go on");
@@ -147,6 +155,15 @@ impl Turner {
                 }
             }
         }
+        for (_, answer) in self.offering.drain(..) {
+            // Who offered may have gone.
+            let _ = answer.send(Ok(()));
+        }
+    }
+
+    fn refuse(&mut self, key: RecordKey, status: Status) {
+        let Some(place) = self.offering.iter().position(|(offered, _)| *offered == key) else { return };
+        let _ = self.offering.swap_remove(place).1.send(Err(status));
     }
 
     fn to_link(&self, link: node::LinkId, input: link::Input<'_>) {
