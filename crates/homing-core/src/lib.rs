@@ -9,6 +9,7 @@
 
 pub mod addr;
 pub mod balance;
+pub mod budget;
 pub mod crypto;
 pub mod id;
 pub mod limits;

@@ -17,6 +17,8 @@ pub const RANGE_MAX: usize = 256;
 pub const METHODS_MAX: usize = 64;
 /// Labels on one offer. One more is refused.
 pub const LABELS_MAX: usize = 16;
+/// Bytes of the value of a label. Longer ones are refused where they are parsed.
+pub const LABEL_VALUE_MAX: usize = 128;
 /// Bytes of a user's metadata on one offer; more is refused.
 pub const METADATA_MAX: usize = 512;
 

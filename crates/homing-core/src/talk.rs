@@ -237,6 +237,8 @@ pub struct Options {
     pub attempt: u8,
     /// The user's own names and values, in the order given. Key 10, once each.
     pub metadata: Vec<(String, Bytes)>,
+    /// On arrival: an odd key that is not known here. The conversation is refused with [`Code::Unimplemented`].
+    pub not_understood: Option<u64>,
 }
 
 impl Options {

@@ -1,1 +1,579 @@
-//! (to be written)
+//! What happens on one connection between two nodes?
+//!
+//! One machine of several: [`handshake`](self) lets nobody in unproven, [`Keepalive`] notices a dead peer, calls and
+//! requests are the conversations of either side, the outbox decides what is sent next. Bytes and commands go in,
+//! bytes and outputs come out; the owner has the socket and the clock.
+//!
+//! Besides the four doors of every machine there are two whose answer the owner needs at once:
+//! [`Link::open`] and [`Link::poll_transmit`].
+
+mod bindings;
+mod calls;
+mod handshake;
+mod keepalive;
+mod outbox;
+mod payload;
+mod receive;
+mod requests;
+mod transmit;
+mod wheel;
+
+#[cfg(test)]
+mod tests;
+
+pub use bindings::TargetKey;
+pub use calls::CallId;
+pub use keepalive::{Action, Keepalive, Patience};
+pub use requests::RequestId;
+pub use wheel::Wheel;
+
+use crate::budget::Budget;
+use crate::crypto::{Crypto, Role};
+use crate::id::NodeId;
+use crate::limits::{
+    BEFORE_CLOSE, BEFORE_PING, HANDSHAKE_TIME, IDLE_TIME, LOSER_DRAIN_TIME, OPTIONS_MAX,
+    OUTGOING_MAX,
+};
+use crate::talk::{Code, Options, Payload, Status};
+use crate::time::Time;
+use crate::wire::options::options_len;
+use crate::wire::{Frame, Hello, Target, Windows};
+use bindings::Bindings;
+use bytes::{Bytes, BytesMut};
+use calls::{Call, Calls, Interest};
+use handshake::Handshake;
+use outbox::{Outbox, Sender, Urgent};
+use payload::{Assembly, Outgoing, Sending};
+use requests::{Requests, Stage as RequestStage};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a link is made with.
+pub struct LinkConfig {
+    /// Which side this is.
+    pub role: Role,
+    /// What this side says first; its nonce must be fresh.
+    pub hello: Hello,
+    /// Whom a dialler expects; anyone else is refused.
+    pub expect: Option<NodeId>,
+    /// The proof of the mesh's key.
+    pub crypto: Arc<dyn Crypto>,
+    /// What all links of this process may hold together.
+    pub budget: Arc<Budget>,
+}
+
+/// What goes into a link.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Bytes from the peer. Whole frames are taken off the front, the rest stays.
+    Bytes(&'a mut BytesMut),
+    /// The answer to a request. Nothing happens when the request has ended meanwhile.
+    Reply {
+        /// Which.
+        request: RequestId,
+        /// The answer.
+        payload: Payload,
+        /// What accompanies it.
+        options: Option<Box<Options>>,
+    },
+    /// The failure of a request. Nothing happens when the request has ended meanwhile.
+    Fail {
+        /// Which.
+        request: RequestId,
+        /// Why.
+        status: Status,
+    },
+    /// Nobody waits for this call any more. Nothing happens when it has ended meanwhile.
+    Cancel(CallId),
+    /// A message for the peer's node machine, at most [`CHUNK_MAX`](crate::limits::CHUNK_MAX) bytes.
+    Control(Bytes),
+    /// No new conversations: the link closes when the last has ended, or after [`LOSER_DRAIN_TIME`].
+    Drain,
+    /// The end, now, with a last word to the peer.
+    Close(Status),
+    /// The connection is no more.
+    Broken(String),
+}
+
+/// What comes out of a link.
+#[derive(Debug)]
+pub enum Output {
+    /// The handshake is complete; this is the peer.
+    Established(Box<Hello>),
+    /// The peer calls.
+    Request(Request),
+    /// The peer gave a request up, or its time ran out: stop the work.
+    Cancelled(RequestId),
+    /// A call has ended. The only output with its token.
+    Ended {
+        /// As given to [`Link::open`].
+        token: u64,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A message from the peer's node machine.
+    Control(Bytes),
+    /// The peer answered a ping.
+    RoundTrip(Duration),
+    /// No new conversation will be accepted here: use another link of this pair.
+    Draining,
+    /// Nothing was said on this link for [`IDLE_TIME`]; the owner decides.
+    Idle,
+    /// The link is no more. The last output.
+    Closed(Status),
+}
+
+/// A call of the peer, whole.
+#[derive(Debug)]
+pub struct Request {
+    /// To answer it with.
+    pub id: RequestId,
+    /// What it is addressed to.
+    pub target: Arc<Target>,
+    /// When the caller stops waiting.
+    pub deadline: Option<Time>,
+    /// The payload.
+    pub payload: Payload,
+    /// What accompanies it.
+    pub options: Option<Box<Options>>,
+}
+
+/// How a call of this side ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// With an answer.
+    Reply(Payload, Option<Box<Options>>),
+    /// With a failure told by the peer or found here.
+    Failed(Box<Status>),
+    /// The link ended before a byte of it was written: nothing ran.
+    NotSent,
+    /// The link ended after that: it may have run.
+    Lost,
+}
+
+/// A call to be made.
+#[derive(Debug)]
+pub struct Open<'a> {
+    /// Comes back in [`Output::Ended`].
+    pub token: u64,
+    /// The process-wide number of the target.
+    pub key: TargetKey,
+    /// The target.
+    pub target: &'a Arc<Target>,
+    /// When to stop waiting.
+    pub deadline: Option<Time>,
+    /// The payload.
+    pub payload: Payload,
+    /// What accompanies it.
+    pub options: Option<Box<Options>>,
+}
+
+/// What happened on a link so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Stats {
+    /// Calls begun from here.
+    pub calls: u64,
+    /// Calls begun from there.
+    pub requests: u64,
+    /// Calls refused here because a bound was reached.
+    pub refused: u64,
+    /// Bytes read.
+    pub bytes_in: u64,
+    /// Bytes given to the socket.
+    pub bytes_out: u64,
+}
+
+/// One connection between two nodes, from its first byte to its last.
+pub struct Link {
+    role: Role,
+    stage: Stage,
+    keepalive: Keepalive,
+    calls: Calls,
+    requests: Requests,
+    outbox: Outbox,
+    bindings: Bindings,
+    outputs: VecDeque<Output>,
+    budget: Arc<Budget>,
+    terms: Terms,
+    stats: Stats,
+    last_used: Time,
+}
+
+/// What both sides agreed to, and how much of the peer's chunks was taken since it was told.
+struct Terms {
+    mine: Windows,
+    theirs: Windows,
+    link_owed: u32,
+    asked_at: Option<Time>,
+}
+
+/// What a peer of a draining link may still do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Peer {
+    /// It may not know yet: conversations of its may be on their way.
+    MayOpen,
+    /// It drains too: nothing new can come.
+    Drains,
+}
+
+enum Stage {
+    Handshake { machine: Handshake, until: Time },
+    Open,
+    Draining { until: Time, peer: Peer },
+    Closed,
+}
+
+impl Link {
+    /// Starts a link. A dialler has its first words to transmit at once.
+    pub fn new(config: LinkConfig, now: Time) -> Self {
+        let LinkConfig { role, hello, expect, crypto, budget } = config;
+        let mine = hello.windows;
+        let mut first = Vec::new();
+        let machine = Handshake::new(role, Box::new(hello), expect, crypto, &mut first);
+        let mut outbox = Outbox::new(0);
+        outbox.urgent.push_back(Urgent::Raw(first));
+        Self {
+            role,
+            stage: Stage::Handshake { machine, until: now + HANDSHAKE_TIME },
+            keepalive: Keepalive::new(
+                Patience { before_ping: BEFORE_PING, before_close: BEFORE_CLOSE },
+                now,
+            ),
+            calls: Calls::default(),
+            requests: Requests::default(),
+            outbox,
+            bindings: Bindings::default(),
+            outputs: VecDeque::new(),
+            budget,
+            terms: Terms { mine, theirs: Windows::default(), link_owed: 0, asked_at: None },
+            stats: Stats::default(),
+            last_used: now,
+        }
+    }
+
+    /// Begins a call. Its end is told by [`Output::Ended`], exactly once.
+    ///
+    /// # Errors
+    /// The link takes no call now, or the call is over a limit. Nothing was begun and nothing ran.
+    pub fn open(&mut self, now: Time, open: Open<'_>) -> Result<CallId, Status> {
+        self.may_open(&open).inspect_err(|_| self.stats.refused += 1)?;
+        let outgoing = Outgoing::new(open.payload, open.options, self.terms.theirs.conversation);
+        let (key, target, deadline) = (open.key, Arc::clone(open.target), open.deadline);
+        let interest = Interest::Wanted(open.token);
+        let incoming = Assembly::default();
+        let id = self.calls.insert(|generation| Call {
+            generation,
+            key,
+            target,
+            deadline,
+            outgoing,
+            incoming,
+            interest,
+        });
+        self.outbox.urgent.push_back(Urgent::Payload(Sender::Call(id)));
+        self.stats.calls += 1;
+        self.last_used = now;
+        Ok(id)
+    }
+
+    /// Takes an input. What follows from it is in [`poll_output`](Self::poll_output) and
+    /// [`poll_transmit`](Self::poll_transmit). Inputs after the end are ignored.
+    pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
+        if matches!(self.stage, Stage::Closed) {
+            return;
+        }
+        match input {
+            Input::Bytes(bytes) => self.handle_bytes(now, bytes),
+            Input::Reply { request, payload, options } => self.reply(request, payload, options),
+            Input::Fail { request, status } => self.fail(request, status),
+            Input::Cancel(call) => self.cancel(call),
+            Input::Control(body) => self.outbox.push_frame(Frame::Control(body)),
+            Input::Drain => self.drain(now, Peer::MayOpen),
+            Input::Close(status) => self.close(status),
+            Input::Broken(why) => self.end(Status::new(Code::Unavailable, why)),
+        }
+        self.close_if_drained();
+    }
+
+    /// The next thing the owner has to know or do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) would write anything.
+    pub fn has_transmit(&self) -> bool {
+        self.outbox.is_ready()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, at the latest.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let stage = match self.stage {
+            Stage::Handshake { until, .. } => return Some(until),
+            Stage::Closed => return None,
+            Stage::Draining { until, .. } => until,
+            Stage::Open => self.last_used + IDLE_TIME,
+        };
+        [
+            self.keepalive.poll_timeout(),
+            self.calls.wheel.poll_timeout(),
+            self.requests.wheel.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .chain([stage])
+        .min()
+    }
+
+    /// Does what is due at `now`. Early and repeated calls are harmless.
+    pub fn handle_timeout(&mut self, now: Time) {
+        match &self.stage {
+            Stage::Closed => return,
+            Stage::Handshake { until, .. } => {
+                if now >= *until {
+                    self.close(Status::not_started(
+                        Code::DeadlineExceeded,
+                        "the handshake took too long",
+                    ));
+                }
+                return;
+            }
+            Stage::Draining { until, .. } if now >= *until => {
+                self.close(Status::new(Code::Unavailable, "the link was drained, and time is up"));
+                return;
+            }
+            Stage::Draining { .. } | Stage::Open => {}
+        }
+        self.expire(now);
+        match self.keepalive.handle_timeout(now) {
+            None => {}
+            Some(Action::Ping) => {
+                self.terms.asked_at = Some(now);
+                self.outbox.push_frame(Frame::Ping(now.as_nanos()));
+            }
+            Some(Action::Close) => {
+                self.close(Status::new(Code::Unavailable, "the peer fell silent"));
+            }
+        }
+        self.tell_idle(now);
+        self.close_if_drained();
+    }
+
+    /// Conversations under way, of both sides.
+    pub fn conversations(&self) -> usize {
+        self.calls.len() + self.requests.len()
+    }
+
+    /// Calls of this side under way.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Counters, for metrics.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    fn may_open(&self, open: &Open<'_>) -> Result<(), Status> {
+        let exhausted =
+            |message: String| Err(Status::not_started(Code::ResourceExhausted, message));
+        if !matches!(self.stage, Stage::Open) {
+            return Err(Status::not_started(Code::Unavailable, "the link takes no new calls"));
+        }
+        payload::check_size(&open.payload.bytes)?;
+        if let Some(options) = &open.options
+            && options_len(options) > OPTIONS_MAX
+        {
+            return exhausted(format!(
+                "metadata and options are over {OPTIONS_MAX} bytes (OPTIONS_MAX)"
+            ));
+        }
+        if self.calls.len() >= self.terms.theirs.conversations as usize {
+            let limit = self.terms.theirs.conversations;
+            return exhausted(format!(
+                "{limit} calls are under way on one link (CONVERSATIONS_MAX)"
+            ));
+        }
+        if self.outbox.len() >= OUTGOING_MAX {
+            return exhausted(format!(
+                "{OUTGOING_MAX} frames wait to be sent on one link (OUTGOING_MAX)"
+            ));
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, id: RequestId, payload: Payload, options: Option<Box<Options>>) {
+        let window = self.terms.theirs.conversation;
+        let Some(request) = self.requests.at(id) else { return };
+        if !matches!(request.stage, RequestStage::Running) {
+            return;
+        }
+        let over = options.as_ref().is_some_and(|options| options_len(options) > OPTIONS_MAX);
+        if let Err(status) = payload::check_size(&payload.bytes) {
+            return self.fail(id, Status { started: crate::talk::Started::Maybe, ..status });
+        }
+        if over {
+            let message = format!("the reply's metadata is over {OPTIONS_MAX} bytes (OPTIONS_MAX)");
+            return self.fail(id, Status::new(Code::ResourceExhausted, message));
+        }
+        request.stage = RequestStage::Replying(Outgoing::new(payload, options, window));
+        self.outbox.urgent.push_back(Urgent::Payload(Sender::Reply(id)));
+        self.requests.wheel.disarm(id.slot);
+    }
+
+    fn fail(&mut self, id: RequestId, status: Status) {
+        let Some(request) = self.requests.at(id) else { return };
+        match request.stage {
+            RequestStage::Running | RequestStage::Arriving(_) => self.say_end(id, status),
+            RequestStage::Replying(_) | RequestStage::Said => {}
+        }
+    }
+
+    /// Says the last word on a request, and frees it when the peer has said its own.
+    fn say_end(&mut self, id: RequestId, status: Status) {
+        let conversation = self.their_conversation(id.slot);
+        self.outbox.push_frame(Frame::End { conversation, status: Box::new(status) });
+        self.requests.wheel.disarm(id.slot);
+        let Some(request) = self.requests.at(id) else { return };
+        if request.heard_all {
+            self.requests.remove(id.slot, &self.budget);
+        } else {
+            request.incoming.release(&self.budget);
+            request.stage = RequestStage::Said;
+        }
+    }
+
+    fn cancel(&mut self, id: CallId) {
+        self.give_up(id, Code::Cancelled);
+    }
+
+    /// Stops caring for a call: at once when it was never sent, else with a Reset, once the peer has ended it too.
+    fn give_up(&mut self, id: CallId, code: Code) {
+        let Some(call) = self.calls.at(id) else { return };
+        if call.interest == Interest::Abandoned {
+            return;
+        }
+        if call.outgoing.state == Sending::Unsent {
+            self.calls.remove(id.slot, &self.budget);
+            return;
+        }
+        call.interest = Interest::Abandoned;
+        call.outgoing.state = Sending::Sent;
+        call.incoming.release(&self.budget);
+        self.calls.wheel.disarm(id.slot);
+        let conversation = self.our_conversation(id.slot);
+        self.outbox.push_frame(Frame::Reset { conversation, code });
+    }
+
+    fn expire(&mut self, now: Time) {
+        let mut expired = Vec::new();
+        self.calls.wheel.expire(now, &mut expired);
+        for slot in expired.drain(..) {
+            let Some((id, call)) = self.calls.in_slot(slot) else { continue };
+            if let Interest::Wanted(token) = call.interest {
+                let outcome = Outcome::Failed(Box::new(out_of_time(call.outgoing.state)));
+                self.outputs.push_back(Output::Ended { token, outcome });
+            }
+            self.give_up(id, Code::DeadlineExceeded);
+        }
+        self.requests.wheel.expire(now, &mut expired);
+        for slot in expired {
+            let Some((id, request)) = self.requests.in_slot(slot) else { continue };
+            if matches!(request.stage, RequestStage::Running) {
+                self.outputs.push_back(Output::Cancelled(id));
+            }
+            self.fail(id, Status::new(Code::DeadlineExceeded, "the caller's time ran out"));
+        }
+    }
+
+    fn tell_idle(&mut self, now: Time) {
+        if self.conversations() > 0 {
+            self.last_used = now;
+        } else if matches!(self.stage, Stage::Open) && now >= self.last_used + IDLE_TIME {
+            self.last_used = now;
+            self.outputs.push_back(Output::Idle);
+        }
+    }
+
+    /// Each side says Drain once; who has said and heard it knows that no conversation can begin any more.
+    fn drain(&mut self, now: Time, peer: Peer) {
+        match &mut self.stage {
+            Stage::Open => {
+                self.stage = Stage::Draining { until: now + LOSER_DRAIN_TIME, peer };
+                self.outputs.push_back(Output::Draining);
+                self.outbox.push_frame(Frame::Drain);
+            }
+            Stage::Draining { peer: known, .. } if peer == Peer::Drains => *known = Peer::Drains,
+            Stage::Handshake { .. } => {
+                self.close(Status::not_started(Code::Unavailable, "the link is not needed"));
+            }
+            Stage::Draining { .. } | Stage::Closed => {}
+        }
+    }
+
+    fn close_if_drained(&mut self) {
+        let over = matches!(self.stage, Stage::Draining { peer: Peer::Drains, .. });
+        if over && self.conversations() == 0 && self.outbox.is_empty() {
+            self.close(Status::not_started(Code::Unavailable, "the link was drained"));
+        }
+    }
+
+    /// Ends the link with a last word; it is still to be transmitted.
+    fn close(&mut self, status: Status) {
+        self.outbox.bulk.clear();
+        self.outbox.push_frame(Frame::Close(Box::new(status.clone())));
+        self.end(status);
+    }
+
+    /// Ends the link: every call learns what became of it, every request is stopped.
+    fn end(&mut self, status: Status) {
+        self.stage = Stage::Closed;
+        self.outbox.urgent.retain(|urgent| !matches!(urgent, Urgent::Payload(_)));
+        for call in self.calls.drain(&self.budget) {
+            let outcome = if call.outgoing.state == Sending::Unsent {
+                Outcome::NotSent
+            } else {
+                Outcome::Lost
+            };
+            if let Interest::Wanted(token) = call.interest {
+                self.outputs.push_back(Output::Ended { token, outcome });
+            }
+        }
+        let running = self.requests.drain(&self.budget);
+        self.outputs.extend(running.into_iter().map(Output::Cancelled));
+        self.outputs.push_back(Output::Closed(status));
+    }
+
+    /// Our ids are odd on the dialling side, even on the accepting one.
+    fn our_conversation(&self, slot: u32) -> u32 {
+        match self.role {
+            Role::Dialler => slot * 2 + 1,
+            Role::Acceptor => slot * 2 + 2,
+        }
+    }
+
+    fn their_conversation(&self, slot: u32) -> u32 {
+        match self.role {
+            Role::Dialler => slot * 2 + 2,
+            Role::Acceptor => slot * 2 + 1,
+        }
+    }
+}
+
+impl Drop for Link {
+    /// What was held for the peer is given back, however the link ended.
+    fn drop(&mut self) {
+        self.calls.drain(&self.budget);
+        self.requests.drain(&self.budget);
+    }
+}
+
+fn out_of_time(state: Sending) -> Status {
+    let message = "the call's time ran out";
+    match state {
+        Sending::Unsent => Status::not_started(Code::DeadlineExceeded, message),
+        Sending::Queued | Sending::Parked | Sending::Sent => {
+            Status::new(Code::DeadlineExceeded, message)
+        }
+    }
+}

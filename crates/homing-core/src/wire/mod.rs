@@ -3,6 +3,12 @@
 //! One message, one file: its diagram, its type, encode, decode, and golden bytes in `testdata/wire/`. Encoding
 //! appends to a buffer and cannot fail; decoding fails in one word, [`Malformed`], or waits for more.
 
+pub mod addr;
 pub mod codec;
+pub mod frame;
+pub mod hello;
+pub mod options;
 
 pub use codec::{Malformed, Reader, put_bytes, put_str, put_varint};
+pub use frame::{Callee, Frame, Piece, Target, Then};
+pub use hello::{DialClaim, Hello, Kind, LinkName, Peer, Windows};

@@ -1,0 +1,33 @@
+//! How much does a process hold for its peers, all links together?
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes held for peers, against one bound (decisions A6). Shared by all links of a node.
+#[derive(Debug)]
+pub struct Budget {
+    left: AtomicUsize,
+}
+
+impl Budget {
+    /// A budget of `bytes`.
+    pub const fn new(bytes: usize) -> Self {
+        Self { left: AtomicUsize::new(bytes) }
+    }
+
+    /// Takes `bytes` out, or nothing when fewer are left.
+    pub fn take(&self, bytes: usize) -> bool {
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes))
+            .is_ok()
+    }
+
+    /// Puts `bytes` back.
+    pub fn give(&self, bytes: usize) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes left.
+    pub fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+}

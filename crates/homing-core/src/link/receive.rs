@@ -1,0 +1,333 @@
+//! What does a frame of the peer change?
+
+use super::handshake::Progress;
+use super::outbox::Sender;
+use super::payload::{Added, Sending};
+use super::requests::Stage as RequestStage;
+use super::{CallId, Interest, Link, Outcome, Output, Peer, Request, RequestId, Stage, Urgent};
+use crate::crypto::Role;
+use crate::limits::LINK_WINDOW;
+use crate::talk::{Code, Status};
+use crate::time::Time;
+use crate::wire::{Callee, Frame, Malformed, Piece, Then};
+use bytes::BytesMut;
+use std::time::Duration;
+
+/// An Open as it arrived.
+struct Opened {
+    conversation: u32,
+    callee: Callee,
+    deadline: Option<Duration>,
+    piece: Piece,
+}
+
+/// Which side began a conversation, by the parity of its id.
+enum Whose {
+    Ours(u32),
+    Theirs(u32),
+}
+
+impl Link {
+    pub(super) fn handle_bytes(&mut self, now: Time, bytes: &mut BytesMut) {
+        self.keepalive.handle_bytes(now);
+        self.stats.bytes_in += bytes.len() as u64;
+        if matches!(self.stage, Stage::Handshake { .. }) && !self.shake_hands(now, bytes) {
+            return;
+        }
+        while !matches!(self.stage, Stage::Closed) {
+            let handled = match Frame::decode(bytes) {
+                Ok(None) => return,
+                Ok(Some(frame)) => self.handle_frame(now, frame),
+                Err(malformed) => Err(malformed),
+            };
+            if let Err(malformed) = handled {
+                self.close(Status::new(
+                    Code::Internal,
+                    format!("the peer broke the protocol: {malformed}"),
+                ));
+            }
+        }
+    }
+
+    /// Whether frames may be read now.
+    fn shake_hands(&mut self, now: Time, bytes: &mut BytesMut) -> bool {
+        let Stage::Handshake { machine, .. } = &mut self.stage else { return true };
+        let mut said = Vec::new();
+        let progress = machine.handle_bytes(bytes, &mut said);
+        if !said.is_empty() {
+            self.outbox.urgent.push_back(Urgent::Raw(said));
+        }
+        match progress {
+            Ok(Progress::Pending) => false,
+            Ok(Progress::Established(hello)) => {
+                self.stage = Stage::Open;
+                self.terms.theirs = hello.windows;
+                self.outbox.link_credit = hello.windows.link;
+                self.last_used = now;
+                self.outputs.push_back(Output::Established(hello));
+                true
+            }
+            Err(status) => {
+                self.close(status);
+                false
+            }
+        }
+    }
+
+    fn handle_frame(&mut self, now: Time, frame: Frame) -> Result<(), Malformed> {
+        match frame {
+            Frame::Open { conversation, callee, deadline, piece } => {
+                self.handle_open(now, Opened { conversation, callee, deadline, piece })
+            }
+            Frame::Data { conversation, piece } => self.handle_data(conversation, piece),
+            Frame::End { conversation, status } => self.handle_end(conversation, status),
+            Frame::Reset { conversation, code } => self.handle_reset(conversation, code),
+            Frame::Credit { conversation, bytes } => self.handle_credit(conversation, bytes),
+            Frame::Bind { id, target } => self.bindings.bind(id, target),
+            Frame::Ping(token) => {
+                self.outbox.push_frame(Frame::Pong(token));
+                Ok(())
+            }
+            Frame::Pong(_) => {
+                self.outputs
+                    .extend(self.terms.asked_at.take().map(|at| Output::RoundTrip(now.since(at))));
+                Ok(())
+            }
+            Frame::Drain => {
+                self.drain(now, Peer::Drains);
+                Ok(())
+            }
+            Frame::Control(body) => {
+                self.outputs.push_back(Output::Control(body));
+                Ok(())
+            }
+            Frame::Close(status) => {
+                self.end(*status);
+                Ok(())
+            }
+            Frame::Proof(_) => Err(Malformed("proof: out of turn")),
+            Frame::Unknown(_) => Ok(()),
+        }
+    }
+
+    fn handle_open(&mut self, now: Time, opened: Opened) -> Result<(), Malformed> {
+        let Whose::Theirs(slot) = self.whose(opened.conversation)? else {
+            return Err(Malformed("open: an id of the other side"));
+        };
+        if slot >= self.terms.mine.conversations {
+            return Err(Malformed("open: more conversations than agreed"));
+        }
+        let target = self.bindings.resolve(opened.callee)?;
+        let deadline = opened.deadline.map(|left| now + left);
+        let id =
+            self.requests.insert(slot, target, deadline).ok_or(Malformed("open: an id in use"))?;
+        self.stats.requests += 1;
+        self.last_used = now;
+        self.take_request_piece(id, opened.piece)
+    }
+
+    fn handle_data(&mut self, conversation: u32, piece: Piece) -> Result<(), Malformed> {
+        match self.whose(conversation)? {
+            Whose::Ours(slot) => {
+                let (id, _) =
+                    self.calls.in_slot(slot).ok_or(Malformed("data: no such conversation"))?;
+                self.take_reply_piece(id, piece)
+            }
+            Whose::Theirs(slot) => {
+                let (id, _) =
+                    self.requests.in_slot(slot).ok_or(Malformed("data: no such conversation"))?;
+                self.take_request_piece(id, piece)
+            }
+        }
+    }
+
+    /// A piece of the peer's call.
+    fn take_request_piece(&mut self, id: RequestId, piece: Piece) -> Result<(), Malformed> {
+        let request = self.requests.at(id).expect("found just now");
+        if request.heard_all {
+            return Err(Malformed("data: after the end"));
+        }
+        request.heard_all = piece.then == Then::End;
+        let cost = request.incoming.cost(&piece);
+        self.return_link_credit(cost);
+        let request = self.requests.at(id).expect("found just now");
+        let RequestStage::Arriving(target) = &request.stage else {
+            if request.heard_all {
+                self.requests.remove(id.slot, &self.budget); // Answered already; this was the peer's last word.
+            }
+            return Ok(());
+        };
+        let (target, deadline) = (target.clone(), request.deadline);
+        match request.incoming.add(piece, &self.budget) {
+            Ok(Added::Part { credit }) => {
+                self.return_credit(self.their_conversation(id.slot), credit);
+            }
+            Ok(Added::Whole(payload, options)) => {
+                if let Some(key) = options.as_ref().and_then(|options| options.not_understood) {
+                    let message =
+                        format!("option {key} has to be understood, and is not known here");
+                    self.say_end(id, Status::not_started(Code::Unimplemented, message));
+                    return Ok(());
+                }
+                request.stage = RequestStage::Running;
+                self.outputs.push_back(Output::Request(Request {
+                    id,
+                    target,
+                    deadline,
+                    payload,
+                    options,
+                }));
+            }
+            Err(status) => {
+                self.stats.refused += 1;
+                self.say_end(id, status);
+            }
+        }
+        Ok(())
+    }
+
+    /// A piece of the answer to our call.
+    fn take_reply_piece(&mut self, id: CallId, piece: Piece) -> Result<(), Malformed> {
+        let call = self.calls.at(id).expect("found just now");
+        if call.outgoing.state == Sending::Unsent {
+            return Err(Malformed("data: before its open"));
+        }
+        let last = piece.then == Then::End;
+        let cost = call.incoming.cost(&piece);
+        let wanted = call.interest;
+        let Interest::Wanted(token) = wanted else {
+            self.return_link_credit(cost);
+            if last {
+                self.calls.remove(id.slot, &self.budget);
+            }
+            return Ok(());
+        };
+        match call.incoming.add(piece, &self.budget) {
+            Ok(Added::Part { credit }) => {
+                self.return_link_credit(cost);
+                self.return_credit(self.our_conversation(id.slot), credit);
+            }
+            Ok(Added::Whole(payload, options)) => {
+                self.return_link_credit(cost);
+                self.outputs
+                    .push_back(Output::Ended { token, outcome: Outcome::Reply(payload, options) });
+                self.finish_call(id);
+            }
+            Err(status) => {
+                self.return_link_credit(cost);
+                let status = Status { started: crate::talk::Started::Maybe, ..status };
+                self.outputs
+                    .push_back(Output::Ended { token, outcome: Outcome::Failed(Box::new(status)) });
+                self.give_up(id, Code::ResourceExhausted);
+                if last {
+                    self.calls.remove(id.slot, &self.budget);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer has said its last word on our call: say ours if it is not said, and free the id.
+    fn finish_call(&mut self, id: CallId) {
+        let Some(call) = self.calls.at(id) else { return };
+        if matches!(call.outgoing.state, Sending::Queued | Sending::Parked) {
+            let conversation = self.our_conversation(id.slot);
+            self.outbox.push_frame(Frame::Reset { conversation, code: Code::Ok });
+        }
+        self.calls.remove(id.slot, &self.budget);
+    }
+
+    fn handle_end(&mut self, conversation: u32, status: Box<Status>) -> Result<(), Malformed> {
+        let Whose::Ours(slot) = self.whose(conversation)? else {
+            return Err(Malformed("end: of a conversation of the peer's own"));
+        };
+        let (id, call) = self.calls.in_slot(slot).ok_or(Malformed("end: no such conversation"))?;
+        if call.outgoing.state == Sending::Unsent {
+            return Err(Malformed("end: before its open"));
+        }
+        if let Interest::Wanted(token) = call.interest {
+            let outcome = match status.code {
+                Code::Ok => Outcome::Reply(crate::talk::Payload::default(), None),
+                _ => Outcome::Failed(status),
+            };
+            self.outputs.push_back(Output::Ended { token, outcome });
+        }
+        self.finish_call(id);
+        Ok(())
+    }
+
+    /// The peer wants no answer any more. Unknown ones ended on our side before the Reset arrived.
+    fn handle_reset(&mut self, conversation: u32, code: Code) -> Result<(), Malformed> {
+        let Whose::Theirs(slot) = self.whose(conversation)? else {
+            return Err(Malformed("reset: of a conversation of ours"));
+        };
+        let Some((id, request)) = self.requests.in_slot(slot) else { return Ok(()) };
+        request.heard_all = true;
+        match &request.stage {
+            RequestStage::Running => {
+                self.outputs.push_back(Output::Cancelled(id));
+                self.say_end(id, Status::new(code, "the caller gave up"));
+            }
+            RequestStage::Arriving(_) => {
+                self.say_end(id, Status::not_started(code, "the caller gave up"));
+            }
+            RequestStage::Replying(outgoing) if outgoing.state == Sending::Unsent => {} // It ends with the answer.
+            RequestStage::Replying(_) => self.say_end(id, Status::new(code, "the caller gave up")),
+            RequestStage::Said => self.requests.remove(slot, &self.budget),
+        }
+        Ok(())
+    }
+
+    fn handle_credit(&mut self, conversation: u32, bytes: u32) -> Result<(), Malformed> {
+        if conversation == 0 {
+            self.outbox.link_credit = self.outbox.link_credit.saturating_add(bytes);
+            return Ok(());
+        }
+        // Credit for what has ended meanwhile is harmless.
+        match self.whose(conversation)? {
+            Whose::Ours(slot) => {
+                if let Some((id, call)) = self.calls.in_slot(slot)
+                    && call.outgoing.add_credit(bytes)
+                {
+                    self.outbox.bulk.push_back(Sender::Call(id));
+                }
+            }
+            Whose::Theirs(slot) => {
+                if let Some((id, request)) = self.requests.in_slot(slot)
+                    && let RequestStage::Replying(outgoing) = &mut request.stage
+                    && outgoing.add_credit(bytes)
+                {
+                    self.outbox.bulk.push_back(Sender::Reply(id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn return_credit(&mut self, conversation: u32, bytes: u32) {
+        if bytes > 0 {
+            self.outbox.push_frame(Frame::Credit { conversation, bytes });
+        }
+    }
+
+    fn return_link_credit(&mut self, cost: u32) {
+        self.terms.link_owed += cost;
+        if self.terms.link_owed >= LINK_WINDOW / 2 {
+            let bytes = std::mem::take(&mut self.terms.link_owed);
+            self.outbox.push_frame(Frame::Credit { conversation: 0, bytes });
+        }
+    }
+
+    fn whose(&self, conversation: u32) -> Result<Whose, Malformed> {
+        if conversation == 0 {
+            return Err(Malformed("conversation: 0 is the link itself"));
+        }
+        let slot = (conversation - 1) / 2;
+        let dialler = conversation % 2 == 1;
+        Ok(if dialler == (self.role == Role::Dialler) {
+            Whose::Ours(slot)
+        } else {
+            Whose::Theirs(slot)
+        })
+    }
+}

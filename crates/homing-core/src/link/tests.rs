@@ -1,0 +1,486 @@
+//! Two links, joined byte by byte, in virtual time.
+
+use super::*;
+use crate::crypto::TAG_LEN;
+use crate::id::Epoch;
+use crate::limits::{CHUNK_MAX, CONVERSATIONS_MAX, PAYLOAD_MAX, WINDOW};
+use crate::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
+use crate::wire::{DialClaim, Kind, Peer as Identity};
+
+/// A crypto that proves with the key's number and whose digests tell ids apart.
+struct Fake(u8, [u8; 32]);
+
+impl Crypto for Fake {
+    fn public_key(&self) -> [u8; 32] {
+        self.1
+    }
+    fn digest(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut digest = [0_u8; 32];
+        for (index, byte) in bytes.iter().enumerate() {
+            digest[index % 32] = digest[index % 32].wrapping_mul(31).wrapping_add(*byte);
+        }
+        digest
+    }
+    fn sign(&self, _: &[u8]) -> Option<[u8; 64]> {
+        None
+    }
+    fn verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
+        true
+    }
+    fn prove(&self, role: Role, transcript: &[u8]) -> [u8; 32] {
+        let mut proof = self.digest(transcript);
+        proof[0] ^= self.0;
+        proof[1] ^= u8::from(role == Role::Dialler);
+        proof
+    }
+    fn check(&self, role: Role, transcript: &[u8], proof: &[u8; 32]) -> bool {
+        self.prove(role, transcript) == *proof
+    }
+    fn seal(&self, _: NodeId, _: usize, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(&[0; TAG_LEN]);
+    }
+    fn open(&self, _: NodeId, _: usize, _: &mut Vec<u8>) -> bool {
+        true
+    }
+}
+
+/// One side: its link, what it was told, and the bytes on their way to it.
+struct Side {
+    link: Link,
+    log: Vec<String>,
+    requests: Vec<Request>,
+    inbox: BytesMut,
+}
+
+struct Pair {
+    now: Time,
+    dialler: Side,
+    acceptor: Side,
+    budget: Arc<Budget>,
+}
+
+struct Setup {
+    mesh: [u8; 8],
+    keys: (u8, u8),
+    expect: Option<NodeId>,
+    budget: usize,
+    versions: (u8, u8),
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            mesh: [7; 8],
+            keys: (1, 1),
+            expect: None,
+            budget: 1 << 28,
+            versions: (VERSION_MIN, VERSION_MAX),
+        }
+    }
+}
+
+impl Pair {
+    fn new(setup: &Setup) -> Self {
+        let budget = Arc::new(Budget::new(setup.budget));
+        let side = |role, key: u8, mesh, versions, expect| {
+            let crypto = Arc::new(Fake(key, [role as u8 + 1; 32]));
+            let id = NodeId::from_key_digest(&crypto.digest(&crypto.1));
+            let hello = Hello {
+                versions,
+                features: FEATURES,
+                required: 0,
+                mesh,
+                nonce: [role as u8; 16],
+                peer: Identity {
+                    id,
+                    key: crypto.1,
+                    epoch: Epoch(1),
+                    kind: Kind::Member,
+                    name: "node".parse().unwrap(),
+                    agent: "test".into(),
+                    addresses: vec![],
+                },
+                claim: DialClaim::default(),
+                windows: Windows::default(),
+            };
+            let config = LinkConfig { role, hello, expect, crypto, budget: Arc::clone(&budget) };
+            Side {
+                link: Link::new(config, Time::ZERO),
+                log: vec![],
+                requests: vec![],
+                inbox: BytesMut::new(),
+            }
+        };
+        let current = (VERSION_MIN, VERSION_MAX);
+        Self {
+            now: Time::ZERO,
+            dialler: side(Role::Dialler, setup.keys.0, [7; 8], current, setup.expect),
+            acceptor: side(Role::Acceptor, setup.keys.1, setup.mesh, setup.versions, None),
+            budget,
+        }
+    }
+
+    /// A pair whose handshake is done.
+    fn open() -> Self {
+        let mut pair = Self::new(&Setup::default());
+        pair.settle();
+        assert_eq!((pair.dialler.take_log(), pair.acceptor.take_log()), ("up".into(), "up".into()));
+        pair
+    }
+
+    /// Carries bytes both ways until nothing moves.
+    fn settle(&mut self) {
+        loop {
+            let moved = carry(self.now, &mut self.dialler, &mut self.acceptor);
+            if !(carry(self.now, &mut self.acceptor, &mut self.dialler) || moved) {
+                return;
+            }
+        }
+    }
+
+    fn after(&mut self, millis: u64) {
+        self.now += Duration::from_millis(millis);
+        self.dialler.link.handle_timeout(self.now);
+        self.acceptor.link.handle_timeout(self.now);
+        self.settle();
+    }
+
+    fn call(&mut self, token: u64, size: usize, time: Option<Duration>) -> Result<CallId, Status> {
+        let target = Arc::new(Target {
+            offer: 1,
+            namespace: "default".parse().unwrap(),
+            service: "echo".parse().unwrap(),
+            method: "".parse().unwrap(),
+        });
+        let payload = Payload::raw(vec![7; size]);
+        let deadline = time.map(|time| self.now + time);
+        let open =
+            Open { token, key: TargetKey(1), target: &target, deadline, payload, options: None };
+        self.dialler.link.open(self.now, open)
+    }
+
+    /// The acceptor answers everything it was asked with what it was given.
+    fn echo(&mut self) {
+        for request in std::mem::take(&mut self.acceptor.requests) {
+            let input =
+                Input::Reply { request: request.id, payload: request.payload, options: None };
+            self.acceptor.link.handle_input(self.now, input);
+        }
+        self.settle();
+    }
+
+    #[track_caller]
+    fn expect(&mut self, dialler: &str, acceptor: &str) {
+        assert_eq!(self.dialler.take_log(), dialler, "the dialler's log");
+        assert_eq!(self.acceptor.take_log(), acceptor, "the acceptor's log");
+    }
+}
+
+fn carry(now: Time, from: &mut Side, to: &mut Side) -> bool {
+    let mut bytes = Vec::new();
+    while from.link.poll_transmit(now, &mut bytes) {}
+    from.note_outputs();
+    to.inbox.extend_from_slice(&bytes);
+    if !bytes.is_empty() {
+        to.link.handle_input(now, Input::Bytes(&mut to.inbox));
+    }
+    to.note_outputs();
+    !bytes.is_empty()
+}
+
+impl Side {
+    fn take_log(&mut self) -> String {
+        std::mem::take(&mut self.log).join(" ")
+    }
+
+    fn note_outputs(&mut self) {
+        while let Some(output) = self.link.poll_output() {
+            let line = match output {
+                Output::Established(_) => "up".into(),
+                Output::Request(request) => {
+                    let line = format!("asked({})", request.payload.bytes.len());
+                    self.requests.push(request);
+                    line
+                }
+                Output::Cancelled(_) => "cancelled".into(),
+                Output::Ended { token, outcome } => match outcome {
+                    Outcome::Reply(payload, _) => format!("{token}:reply({})", payload.bytes.len()),
+                    Outcome::Failed(status) => format!("{token}:{}{}", status.code, mark(&status)),
+                    Outcome::NotSent => format!("{token}:not-sent"),
+                    Outcome::Lost => format!("{token}:lost"),
+                },
+                Output::Control(body) => format!("control({})", body.len()),
+                Output::RoundTrip(span) => format!("rtt({})", span.as_millis()),
+                Output::Draining => "draining".into(),
+                Output::Idle => "idle".into(),
+                Output::Closed(status) => format!("closed({})", status.message),
+            };
+            self.log.push(line);
+        }
+    }
+}
+
+fn mark(status: &Status) -> &'static str {
+    match status.started {
+        crate::talk::Started::No => "(not started)",
+        crate::talk::Started::Maybe => "",
+    }
+}
+
+/// Runs a handshake and says how it ended on either side.
+#[track_caller]
+fn check_handshake(setup: &Setup, dialler: &str, acceptor: &str) {
+    let mut pair = Pair::new(setup);
+    pair.settle();
+    pair.expect(dialler, acceptor);
+}
+
+#[test]
+fn nodes_of_different_meshes_or_keys_do_not_link() {
+    let stranger = "closed(the other side is of another mesh)";
+    check_handshake(&Setup { mesh: [8; 8], ..Setup::default() }, stranger, stranger);
+    check_handshake(
+        &Setup { keys: (1, 2), ..Setup::default() },
+        "closed(the other side does not hold this mesh's key)",
+        "closed(the other side does not hold this mesh's key)",
+    );
+}
+
+#[test]
+fn a_dialler_refuses_another_node_than_it_expects() {
+    let expect = Some(NodeId::from_bytes([9; 16]));
+    let mut pair = Pair::new(&Setup { expect, ..Setup::default() });
+    pair.settle();
+    assert!(pair.dialler.take_log().contains("lives here, not 09090909"));
+    assert!(pair.acceptor.take_log().starts_with("closed("));
+}
+
+#[test]
+fn versions_without_overlap_are_refused_with_both_ranges() {
+    let message = "closed(the other side speaks protocol 7 to 9, this one 1 to 1)";
+    check_handshake(&Setup { versions: (7, 9), ..Setup::default() }, message, message);
+}
+
+#[test]
+fn a_silent_connection_is_closed_when_the_handshake_takes_too_long() {
+    let mut pair = Pair::new(&Setup::default());
+    pair.now = Time::ZERO + HANDSHAKE_TIME;
+    pair.acceptor.link.handle_timeout(pair.now);
+    pair.acceptor.note_outputs();
+    assert_eq!(pair.acceptor.take_log(), "closed(the handshake took too long)");
+}
+
+#[test]
+fn a_call_is_asked_and_answered_whatever_its_size() {
+    for size in
+        [0, 1, 128, CHUNK_MAX, CHUNK_MAX + 1, WINDOW as usize, WINDOW as usize * 3 + 5, PAYLOAD_MAX]
+    {
+        let mut pair = Pair::open();
+        let before = pair.budget.left();
+        pair.call(5, size, None).unwrap();
+        pair.settle();
+        pair.echo();
+        pair.expect(&format!("5:reply({size})"), &format!("asked({size})"));
+        assert_eq!(
+            (pair.dialler.link.conversations(), pair.acceptor.link.conversations()),
+            (0, 0),
+            "{size}"
+        );
+        assert_eq!(pair.budget.left(), before, "{size}");
+    }
+}
+
+#[test]
+fn a_bound_call_adds_at_most_twelve_bytes() {
+    let mut pair = Pair::open();
+    pair.call(1, 128, Some(Duration::from_secs(5))).unwrap();
+    pair.settle();
+    pair.call(2, 128, Some(Duration::from_secs(5))).unwrap();
+    let mut bytes = Vec::new();
+    pair.dialler.link.poll_transmit(pair.now, &mut bytes);
+    assert!(bytes.len() <= 128 + 12, "{}", bytes.len());
+}
+
+#[test]
+fn a_payload_over_the_limit_is_refused_before_anything_is_sent() {
+    let mut pair = Pair::open();
+    let status = pair.call(1, PAYLOAD_MAX + 1, None).unwrap_err();
+    assert_eq!(
+        status.to_string(),
+        "RESOURCE_EXHAUSTED: the payload is over the limit of 16 MiB (PAYLOAD_MAX)"
+    );
+}
+
+#[test]
+fn one_conversation_more_than_the_peer_takes_is_refused() {
+    let mut pair = Pair::open();
+    for token in 0..u64::from(CONVERSATIONS_MAX) {
+        pair.call(token, 1, None).unwrap();
+    }
+    assert_eq!(pair.call(0, 1, None).unwrap_err().code, Code::ResourceExhausted);
+    pair.settle();
+    pair.echo();
+    pair.call(0, 1, None).unwrap();
+}
+
+#[test]
+fn a_cancelled_call_stops_the_work_and_frees_its_id() {
+    let mut pair = Pair::open();
+    let call = pair.call(1, 10, None).unwrap();
+    pair.settle();
+    pair.dialler.link.handle_input(pair.now, Input::Cancel(call));
+    pair.settle();
+    pair.echo();
+    pair.expect("", "asked(10) cancelled");
+    assert_eq!((pair.dialler.link.conversations(), pair.acceptor.link.conversations()), (0, 0));
+}
+
+#[test]
+fn a_call_cancelled_before_it_was_written_is_never_seen() {
+    let mut pair = Pair::open();
+    let call = pair.call(1, 10, None).unwrap();
+    pair.dialler.link.handle_input(pair.now, Input::Cancel(call));
+    pair.settle();
+    pair.expect("", "");
+}
+
+#[test]
+fn an_answer_that_crosses_a_cancel_does_not_meet_the_next_call() {
+    let mut pair = Pair::open();
+    let call = pair.call(1, 10, None).unwrap();
+    pair.settle();
+    let request = pair.acceptor.requests.pop().unwrap();
+    let reply = Input::Reply { request: request.id, payload: request.payload, options: None };
+    pair.acceptor.link.handle_input(pair.now, reply);
+    pair.dialler.link.handle_input(pair.now, Input::Cancel(call));
+    pair.call(2, 20, None).unwrap();
+    pair.settle();
+    pair.echo();
+    pair.expect("2:reply(20)", "asked(10) asked(20)");
+}
+
+#[test]
+fn time_runs_out_on_both_sides_and_the_work_is_stopped() {
+    let mut pair = Pair::open();
+    pair.call(1, 10, Some(Duration::from_millis(100))).unwrap();
+    pair.settle();
+    pair.after(50);
+    pair.expect("", "asked(10)");
+    pair.after(60);
+    pair.expect("1:DEADLINE_EXCEEDED", "cancelled");
+    assert_eq!((pair.dialler.link.conversations(), pair.acceptor.link.conversations()), (0, 0));
+}
+
+#[test]
+fn a_failure_keeps_its_code_and_says_whether_anything_ran() {
+    let mut pair = Pair::open();
+    pair.call(1, 10, None).unwrap();
+    pair.settle();
+    let request = pair.acceptor.requests.pop().unwrap().id;
+    let status =
+        Status::not_started(Code::ResourceExhausted, "full").retry_after(Duration::from_millis(7));
+    pair.acceptor.link.handle_input(pair.now, Input::Fail { request, status });
+    pair.settle();
+    pair.expect("1:RESOURCE_EXHAUSTED(not started)", "asked(10)");
+}
+
+#[test]
+fn a_broken_link_tells_calls_that_were_sent_from_those_that_were_not() {
+    let mut pair = Pair::open();
+    pair.call(1, 10, None).unwrap();
+    pair.settle();
+    pair.call(2, 10, None).unwrap();
+    pair.dialler.link.handle_input(pair.now, Input::Broken("reset".into()));
+    pair.acceptor.link.handle_input(pair.now, Input::Broken("reset".into()));
+    pair.settle();
+    pair.expect("1:lost 2:not-sent closed(reset)", "asked(10) cancelled closed(reset)");
+}
+
+#[test]
+fn a_drained_link_ends_its_calls_first_and_takes_no_new_ones() {
+    let mut pair = Pair::open();
+    pair.call(1, 10, None).unwrap();
+    pair.settle();
+    pair.dialler.link.handle_input(pair.now, Input::Drain);
+    pair.settle();
+    assert_eq!(pair.call(2, 10, None).unwrap_err().code, Code::Unavailable);
+    pair.expect("draining", "asked(10) draining");
+    pair.echo();
+    pair.expect("1:reply(10) closed(the link was drained)", "closed(the link was drained)");
+}
+
+#[test]
+fn a_call_that_crosses_a_drain_is_answered() {
+    let mut pair = Pair::open();
+    pair.acceptor.link.handle_input(pair.now, Input::Drain);
+    pair.call(1, 10, None).unwrap();
+    pair.settle();
+    pair.echo();
+    pair.expect(
+        "draining 1:reply(10) closed(the link was drained)",
+        "draining asked(10) closed(the link was drained)",
+    );
+}
+
+#[test]
+fn a_silent_peer_is_pinged_then_given_up() {
+    let mut pair = Pair::open();
+    pair.after(2_500);
+    pair.expect("rtt(0)", "rtt(0)");
+    pair.now += BEFORE_PING;
+    pair.dialler.link.handle_timeout(pair.now);
+    pair.now += BEFORE_CLOSE;
+    pair.dialler.link.handle_timeout(pair.now);
+    pair.dialler.note_outputs();
+    assert_eq!(pair.dialler.take_log(), "closed(the peer fell silent)");
+}
+
+#[test]
+fn an_exhausted_budget_refuses_the_call_and_nothing_else() {
+    let mut pair = Pair::new(&Setup { budget: 100_000, ..Setup::default() });
+    pair.settle();
+    pair.call(1, 200_000, None).unwrap();
+    pair.call(2, 128, None).unwrap();
+    pair.settle();
+    pair.echo();
+    pair.expect("up 1:RESOURCE_EXHAUSTED(not started) 2:reply(128)", "up asked(128)");
+    assert_eq!(pair.budget.left(), 100_000);
+}
+
+#[test]
+fn a_small_call_does_not_wait_behind_a_big_one() {
+    let mut pair = Pair::open();
+    pair.call(1, PAYLOAD_MAX, None).unwrap();
+    let mut bytes = Vec::new();
+    pair.dialler.link.poll_transmit(pair.now, &mut bytes);
+    pair.call(2, 100, None).unwrap();
+    bytes.clear();
+    pair.dialler.link.poll_transmit(pair.now, &mut bytes);
+    pair.acceptor.inbox.clear();
+    assert!(bytes.len() < 128 * 1024, "at most a round of bulk beside it: {}", bytes.len());
+    assert_eq!(bytes[2] & 0x1f, 3, "the small call's Open comes first");
+}
+
+#[test]
+fn control_messages_pass_unread() {
+    let mut pair = Pair::open();
+    pair.dialler.link.handle_input(pair.now, Input::Control(Bytes::from_static(b"hello")));
+    pair.settle();
+    pair.expect("", "control(5)");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_a_link_panic(bytes: Vec<u8>, cut in 0_usize..64) {
+        let mut pair = Pair::open();
+        let mut input = BytesMut::from(&bytes[..]);
+        pair.acceptor.link.handle_input(pair.now, Input::Bytes(&mut input));
+        let mut stranger = Pair::new(&Setup::default());
+        let mut said = Vec::new();
+        stranger.dialler.link.poll_transmit(Time::ZERO, &mut said);
+        said.truncate(cut.min(said.len()));
+        said.extend_from_slice(&bytes);
+        let mut input = BytesMut::from(&said[..]);
+        stranger.acceptor.link.handle_input(Time::ZERO, Input::Bytes(&mut input));
+    }
+}

@@ -1,0 +1,212 @@
+//! What must be green before a change is merged, and in which order is it asked?
+//!
+//! The cheap questions come first. The first gate that fails ends the run; the last line says which it was.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::sandbox::Sandbox;
+use crate::{edges, output, tidy};
+
+/// How much is asked. A slower pace asks all that a quicker one does.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Pace {
+    /// Without what takes its time: documentation with its tests, and the simulation.
+    Quick,
+    /// Everything.
+    Full,
+}
+
+/// One question, by name.
+struct Gate {
+    name: &'static str,
+    /// The quickest pace that still asks it.
+    pace: Pace,
+    run: fn(&Sandbox) -> anyhow::Result<Outcome>,
+}
+
+/// What became of a gate that did not fail.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Outcome {
+    Passed,
+    /// Not asked, and why. Never counted as passed.
+    Skipped(String),
+}
+
+const fn always(name: &'static str, run: fn(&Sandbox) -> anyhow::Result<Outcome>) -> Gate {
+    Gate { name, pace: Pace::Quick, run }
+}
+
+const fn thorough(name: &'static str, run: fn(&Sandbox) -> anyhow::Result<Outcome>) -> Gate {
+    Gate { name, pace: Pace::Full, run }
+}
+
+const GATES: &[Gate] = &[
+    always("toolchain", toolchain),
+    always("format", |sandbox| cargo(sandbox, "fmt --all --check")),
+    always("tidy", |sandbox| tidy::run(sandbox.root()).map(|()| Outcome::Passed)),
+    always("edges", |sandbox| edges::check(sandbox).map(|()| Outcome::Passed)),
+    always("licences and versions", licences),
+    always("clippy", |sandbox| cargo(sandbox, "clippy --workspace --all-targets -- -D warnings")),
+    always("core without an OS", core_without_os),
+    always("build", |sandbox| cargo(sandbox, "build --workspace --bins --examples")),
+    always("network tools", network_tools),
+    always("tests", |sandbox| cargo(sandbox, "test --workspace --lib --bins --tests --examples")),
+    thorough("documentation", documentation),
+    thorough("documentation tests", |sandbox| cargo(sandbox, "test --workspace --doc")),
+    thorough("simulation", |sandbox| simulate(sandbox, &["--seconds", "60"])),
+];
+
+/// Runs the gates in order. Fails with the name of the first that failed, after a table of what was run and how long it
+/// took.
+pub(crate) fn test(root: &Path, pace: Pace) -> anyhow::Result<()> {
+    let sandbox = Sandbox::new(root)?;
+    let started = Instant::now();
+    let mut table = String::new();
+    for gate in GATES.iter().filter(|gate| gate.pace <= pace) {
+        output::say(&format!("\n=== {}", gate.name));
+        let before = Instant::now();
+        let result = (gate.run)(&sandbox);
+        table.push_str(&line(gate.name, &result, before.elapsed()));
+        if let Err(error) = result {
+            output::say(&format!("\n{table}"));
+            return Err(error.context(format!("FAILED at gate `{}`", gate.name)));
+        }
+    }
+    output::say(&format!("\n{table}all gates passed in {:.0} s", started.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// Runs the simulator with `words` as its arguments.
+pub(crate) fn sim(root: &Path, words: &[String]) -> anyhow::Result<()> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    simulate(&Sandbox::new(root)?, &words).map(|_| ())
+}
+
+fn line(name: &str, result: &anyhow::Result<Outcome>, took: Duration) -> String {
+    let verdict = match result {
+        Ok(Outcome::Passed) => "passed".to_owned(),
+        Ok(Outcome::Skipped(why)) => format!("skipped: {why}"),
+        Err(_) => "FAILED".to_owned(),
+    };
+    format!("{name:<24}{:>7.1} s  {verdict}\n", took.as_secs_f64())
+}
+
+fn cargo(sandbox: &Sandbox, words: &str) -> anyhow::Result<Outcome> {
+    must_succeed(&mut sandbox.cargo(words))
+}
+
+fn must_succeed(command: &mut Command) -> anyhow::Result<Outcome> {
+    let typed = typed(command);
+    output::say(&format!("$ {typed}"));
+    let status = command.status().with_context(|| format!("cannot run `{typed}`"))?;
+    anyhow::ensure!(status.success(), "`{typed}` ended with {status}");
+    Ok(Outcome::Passed)
+}
+
+/// The command as a person would type it again.
+fn typed(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a program can be started and is content. Its output is nobody's business.
+fn answers(command: &mut Command) -> bool {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn toolchain(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
+    for (component, words) in [("rustfmt", "fmt --version"), ("clippy", "clippy --version")] {
+        anyhow::ensure!(
+            answers(&mut sandbox.cargo(words)),
+            "the component {component} is missing; install it with: rustup component add rustfmt clippy"
+        );
+    }
+    Ok(Outcome::Passed)
+}
+
+fn licences(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
+    if !answers(&mut sandbox.cargo("deny --version")) {
+        return Ok(Outcome::Skipped(
+            "cargo-deny is not installed (cargo install --locked cargo-deny)".to_owned(),
+        ));
+    }
+    cargo(sandbox, "deny check licenses bans sources")
+}
+
+fn core_without_os(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let mut question = sandbox.program("rustc");
+    question.args(["--print", "target-libdir", "--target", TARGET]);
+    let answer = question.output().context("cannot run rustc")?;
+    if !Path::new(String::from_utf8_lossy(&answer.stdout).trim()).is_dir() {
+        return Ok(Outcome::Skipped(format!(
+            "the target is not installed (rustup target add {TARGET})"
+        )));
+    }
+    cargo(sandbox, &format!("check --package homing-core --target {TARGET}"))
+}
+
+/// Tests in network namespaces need `ip`. It is the one thing installed here, and only where that asks nobody: as root,
+/// with apt.
+fn network_tools(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
+    if answers(sandbox.program("ip").arg("-V")) {
+        return Ok(Outcome::Passed);
+    }
+    let missing = |why: &str| {
+        Ok(Outcome::Skipped(format!(
+            "`ip` is missing and {why}: tests in network namespaces say that they are skipped"
+        )))
+    };
+    let user = sandbox.program("id").arg("-u").output().context("cannot run id")?;
+    if user.stdout.trim_ascii() != b"0" || !answers(sandbox.program("apt-get").arg("--version")) {
+        return missing("only root with apt-get could install it (Debian package iproute2)");
+    }
+    output::say("installing iproute2, for the tests in network namespaces");
+    let installed = must_succeed(sandbox.program("apt-get").arg("update"))
+        .and_then(|_| must_succeed(sandbox.program("apt-get").args(["install", "-y", "iproute2"])));
+    installed.or_else(|error| missing(&format!("could not be installed ({error})")))
+}
+
+fn documentation(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
+    must_succeed(
+        sandbox.cargo("doc --workspace --lib --no-deps").env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+fn simulate(sandbox: &Sandbox, words: &[&str]) -> anyhow::Result<Outcome> {
+    must_succeed(
+        sandbox.cargo("run --release --package homing-sim --bin homing-sim -- run").args(words),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_gate_never_reads_as_passed() {
+        let skipped = Ok(Outcome::Skipped("no compiler".to_owned()));
+        assert_eq!(
+            line("wasm", &skipped, Duration::from_millis(1_250)).trim_end(),
+            "wasm                        1.2 s  skipped: no compiler"
+        );
+        let failed = Err(anyhow::anyhow!("exit status: 1"));
+        assert!(line("wasm", &failed, Duration::ZERO).ends_with("FAILED\n"));
+    }
+
+    #[test]
+    fn a_failing_command_is_named_as_it_would_be_typed() {
+        let sandbox = Sandbox::new(Path::new("/")).unwrap();
+        let error = must_succeed(sandbox.program("/bin/sh").args(["-c", "exit 3"])).unwrap_err();
+        assert_eq!(error.to_string(), "`sh -c exit 3` ended with exit status: 3");
+    }
+}

@@ -1,0 +1,174 @@
+//! Does each crate depend on what was chosen for it, and on nothing else?
+//!
+//! The manifests are read by hand. They are ours and plainly written, and a TOML library would be half a dozen crates
+//! in the one program that has to build first on a fresh machine. What is not understood is a violation, not a pass.
+
+use super::tree::{TextFile, numbered};
+use super::{Tree, Violation};
+
+/// What one crate may name in its manifest. A new line is a decision: give it with the commit.
+struct Allowed {
+    manifest: &'static str,
+    normal: &'static [&'static str],
+    /// For its tests, beyond `normal`.
+    tests: &'static [&'static str],
+}
+
+const ALLOWED: &[Allowed] = &[
+    Allowed {
+        manifest: "crates/homing-core/Cargo.toml",
+        normal: &["bytes", "foca", "node-semver", "rand_core", "rand_pcg", "slab", "thiserror"],
+        tests: &["proptest"],
+    },
+    Allowed {
+        manifest: "crates/homing/Cargo.toml",
+        normal: &[
+            "arc-swap",
+            "bytes",
+            "futures-core",
+            "homing-core",
+            "if-addrs",
+            "parking_lot",
+            "ring",
+            "rmp-serde",
+            "rustix",
+            "serde",
+            "serde_json",
+            "slab",
+            "socket2",
+            "thiserror",
+            "tokio",
+            "tokio-util",
+            "tracing",
+        ],
+        tests: &["proptest", "tempfile"],
+    },
+    Allowed {
+        manifest: "crates/homing-cli/Cargo.toml",
+        normal: &[
+            "anyhow",
+            "clap",
+            "comfy-table",
+            "hdrhistogram",
+            "homing",
+            "indicatif",
+            "rustix",
+            "serde",
+            "serde_json",
+            "socket2",
+            "tokio",
+            "tracing",
+            "tracing-subscriber",
+        ],
+        tests: &["tempfile"],
+    },
+    Allowed {
+        manifest: "crates/homing-sim/Cargo.toml",
+        normal: &["anyhow", "bytes", "clap", "homing-core"],
+        tests: &["proptest"],
+    },
+    Allowed { manifest: "xtask/Cargo.toml", normal: &["anyhow"], tests: &[] },
+];
+
+/// The lint table stands once, in the root; a crate that does not inherit it has none.
+pub(super) fn lints_are_inherited(tree: &Tree) -> Vec<Violation> {
+    let is_bare = |manifest: &&TextFile| {
+        let in_lints = entries(&manifest.text).into_iter().filter(|entry| entry.section == "lints");
+        !in_lints.into_iter().any(|entry| entry.key == "workspace")
+    };
+    let what = "the lints of the workspace do not hold here: add `[lints]` with `workspace = true`";
+    manifests(tree)
+        .filter(is_bare)
+        .map(|manifest| Violation::new(&manifest.path, 1, what))
+        .collect()
+}
+
+/// A dependency is chosen once, by people, not added in passing.
+pub(super) fn dependencies_are_chosen(tree: &Tree) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for manifest in manifests(tree) {
+        let Some(allowed) = ALLOWED.iter().find(|allowed| allowed.manifest == manifest.path) else {
+            let what = "no list of allowed dependencies: add one to xtask/src/tidy/manifests.rs";
+            violations.push(Violation::new(&manifest.path, 1, what));
+            continue;
+        };
+        for entry in entries(&manifest.text) {
+            if let Some(kind) = entry.kind().filter(|kind| !allowed.permits(*kind, entry.key)) {
+                let what = format!(
+                    "{} is not among the {kind} chosen in xtask/src/tidy/manifests.rs",
+                    entry.key
+                );
+                violations.push(Violation::new(&manifest.path, entry.line, what));
+            }
+        }
+    }
+    violations
+}
+
+fn manifests(tree: &Tree) -> impl Iterator<Item = &TextFile> {
+    tree.texts.iter().filter(|file| file.path.ends_with("/Cargo.toml"))
+}
+
+/// What a dependency is for.
+#[derive(Clone, Copy)]
+enum Kind {
+    Normal,
+    Tests,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Normal => "dependencies",
+            Self::Tests => "dependencies for tests",
+        })
+    }
+}
+
+impl Allowed {
+    fn permits(&self, kind: Kind, name: &str) -> bool {
+        let normal = self.normal.contains(&name);
+        match kind {
+            Kind::Normal => normal,
+            Kind::Tests => normal || self.tests.contains(&name),
+        }
+    }
+}
+
+/// One key of a manifest. A table of its own, `[dependencies.name]`, counts as the key `name`.
+struct Entry<'text> {
+    line: usize,
+    section: &'text str,
+    key: &'text str,
+}
+
+impl Entry<'_> {
+    /// `None` where the key is no dependency.
+    fn kind(&self) -> Option<Kind> {
+        match self.section.rsplit('.').next()? {
+            "dependencies" | "build-dependencies" => Some(Kind::Normal),
+            "dev-dependencies" => Some(Kind::Tests),
+            _ => None,
+        }
+    }
+}
+
+fn entries(manifest: &str) -> Vec<Entry<'_>> {
+    let mut section = "";
+    let mut found = Vec::new();
+    for (line, text) in numbered(manifest) {
+        let text = text.trim();
+        if let Some(header) = text.strip_prefix('[') {
+            section = header.trim_end_matches(']').trim_start_matches('[');
+            if let Some((parent, key)) =
+                section.rsplit_once('.').filter(|(parent, _)| parent.ends_with("dependencies"))
+            {
+                found.push(Entry { line, section: parent, key });
+            }
+        } else if let Some((key, _)) = text.split_once('=').filter(|_| !text.starts_with('#')) {
+            let key = key.trim().split('.').next().unwrap_or_default().trim_matches('"');
+            found.push(Entry { line, section, key });
+        }
+    }
+    found
+}
