@@ -18,9 +18,9 @@ A program finds the method in HOMING_METHOD, the caller's id in HOMING_CALLER an
 in HOMING_DEADLINE_MS; when the caller goes away or time runs out it is ended with all its children. An exit status other than 0 fails
 the call with INTERNAL and the last line of its stderr.")]
 pub(crate) struct ServeArgs {
-    /// What to offer: NAME[@VERSION][/METHOD]; the method may be a pattern (words/admin/*)
-    #[arg(value_name = "NAME[@VERSION][/METHOD]")]
-    pub(crate) name: OfferName,
+    /// What to offer: SERVICE[@VERSION][/METHOD]; the method may be a pattern (words/admin/*)
+    #[arg(value_name = "SERVICE[@VERSION][/METHOD]")]
+    pub(crate) service: OfferName,
     #[command(flatten)]
     pub(crate) answer: Answer,
     #[command(flatten)]

@@ -46,3 +46,21 @@ fn mesh_options_may_stand_after_the_command() {
     assert_eq!(args.mesh.mesh.map(|mesh| mesh.to_string()).as_deref(), Some("blue"));
     assert_eq!(args.mesh.seed, ["a:1", "b:2"]);
 }
+
+#[test]
+fn each_command_takes_its_least() {
+    for line in [
+        "homing serve words@1.2.0/count --reply x",
+        "homing call words",
+        "homing call words@1/count -n --name me",
+        "homing ls",
+        "homing nodes --json",
+        "homing watch",
+        "homing demo --seconds 3",
+        "homing demo-caller words x --every 1s",
+        "homing bench call",
+        "homing bench-echo --size 1 --socket x",
+    ] {
+        assert!(Args::try_parse_from(line.split(' ')).is_ok(), "{line}");
+    }
+}

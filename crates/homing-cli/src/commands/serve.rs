@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Resu
             }
         };
         let info = node.info();
-        output.note(format_args!("{SERVING} {} as {} ({})", args.name, info.name, info.id));
+        output.note(format_args!("{SERVING} {} as {} ({})", args.service, info.name, info.id));
         tokio::select! {
             _ = signals.next() => drain(&node, args.drain_time, &mut signals).await,
             () = end_of_parent(args.while_stdin) => {
@@ -65,7 +65,7 @@ async fn offer(node: &Node, args: &ServeArgs) -> Result<Responder, Failure> {
 
 fn described(node: &Node, args: &ServeArgs) -> crate::mesh::ResponderBuilder {
     let OfferArgs { repeatable, label, metadata, concurrency, queue } = &args.offer;
-    let mut builder = node.responder(&args.name.to_string()).repeatable(*repeatable);
+    let mut builder = node.responder(&args.service.to_string()).repeatable(*repeatable);
     for label in label {
         builder = builder.label(label.clone());
     }
