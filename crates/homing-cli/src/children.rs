@@ -56,7 +56,7 @@ impl PrivateMesh {
             .mode(0o700)
             .create(&dir)
             .with_context(|| format!("cannot make the directory {}", dir.display()))?;
-        let name = name.parse().map_err(|error| anyhow!("{error}"))?;
+        let name = name.parse().context("no name for a mesh")?;
         Ok(Self { name, dir })
     }
 

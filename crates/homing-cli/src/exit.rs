@@ -78,13 +78,21 @@ impl From<CallError> for Failure {
 
 impl From<JoinError> for Failure {
     fn from(error: JoinError) -> Self {
-        Self::Usage(error.to_string())
+        match error {
+            JoinError::Config(error) => Self::Usage(error.to_string()),
+            JoinError::Refused(status) => Self::Mesh(status),
+            error => Self::Other(error.into()),
+        }
     }
 }
 
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
-        Self::Usage(error.to_string())
+        match error {
+            ServeError::Name(error) => Self::Usage(error.to_string()),
+            ServeError::Refused(status) => Self::Mesh(status),
+            error => Self::Other(error.into()),
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl Output {
 
     /// A table for people: a header, and rows of equal length with how they stand out.
     pub(crate) fn table(
-        &self,
+        self,
         header: &[&str],
         rows: Vec<(Paint, Vec<String>)>,
     ) -> Result<(), Failure> {

@@ -34,7 +34,6 @@ fn drain(input: impl Read) -> Result<Vec<u8>, Failure> {
 
 fn encoding_of(bytes: &[u8], typed: Option<TypedEncoding>) -> Result<Encoding, Failure> {
     match typed {
-        Some(TypedEncoding::Raw) => Ok(Encoding::Raw),
         Some(TypedEncoding::Json) => serde_json::from_slice::<IgnoredAny>(bytes)
             .map(|_| Encoding::Json)
             .map_err(|error| Failure::Usage(format!("the payload is not JSON: {error}"))),
@@ -42,7 +41,7 @@ fn encoding_of(bytes: &[u8], typed: Option<TypedEncoding>) -> Result<Encoding, F
             .map(|_| Encoding::Text)
             .map_err(|error| Failure::Usage(format!("the payload is not UTF-8 text: {error}"))),
         None if str::from_utf8(bytes).is_ok() => Ok(Encoding::Text),
-        None => Ok(Encoding::Raw),
+        None | Some(TypedEncoding::Raw) => Ok(Encoding::Raw),
     }
 }
 

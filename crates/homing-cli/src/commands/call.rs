@@ -54,7 +54,7 @@ fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {
         builder = builder.no_wait();
     }
     if let Some(balancer) = &args.choice.balancer {
-        builder = builder.balancer(balancer.clone());
+        builder = builder.balancer(*balancer);
     }
     builder.build()
 }
@@ -69,7 +69,7 @@ fn instance(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
         .into_iter()
         .flat_map(|service| service.instances)
         .filter(|instance| {
-            instance.node_name == wanted || instance.node.to_string().starts_with(wanted)
+            instance.node_name.as_str() == wanted || instance.node.to_string().starts_with(wanted)
         })
         .map(|instance| instance.node)
         .collect();

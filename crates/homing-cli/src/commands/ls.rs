@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::args::ListArgs;
 use crate::exit::Failure;
-use crate::mesh::{InstanceInfo, ServiceInfo};
+use crate::mesh::{InstanceInfo, InstanceState, Namespace, ServiceInfo};
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
@@ -15,7 +15,7 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
         let node = signals.or(super::visit(settings)).await?;
-        let namespace = node.info().namespace.to_string();
+        let namespace = node.info().namespace;
         let mut services = node.services();
         node.close().await;
         if !args.all {
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
 
 fn print_services(
     services: &[ServiceInfo],
-    namespace: &str,
+    namespace: &Namespace,
     output: Output,
 ) -> Result<(), Failure> {
     if services.is_empty() {
@@ -90,10 +90,11 @@ fn methods(service: &ServiceInfo) -> String {
 
 /// `3`, or `3 (1 draining)`: how many there are, and how many of them take no calls.
 fn counted(instances: &[InstanceInfo]) -> String {
-    let count = |state: &str| instances.iter().filter(|instance| instance.state == state).count();
-    let troubles: Vec<String> = [DRAINING, UNREACHABLE]
+    let count =
+        |state: InstanceState| instances.iter().filter(|instance| instance.state == state).count();
+    let troubles: Vec<String> = [InstanceState::Draining, InstanceState::Unreachable]
         .into_iter()
-        .filter(|state| count(state) > 0)
+        .filter(|state| count(*state) > 0)
         .map(|state| format!("{} {state}", count(state)))
         .collect();
     match troubles[..] {
@@ -109,9 +110,9 @@ fn labels(instances: &[InstanceInfo]) -> String {
 }
 
 fn paint(instances: &[InstanceInfo]) -> Paint {
-    if instances.iter().any(|instance| instance.state == READY) { Paint::Plain } else { Paint::Dim }
+    if instances.iter().any(|instance| instance.state == InstanceState::Ready) {
+        Paint::Plain
+    } else {
+        Paint::Dim
+    }
 }
-
-const READY: &str = "ready";
-const DRAINING: &str = "draining";
-const UNREACHABLE: &str = "unreachable";

@@ -2,7 +2,7 @@
 
 use crate::args::NodesArgs;
 use crate::exit::Failure;
-use crate::mesh::{LinkInfo, PeerInfo};
+use crate::mesh::{LinkInfo, NodeState, PeerInfo};
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
@@ -31,7 +31,7 @@ fn cells(node: &PeerInfo) -> Vec<String> {
         node.name.to_string(),
         node.id.to_string(),
         node.kind.to_string(),
-        node.found.to_string(),
+        node.found.clone(),
         node.state.to_string(),
         or_dash(links.join(", ")),
         or_dash(node.rtt_us.map_or_else(String::new, round_trip)),
@@ -54,10 +54,10 @@ fn or_dash(text: String) -> String {
 }
 
 fn paint(node: &PeerInfo) -> Paint {
-    match node.state.as_str() {
-        "suspect" => Paint::Yellow,
-        "gone" => Paint::Red,
-        "self" | "visitor" => Paint::Dim,
+    match node.state {
+        NodeState::Suspect => Paint::Yellow,
+        NodeState::Gone => Paint::Red,
+        NodeState::This | NodeState::Visitor => Paint::Dim,
         _ => Paint::Plain,
     }
 }

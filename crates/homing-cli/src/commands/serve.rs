@@ -111,7 +111,7 @@ async fn execute(
 ) -> Result<Payload, Status> {
     let caller = context.caller().to_string();
     let job = Job {
-        method: context.method(),
+        method: context.method().as_str(),
         caller: &caller,
         remaining: context.remaining(),
         input: &request.bytes,

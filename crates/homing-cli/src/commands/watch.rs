@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::args::WatchArgs;
 use crate::exit::Failure;
-use crate::mesh::{Event, Node};
+use crate::mesh::{Event, Node, NodeState, PeerInfo};
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
@@ -114,8 +114,9 @@ struct Picture {
 
 impl Picture {
     fn of(node: &Node) -> Self {
-        let gone = |state: &str| matches!(state, "gone" | "self" | "visitor");
-        let nodes = node.nodes().into_iter().filter(|peer| !gone(&peer.state));
+        let is_member =
+            |peer: &PeerInfo| matches!(peer.state, NodeState::Alive | NodeState::Suspect);
+        let nodes = node.nodes().into_iter().filter(is_member);
         let mut picture = Self {
             nodes: nodes.map(|peer| (peer.id.to_string(), peer.name.to_string())).collect(),
             offers: BTreeMap::new(),

@@ -49,7 +49,7 @@ impl Systems {
         Ok(Self {
             size: usize::try_from(size).unwrap_or(usize::MAX),
             node,
-            address: ADDRESS.parse().map_err(|error| anyhow!("{ADDRESS}: {error}"))?,
+            address: ADDRESS.parse().context("no address")?,
             tcp,
             unix,
             children: [service, floor],
