@@ -13,5 +13,9 @@ pub mod events;
 pub mod handler;
 pub mod info;
 #[allow(dead_code)]
+mod discovery;
+#[allow(dead_code)]
 pub mod net;
+#[allow(dead_code, unused_imports)]
+mod security;
 pub mod testing;
