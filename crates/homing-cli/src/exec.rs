@@ -10,7 +10,6 @@ use std::io;
 use std::mem;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::runtime::Handle;
@@ -45,36 +44,20 @@ pub(crate) struct Job<'a> {
     pub(crate) input: &'a [u8],
 }
 
-/// Why a program did not answer.
-#[derive(Debug, Error)]
-pub(crate) enum ExecError {
-    /// There is no shell, or no room for one more process.
-    #[error("cannot run sh: {0}")]
-    Start(io::Error),
-    /// A pipe to or from it broke in an unexpected way.
-    #[error("cannot talk to the program: {0}")]
-    Pipe(io::Error),
-    /// It said more than a payload may be.
-    #[error("the program's output is longer than {PAYLOAD_MAX} bytes")]
-    TooLong,
-    /// It ended badly: the last line of its stderr, or its exit status.
-    #[error("{0}")]
-    Failed(String),
-}
-
 impl Program {
     /// A line for `sh -c`. Whether it can run is found out at each call.
     pub(crate) fn new(line: impl Into<String>) -> Self {
         Self { line: line.into() }
     }
 
-    /// Runs it once. Dropping this future ends all its processes.
-    pub(crate) async fn run(&self, job: Job<'_>) -> Result<Vec<u8>, ExecError> {
+    /// Runs it once. Dropping this future ends all its processes. A program that ends badly, or cannot run, is
+    /// `INTERNAL`; one that says more than a payload may be is `RESOURCE_EXHAUSTED`.
+    pub(crate) async fn run(&self, job: Job<'_>) -> Result<Vec<u8>, Status> {
         let mut group = Group::start(self.command(job))?;
         let Pipes { stdin, stdout, stderr } = group.pipes();
         let ((), reply, complaint) =
             tokio::try_join!(feed(stdin, job.input), read_reply(stdout), read_end(stderr))?;
-        let status = group.wait().await.map_err(ExecError::Pipe)?;
+        let status = group.wait().await.map_err(broken)?;
         if status.success() { Ok(reply) } else { Err(failed(status, &complaint)) }
     }
 
@@ -92,16 +75,6 @@ impl Program {
             command.env("HOMING_DEADLINE_MS", remaining.as_millis().to_string());
         }
         command
-    }
-}
-
-impl From<ExecError> for Status {
-    fn from(error: ExecError) -> Self {
-        let code = match error {
-            ExecError::TooLong => Code::ResourceExhausted,
-            ExecError::Start(_) | ExecError::Pipe(_) | ExecError::Failed(_) => Code::Internal,
-        };
-        Self::new(code, error.to_string())
     }
 }
 
@@ -127,8 +100,10 @@ struct Pipes<O, E> {
 }
 
 impl Group {
-    fn start(mut command: Command) -> Result<Self, ExecError> {
-        let child = command.spawn().map_err(ExecError::Start)?;
+    fn start(mut command: Command) -> Result<Self, Status> {
+        let child = command
+            .spawn()
+            .map_err(|error| Status::new(Code::Internal, format!("cannot run sh: {error}")))?;
         Ok(Self { state: State::Running(child) })
     }
 
@@ -185,25 +160,29 @@ fn signal(leader: &Child, signal: Signal) {
 }
 
 /// A program that does not read its stdin is fine.
-async fn feed(mut stdin: ChildStdin, input: &[u8]) -> Result<(), ExecError> {
+async fn feed(mut stdin: ChildStdin, input: &[u8]) -> Result<(), Status> {
     match stdin.write_all(input).await {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ExecError::Pipe(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(broken(error)),
         _ => Ok(()),
     }
 }
 
-async fn read_reply(stdout: impl AsyncRead + Unpin) -> Result<Vec<u8>, ExecError> {
+async fn read_reply(stdout: impl AsyncRead + Unpin) -> Result<Vec<u8>, Status> {
     let mut reply = Vec::new();
     let max = u64::try_from(PAYLOAD_MAX).unwrap_or(u64::MAX);
-    stdout.take(max + 1).read_to_end(&mut reply).await.map_err(ExecError::Pipe)?;
-    if reply.len() > PAYLOAD_MAX { Err(ExecError::TooLong) } else { Ok(reply) }
+    stdout.take(max + 1).read_to_end(&mut reply).await.map_err(broken)?;
+    if reply.len() > PAYLOAD_MAX {
+        let message = format!("the program's output is longer than {PAYLOAD_MAX} bytes");
+        return Err(Status::new(Code::ResourceExhausted, message));
+    }
+    Ok(reply)
 }
 
-async fn read_end(mut stderr: impl AsyncRead + Unpin) -> Result<Vec<u8>, ExecError> {
+async fn read_end(mut stderr: impl AsyncRead + Unpin) -> Result<Vec<u8>, Status> {
     let mut end = Vec::new();
     let mut buffer = [0; 1024];
     loop {
-        match stderr.read(&mut buffer).await.map_err(ExecError::Pipe)? {
+        match stderr.read(&mut buffer).await.map_err(broken)? {
             0 => return Ok(end),
             read => end.extend_from_slice(&buffer[..read]),
         }
@@ -212,15 +191,22 @@ async fn read_end(mut stderr: impl AsyncRead + Unpin) -> Result<Vec<u8>, ExecErr
     }
 }
 
-fn failed(status: ExitStatus, complaint: &[u8]) -> ExecError {
+fn failed(status: ExitStatus, complaint: &[u8]) -> Status {
     let line = last_line(complaint);
-    ExecError::Failed(match (status.code(), line) {
+    let message = match (status.code(), line) {
         (Some(NO_SUCH_PROGRAM), Some(line)) => format!("no such program: {line}"),
         (Some(NO_SUCH_PROGRAM), None) => "no such program".to_owned(),
         (_, Some(line)) => line,
         (Some(code), None) => format!("the program ended with status {code}"),
         (None, None) => format!("the program was ended: {status}"),
-    })
+    };
+    Status::new(Code::Internal, message)
+}
+
+/// A pipe that broke in an unexpected way.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn broken(error: io::Error) -> Status {
+    Status::new(Code::Internal, format!("cannot talk to the program: {error}"))
 }
 
 /// The last line that says something, cut to what travels in a status.

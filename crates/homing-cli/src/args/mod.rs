@@ -24,8 +24,12 @@ Examples:
   homing ls                                        what is offered
   homing demo                                      the whole in one terminal
 
-Exit codes: 0 done; 1 other failures; 2 wrong usage; 10 + code for failures of the mesh, as gRPC numbers them
-(24 UNAVAILABLE, 14 DEADLINE_EXCEEDED, 15 NOT_FOUND); 130 and 143 when ended by SIGINT and SIGTERM.";
+Exit codes:
+  0        done
+  1        other failures
+  2        wrong usage or configuration
+  10 + N   the mesh failed with gRPC's code N: 14 DEADLINE_EXCEEDED, 15 NOT_FOUND, 24 UNAVAILABLE …
+  130 143  ended by SIGINT, SIGTERM";
 
 /// Programs find each other and call each other, with no address, no port, no broker and no configuration.
 #[derive(Debug, Parser)]

@@ -14,9 +14,10 @@ use crate::span;
   homing serve echo@1.0.0 --echo                   an address without a method means the default one
   homing serve motd --reply 'all is well' --label zone=a
 
-A program finds the method in HOMING_METHOD, the caller's id in HOMING_CALLER and the milliseconds that are left
-in HOMING_DEADLINE_MS; when the caller goes away or time runs out it is ended with all its children. An exit status other than 0 fails
-the call with INTERNAL and the last line of its stderr.")]
+A program finds the method in HOMING_METHOD, the caller's id in HOMING_CALLER and the milliseconds
+that are left in HOMING_DEADLINE_MS. When the caller goes away or time runs out, it is ended with
+all its children. An exit status other than 0 fails the call with INTERNAL and the last line of
+its stderr.")]
 pub(crate) struct ServeArgs {
     /// What to offer: SERVICE[@VERSION][/METHOD]; the method may be a pattern (words/admin/*)
     #[arg(value_name = "SERVICE[@VERSION][/METHOD]")]

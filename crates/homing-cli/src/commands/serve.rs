@@ -33,7 +33,10 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Resu
         let info = node.info();
         output.note(format_args!("{SERVING} {} as {} ({})", args.service, info.name, info.id));
         tokio::select! {
-            _ = signals.next() => drain(&node, args.drain_time, &mut signals).await,
+            signal = signals.next() => {
+                output.note(format_args!("{signal}: draining; a second signal ends at once"));
+                drain(&node, args.drain_time, &mut signals).await
+            }
             () = end_of_parent(args.while_stdin) => {
                 node.close_now().await;
                 Ok(())

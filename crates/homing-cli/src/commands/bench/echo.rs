@@ -48,3 +48,20 @@ async fn echo(mut socket: impl AsyncRead + AsyncWrite + Unpin, size: usize) -> i
         socket.write_all(&buffer).await?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::UnixStream;
+
+    #[tokio::test]
+    async fn a_request_comes_back_when_it_is_whole() {
+        let (mut caller, floor) = UnixStream::pair().unwrap();
+        tokio::spawn(echo(floor, 4));
+        caller.write_all(b"ab").await.unwrap();
+        caller.write_all(b"cdefgh").await.unwrap();
+        let mut reply = [0; 8];
+        caller.read_exact(&mut reply).await.unwrap();
+        assert_eq!(&reply, b"abcdefgh");
+    }
+}
