@@ -1,14 +1,13 @@
 //! Does a program answer, and does it end when nobody wants its answer any more?
 
 use super::*;
-use std::fs;
-use std::future::pending;
-use std::path::Path;
-use std::pin::pin;
+use std::fs::File;
+use std::io::Read;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const GLANCE: Duration = Duration::from_millis(5);
 
 fn job(input: &[u8]) -> Job<'_> {
     Job {
@@ -76,39 +75,32 @@ fn output_above_the_limit_fails_and_ends_the_program() {
 
 #[tokio::test]
 async fn who_drops_the_run_ends_the_whole_group() {
-    let dir = tempfile::tempdir().unwrap();
-    let line = "sleep 600 & echo $! > new; mv new pid; wait";
-    gone(started(dir.path(), line).await).await;
+    check_end("exec 3>alive; sleep 600 & echo >&3; wait").await;
 }
 
 #[tokio::test]
 async fn a_group_that_ignores_sigterm_is_killed() {
-    let dir = tempfile::tempdir().unwrap();
-    let line = "trap '' TERM; sleep 600 & echo $! > new; mv new pid; wait";
     let begin = Instant::now();
-    gone(started(dir.path(), line).await).await;
+    check_end("trap '' TERM; exec 3>alive; sleep 600 & echo >&3; wait").await;
     assert!(begin.elapsed() >= GRACE);
 }
 
-/// Runs the line in the directory until it wrote the file `pid`, then drops the run. The number in that file.
-async fn started(dir: &Path, line: &str) -> i32 {
-    let program = Program::new(format!("cd '{}'; {line}", dir.display()));
-    let mut run = pin!(program.run(job(b"")));
-    let begin = Instant::now();
-    loop {
-        assert!(timeout(GLANCE, run.as_mut()).await.is_err(), "it ended by itself");
-        assert!(begin.elapsed() < PATIENCE, "it did not start");
-        if let Ok(text) = fs::read_to_string(dir.join("pid")) {
-            return text.trim().parse().unwrap();
-        }
+/// Runs the line until it wrote to the named pipe `alive`, drops the run, and waits until no process has the pipe open.
+async fn check_end(line: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("alive");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (tell, told) = oneshot::channel();
+    let watcher = spawn_blocking(move || {
+        let mut alive = File::open(pipe).unwrap();
+        alive.read_exact(&mut [0]).unwrap();
+        tell.send(()).unwrap();
+        alive.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let program = Program::new(format!("cd '{}'; {line}", dir.path().display()));
+    tokio::select! {
+        outcome = program.run(job(b"")) => panic!("it ended by itself: {outcome:?}"),
+        heard = told => heard.unwrap(),
     }
-}
-
-/// Waits until nothing runs under this number. A zombie that nobody has reaped yet runs nothing.
-async fn gone(pid: i32) {
-    let begin = Instant::now();
-    while fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| !text.contains(") Z ")) {
-        assert!(begin.elapsed() < PATIENCE, "process {pid} still runs");
-        let _ = timeout(GLANCE, pending::<()>()).await;
-    }
+    timeout(PATIENCE, watcher).await.expect("its processes end").unwrap();
 }
