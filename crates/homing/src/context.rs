@@ -16,16 +16,16 @@ use tokio::time::Instant;
 #[derive(Clone, Debug)]
 pub struct Context {
     caller: NodeId,
-    called: Arc<Called>,
+    asked: Arc<Asked>,
     encoding: Encoding,
     deadline: Option<Instant>,
     /// `None` for the many calls that bring no options, so that they cost no allocation.
     options: Option<Arc<Options>>,
 }
 
-/// What was called: the same for all calls of one method over one link, and shared by them.
+/// What was asked for: the same for all calls of one method over one link, and shared by them.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Called {
+pub(crate) struct Asked {
     pub(crate) namespace: Namespace,
     pub(crate) service: ServiceName,
     /// Of the offer that answers; not what the caller asked for.
@@ -37,13 +37,13 @@ impl Context {
     /// Allocates only if there are options. `deadline`: `None` when the caller set none.
     pub(crate) fn new(
         caller: NodeId,
-        called: Arc<Called>,
+        asked: Arc<Asked>,
         encoding: Encoding,
         deadline: Option<Instant>,
         options: Options,
     ) -> Self {
         let options = (!options.is_empty()).then(|| Arc::new(options));
-        Self { caller, called, encoding, deadline, options }
+        Self { caller, asked, encoding, deadline, options }
     }
 
     /// The node that calls.
@@ -53,22 +53,22 @@ impl Context {
 
     /// The namespace the call came in.
     pub fn namespace(&self) -> &Namespace {
-        &self.called.namespace
+        &self.asked.namespace
     }
 
     /// The service that was called.
     pub fn service(&self) -> &ServiceName {
-        &self.called.service
+        &self.asked.service
     }
 
     /// The version of the offer that answers, if it has one.
     pub fn version(&self) -> Option<&Version> {
-        self.called.version.as_ref()
+        self.asked.version.as_ref()
     }
 
     /// The method that was called: what stood there, also where the offer is of a pattern.
     pub fn method(&self) -> &Method {
-        &self.called.method
+        &self.asked.method
     }
 
     /// How the request is encoded. A typed reply goes back in the same.
@@ -105,14 +105,14 @@ pub(crate) mod tests {
 
     /// A call of `echo/say` from node 1 with these circumstances.
     pub(crate) fn context(deadline: Option<Instant>, options: Options) -> Context {
-        let called = Called {
+        let asked = Asked {
             namespace: Namespace::default(),
             service: "echo".parse().unwrap(),
             version: Some("1.2.0".parse().unwrap()),
             method: "say".parse().unwrap(),
         };
         let caller = NodeId::from_bytes([1; 16]);
-        Context::new(caller, Arc::new(called), Encoding::Json, deadline, options)
+        Context::new(caller, Arc::new(asked), Encoding::Json, deadline, options)
     }
 
     #[test]

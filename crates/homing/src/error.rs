@@ -5,7 +5,6 @@ use homing_core::addr::TransportAddr;
 use homing_core::name::BadName;
 use homing_core::talk::{Code, Started, Status};
 use std::io;
-use std::path::PathBuf;
 
 /// A setting that cannot be used. Nothing was started.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -18,8 +17,12 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// `setting` is the environment variable, or the field of [`Config`](crate::config::Config) and its parts.
-    pub(crate) fn new(setting: &'static str, value: impl ToString, problem: impl ToString) -> Self {
-        Self { setting, value: value.to_string(), problem: problem.to_string() }
+    pub(crate) fn new(
+        setting: &'static str,
+        value: &impl ToString,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self { setting, value: value.to_string(), problem: problem.into() }
     }
 
     /// Where the value came from: an environment variable (`HOMING_MESH`) or a field (`discovery.seeds`).
@@ -53,14 +56,9 @@ pub enum JoinError {
         /// What the system says.
         source: io::Error,
     },
-    /// The rendezvous directory cannot be trusted or used (decisions B3).
-    #[error("cannot use the rendezvous directory {}: {source}", path.display())]
-    Rendezvous {
-        /// The directory, or the file in it.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: io::Error,
-    },
+    /// The rendezvous directory, or the key in it, cannot be trusted or used (decisions B1, B3); it says why.
+    #[error(transparent)]
+    Rendezvous(Box<dyn std::error::Error + Send + Sync>),
     /// The mesh, or the system, does not let this node in.
     #[error(transparent)]
     Refused(Status),
@@ -71,7 +69,7 @@ impl JoinError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Config(_) => Code::InvalidArgument,
-            Self::Listen { .. } | Self::Rendezvous { .. } => Code::FailedPrecondition,
+            Self::Listen { .. } | Self::Rendezvous(_) => Code::FailedPrecondition,
             Self::Refused(status) => status.code,
         }
     }
@@ -171,18 +169,17 @@ mod tests {
     fn errors_say_what_was_wrong_and_where() {
         let address = TransportAddr::Tcp("127.0.0.1:80".parse().unwrap());
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
-        let path = PathBuf::from("/tmp/homing");
         let name = "a b".parse::<Address>().unwrap_err();
         let full = Status::not_started(Code::ResourceExhausted, "1024 offers are the most");
         let rows: [(&dyn Error, &str); 6] = [
-            (&ConfigError::new("HOMING_MESH", "a/b", "no"), "HOMING_MESH \"a/b\": no"),
+            (&ConfigError::new("HOMING_MESH", &"a/b", "no"), "HOMING_MESH \"a/b\": no"),
             (
                 &JoinError::Listen { address, source: denied() },
                 "cannot listen at tcp://127.0.0.1:80: permission denied",
             ),
             (
-                &JoinError::Rendezvous { path, source: denied() },
-                "cannot use the rendezvous directory /tmp/homing: permission denied",
+                &JoinError::Rendezvous("/tmp/homing is open to others".into()),
+                "/tmp/homing is open to others",
             ),
             (&ServeError::Refused(full), "RESOURCE_EXHAUSTED: 1024 offers are the most"),
             (&ServeError::Closed, "the node is closed"),

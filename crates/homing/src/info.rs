@@ -221,6 +221,13 @@ words! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro that makes the enum knows no default")]
+impl Default for Kind {
+    fn default() -> Self {
+        Self::Member
+    }
+}
+
 impl From<wire::Kind> for Kind {
     fn from(kind: wire::Kind) -> Self {
         match kind {
@@ -259,6 +266,7 @@ where
     value.as_ref().map(ToString::to_string).serialize(to)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn number<S: Serializer>(epoch: &Epoch, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u64(epoch.0)
 }

@@ -2,11 +2,11 @@
 //!
 //! What was asked for, and what there was instead (decisions E7). Nothing ran in any of these cases.
 
-use super::eligible::Absence;
+use super::eligible::{Absence, is_draining};
 use super::target::{Seen, Target};
 use crate::id::NodeId;
 use crate::name::VersionReq;
-use crate::registry::{Instance, InstanceState};
+use crate::registry::Instance;
 use crate::talk::{Code, Status};
 use std::collections::BTreeSet;
 
@@ -73,9 +73,8 @@ fn methods(target: &Target) -> String {
 }
 
 fn nodes(target: &Target) -> String {
-    list("running on", target, |instance| match instance.state {
-        InstanceState::Draining => vec![],
-        InstanceState::Ready | InstanceState::Unreachable => vec![instance.node.short()],
+    list("running on", target, |instance| {
+        if is_draining(instance) { vec![] } else { vec![instance.node.short()] }
     })
 }
 

@@ -85,6 +85,23 @@ impl Requester {
         }
     }
 
+    /// Starts the calls that pause before their next attempt, as far as there is somebody now whom nothing speaks against.
+    pub(super) fn hurry_resting(&mut self, now: Time) {
+        if self.calls.parked() == 0 {
+            return;
+        }
+        for key in (0..self.calls.end()).map(CallKey) {
+            let Some(call) = self.calls.find(key) else { continue };
+            let CallState::Resting { .. } = call.state else { continue };
+            let (target, wish) = (call.target, Wish { now, node: call.instance });
+            self.refresh(target);
+            let found = self.targets[target.0 as usize].as_ref();
+            if found.is_some_and(|target| target.has_fresh(&self.seats, wish)) {
+                self.handle_due(now, key);
+            }
+        }
+    }
+
     fn retry_if_allowed(&mut self, now: Time, key: CallKey, status: Status, repeatable: bool) {
         let call = self.calls.live(key);
         call.ran = call.ran.saturating_add(1);

@@ -137,6 +137,11 @@ impl Calls {
         self.live(key).state = CallState::Choosing;
     }
 
+    /// The numbers of all calls are below.
+    pub(super) fn end(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Calls that wait or rest.
     pub(super) fn parked(&self) -> usize {
         self.parked

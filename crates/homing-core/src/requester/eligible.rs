@@ -6,7 +6,7 @@
 
 use crate::name::{Address, MethodPattern, Specificity};
 use crate::registry::OfferedMethod;
-use crate::registry::{Instance, InstanceState};
+use crate::registry::{Instance, InstanceState, OfferState};
 use std::sync::Arc;
 
 /// One instance that may take a call, and what its offer says of the method.
@@ -39,8 +39,7 @@ pub(super) fn eligible<'a>(
         .iter()
         .filter_map(|instance| Some(Eligible { instance, method: best_method(instance, address)? }))
         .collect();
-    let open =
-        || with_method.iter().filter(|found| found.instance.state != InstanceState::Draining);
+    let open = || with_method.iter().filter(|found| !is_draining(found.instance));
     let selection =
         address.version.choose(open().map(|found| found.instance.offer.version.as_ref()));
     let mut chosen: Vec<Eligible<'a>> = open()
@@ -59,6 +58,11 @@ impl<'a> Eligible<'a> {
     fn specificity(&self) -> Specificity<'a> {
         self.method.pattern.specificity()
     }
+}
+
+/// Whether it takes no new calls; also when, on top of it, it cannot be reached any more.
+pub(super) fn is_draining(instance: &Instance) -> bool {
+    instance.state == InstanceState::Draining || instance.offer.state == OfferState::Draining
 }
 
 /// What of an offer stands for the method, the most exact first.

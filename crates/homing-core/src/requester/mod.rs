@@ -51,7 +51,7 @@ pub struct Stats {
     pub retried: u64,
     /// Retries that were right but for the budget.
     pub budget_refused: u64,
-    /// Calls that waited for an instance before their first attempt, or before a later one.
+    /// How often a call had to wait for an instance to appear.
     pub waited: u64,
 }
 
@@ -100,7 +100,10 @@ impl Requester {
                 self.register(key, Target::new(namespace, address, cursor));
             }
             Input::Forget { target } => self.forget(target),
-            Input::Link { node, state: LinkState::Up } => self.seats.trust(node),
+            Input::Link { node, state: LinkState::Up } => {
+                self.seats.trust(node);
+                self.hurry_resting(now);
+            }
             Input::Link { node, state: LinkState::Failed } => {
                 self.seats.doubt(node, now, now + UNREACHABLE_REST);
             }
@@ -122,8 +125,9 @@ impl Requester {
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next. It may turn out that nothing was due, at most about
-    /// once per deadline span and never more than once per [`TICK`](crate::limits::TICK).
+    /// When to call [`handle_timeout`](Self::handle_timeout) next. A lower bound: a call that ended in time does not take
+    /// it back, so that the driver sets its timer anew only when this grows earlier, or has passed. At most once per
+    /// [`TICK`](crate::limits::TICK).
     pub fn poll_timeout(&self) -> Option<Time> {
         self.calls.poll_timeout()
     }
@@ -177,6 +181,7 @@ impl Requester {
                 self.serve_waiting(now, key);
             }
         }
+        self.hurry_resting(now);
     }
 
     /// Brings a target up to the snapshot.

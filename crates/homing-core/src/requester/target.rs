@@ -149,6 +149,14 @@ impl Target {
         }
     }
 
+    /// Whether [`pick_fresh`](Self::pick_fresh) would find one.
+    pub(super) fn has_fresh(&self, seats: &Seats, wish: Wish) -> bool {
+        self.candidates.iter().any(|candidate| {
+            wish.node.is_none_or(|node| node == candidate.node)
+                && fresh(candidate, seats, wish.now).is_some()
+        })
+    }
+
     /// Picks one that nothing speaks against.
     pub(super) fn pick_fresh(
         &mut self,
@@ -156,10 +164,7 @@ impl Target {
         seats: &Seats,
         wish: Wish,
     ) -> Option<Candidate> {
-        self.pick(balancer, wish, |candidate| match candidate.reach {
-            Reach::Ready => seats.pending_if_fresh(candidate.seat, wish.now),
-            Reach::Doubtful => None,
-        })
+        self.pick(balancer, wish, |candidate| fresh(candidate, seats, wish.now))
     }
 
     /// Picks one that nothing speaks against, or else any.
@@ -188,6 +193,14 @@ impl Target {
             pending(candidate)
         })?;
         Some(candidates[picked])
+    }
+}
+
+/// Its calls under way, if nothing speaks against one more.
+fn fresh(candidate: &Candidate, seats: &Seats, now: Time) -> Option<u32> {
+    match candidate.reach {
+        Reach::Ready => seats.pending_if_fresh(candidate.seat, now),
+        Reach::Doubtful => None,
     }
 }
 

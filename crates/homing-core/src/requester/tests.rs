@@ -4,10 +4,13 @@ mod model;
 
 use super::*;
 use crate::id::{Epoch, NodeId};
-use crate::limits::{ATTEMPTS_MAX, RETRY_BURST, TICK};
+use crate::limits::{ATTEMPTS_MAX, RETRY_BURST, TICK, WAITING_MAX};
 use crate::name::{Namespace, OfferName};
-use crate::registry::{Instance, InstanceState, OfferRecord, OfferedMethod, RecordKey};
+use crate::registry::{
+    Instance, InstanceState, OfferRecord, OfferState, OfferedMethod, RecordKey, View,
+};
 use crate::talk::{Code, Started, Status};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,8 +19,9 @@ fn node(number: u8) -> NodeId {
     NodeId::from_bytes([number; 16])
 }
 
-/// An instance from text: `NODE OFFER [draining|unreachable|repeatable]`, such as `1 words@1.2.0/count draining`.
-fn instance(key: u32, text: &str) -> Arc<Instance> {
+/// An instance from text: `NODE OFFER [draining|unreachable|repeatable|leaving]`, such as `1 words@1.2.0/count draining`.
+/// Who is leaving drains and cannot be reached any more.
+fn instance(key: u32, text: &str) -> Instance {
     let words: Vec<&str> = text.split(' ').collect();
     let name: OfferName = words[1].parse().unwrap();
     let is = |word| words.get(2) == Some(&word);
@@ -26,24 +30,29 @@ fn instance(key: u32, text: &str) -> Arc<Instance> {
         service: name.service,
         version: name.version,
         methods: vec![OfferedMethod { pattern: name.methods, repeatable: is("repeatable") }],
+        labels: vec![],
+        metadata: Bytes::new(),
+        state: if is("leaving") { OfferState::Draining } else { OfferState::Open },
+        origin: None,
     };
     let state = match () {
         () if is("draining") => InstanceState::Draining,
-        () if is("unreachable") => InstanceState::Unreachable,
+        () if is("unreachable") || is("leaving") => InstanceState::Unreachable,
         () => InstanceState::Ready,
     };
     let node = node(words[0].parse().unwrap());
-    Arc::new(Instance { node, epoch: Epoch(1), key: RecordKey(key), offer: Arc::new(offer), state })
+    Instance { node, epoch: Epoch(1), key: RecordKey(key), offer: Arc::new(offer), state }
 }
 
-fn snapshot(version: u64, synced: bool, instances: &[Arc<Instance>]) -> Arc<Snapshot> {
-    let mut services = BTreeMap::<_, Vec<_>>::new();
+fn snapshot(synced: bool, instances: impl IntoIterator<Item = Instance>) -> Arc<Snapshot> {
+    let mut view = View::default();
     for instance in instances {
-        let name = (instance.offer.namespace.clone(), instance.offer.service.clone());
-        services.entry(name).or_default().push(Arc::clone(instance));
+        view.put(instance);
     }
-    let services = services.into_iter().map(|(name, list)| (name, list.into())).collect();
-    Arc::new(Snapshot { version, synced, services })
+    if synced {
+        view.set_synced();
+    }
+    view.snapshot()
 }
 
 fn full() -> Outcome {
@@ -99,9 +108,8 @@ impl Play {
     }
 
     fn world_synced(self, synced: bool, instances: &[&str]) -> Self {
-        let instances: Vec<_> =
-            (1..).zip(instances).map(|(key, text)| instance(key, text)).collect();
-        self.input(Input::Snapshot(snapshot(1, synced, &instances)))
+        let instances = (1..).zip(instances).map(|(key, text)| instance(key, text));
+        self.input(Input::Snapshot(snapshot(synced, instances)))
     }
 
     /// Begins calls, with the next numbers.
@@ -165,6 +173,19 @@ fn calls_go_round_all_instances() {
         .world(&["1 words", "2 words", "3 words"])
         .begin(5)
         .said("ready | 0>1 | 1>2 | 2>3 | 3>1 | 4>2");
+}
+
+#[test]
+fn least_pending_knows_what_is_under_way() {
+    let mut play = Play::new("words");
+    play.requester.balancer = Balancer::LeastPending;
+    play.world(&["1 words", "2 words", "3 words"])
+        .begin(4)
+        .ends(1, Outcome::Replied)
+        .begin(2)
+        .input(Input::Abandon { call: CallKey(2) })
+        .begin(1)
+        .said("ready | 0>1 | 1>2 | 2>3 | 3>1 | 4>2 | 5>3 | 6>2");
 }
 
 #[test]
@@ -239,6 +260,14 @@ fn waiting_calls_start_in_order_when_instances_appear() {
 }
 
 #[test]
+fn only_so_many_calls_wait() {
+    let full = "the limit of 65536 calls that wait for an instance is reached";
+    let full = format!("65536: RESOURCE_EXHAUSTED: {full}");
+    let play = Play::new("words").begin(WAITING_MAX).said("").begin(1).said(&full);
+    assert_eq!(play.requester.stats().waited, WAITING_MAX as u64);
+}
+
+#[test]
 fn a_call_without_an_instance_says_at_its_deadline_what_there_was() {
     for (address, world, expect) in [
         ("words@2", vec![], "NOT_FOUND: no service words@2 was ever seen in namespace default"),
@@ -255,7 +284,11 @@ fn a_call_without_an_instance_says_at_its_deadline_what_there_was() {
         ("words@1", vec!["1 words"], "UNAVAILABLE: no instance of words@1 (running: unversioned)"),
         (
             "words/count",
-            vec!["1 words@1.2.0/count draining", "1 words@1.2.0/list"],
+            vec![
+                "1 words@1.2.0/count draining",
+                "1 words@1.2.0/list",
+                "2 words@1.2.0/count leaving",
+            ],
             "UNAVAILABLE: no instance of words (draining: 1.2.0)",
         ),
     ] {
@@ -342,6 +375,25 @@ fn where_all_are_full_it_is_tried_again_later_until_the_deadline() {
         "{pauses:?}"
     );
     play.said("0: RESOURCE_EXHAUSTED: full");
+}
+
+#[test]
+fn who_pauses_goes_on_at_once_when_there_is_somebody_new() {
+    Play::new("words")
+        .world(&["1 words"])
+        .begin(2)
+        .ends(0, Outcome::NotSent)
+        .ends(1, Outcome::NotSent)
+        .world(&["1 words", "2 other"])
+        .said("ready | 0>1 | 1>1")
+        .world(&["1 words", "2 words"])
+        .said("0>2#2 | 1>2#2");
+    Play::new("words")
+        .world(&["1 words"])
+        .begin(1)
+        .ends(0, Outcome::NotSent)
+        .input(Input::Link { node: node(1), state: LinkState::Up })
+        .said("ready | 0>1 | 0>1#2");
 }
 
 #[test]

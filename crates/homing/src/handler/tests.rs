@@ -16,11 +16,11 @@ async fn answer(handler: ErasedHandler, request: Payload) -> String {
 fn shown(answer: Answer) -> String {
     match answer {
         Ok(Annotated { value, metadata }) => {
-            let pairs = metadata
-                .iter()
-                .map(|(name, value)| format!(" {name}={}", value.escape_ascii()))
-                .collect::<String>();
-            format!("{} {}{pairs}", value.encoding, value.bytes.escape_ascii())
+            let mut shown = format!("{} {}", value.encoding, value.bytes.escape_ascii());
+            for (name, value) in metadata {
+                shown.extend([" ", &name, "=", &value.escape_ascii().to_string()]);
+            }
+            shown
         }
         Err(status) => format!("{status} ({:?})", status.started),
     }

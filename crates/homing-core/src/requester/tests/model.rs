@@ -37,7 +37,7 @@ fn over_any_stretch_of_calls_instances_differ_by_at_most_one() {
 const ADDRESSES: [&str; 4] = ["words", "words@1/count", "words@^2/count", "list/all"];
 const OFFERS: [&str; 6] =
     ["words", "words@1.0.0/count", "words@1.1.0/**", "words@2.0.0/count", "list/*", "list/some"];
-const STATES: [&str; 4] = ["", " draining", " unreachable", " repeatable"];
+const STATES: [&str; 5] = ["", " draining", " unreachable", " repeatable", " leaving"];
 
 /// A driver and a mesh that do whatever chance says, and check what must always be true.
 struct Model {
@@ -45,7 +45,6 @@ struct Model {
     requester: Requester,
     now: Time,
     calls: BTreeMap<usize, Live>,
-    snapshots: u64,
     trace: Vec<String>,
 }
 
@@ -75,7 +74,7 @@ impl Model {
             requester.handle_input(Time::ZERO, Input::Target { key, namespace, address });
         }
         let (calls, trace) = (BTreeMap::new(), Vec::new());
-        Self { rng, requester, now: Time::ZERO, calls, snapshots: 0, trace }
+        Self { rng, requester, now: Time::ZERO, calls, trace }
     }
 
     fn run(mut self) -> Vec<String> {
@@ -115,9 +114,8 @@ impl Model {
             let state = STATES[self.rng.index(STATES.len())];
             instances.push(instance(key, &format!("{} {offer}{state}", key % 5)));
         }
-        self.snapshots += 1;
         let synced = self.rng.chance(1, 2);
-        self.input(Input::Snapshot(snapshot(self.snapshots, synced, &instances)));
+        self.input(Input::Snapshot(snapshot(synced, instances)));
     }
 
     fn begin(&mut self) {
