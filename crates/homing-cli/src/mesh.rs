@@ -8,11 +8,13 @@
     unused_imports
 )]
 
+pub(crate) use homing::config::{Config, Timings, Transport};
 pub(crate) use homing::context::Context;
 pub(crate) use homing::error::*;
 pub(crate) use homing::events::*;
 pub(crate) use homing::info::*;
 pub(crate) use homing_core::addr::TransportAddr;
+pub(crate) use homing_core::balance::Balancer;
 pub(crate) use homing_core::id::{Epoch, NodeId};
 pub(crate) use homing_core::limits;
 pub(crate) use homing_core::name::*;
@@ -23,51 +25,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Balancer;
-impl std::str::FromStr for Balancer {
-    type Err = std::io::Error;
-    fn from_str(_: &str) -> Result<Self, Self::Err> {
-        Ok(Self)
-    }
-}
-
 fn absent() -> Status {
     Status::not_started(Code::Unimplemented, "no mesh yet")
-}
-
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Config {
-    pub(crate) mesh: Option<MeshName>,
-    pub(crate) namespace: Option<Namespace>,
-    pub(crate) name: Option<NodeName>,
-    pub(crate) listen: Vec<SocketAddr>,
-    pub(crate) advertise: Vec<SocketAddr>,
-    pub(crate) insecure: bool,
-    pub(crate) discovery: Discovery,
-    pub(crate) transport: Transport,
-}
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Discovery {
-    pub(crate) port: u16,
-    pub(crate) group: Option<IpAddr>,
-    pub(crate) ttl: u8,
-    pub(crate) interfaces: Vec<String>,
-    pub(crate) seeds: Vec<String>,
-    pub(crate) rendezvous: Option<PathBuf>,
-    pub(crate) scouting: bool,
-}
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Transport {
-    #[default]
-    Auto,
-    Tcp,
-    Unix,
-}
-impl Config {
-    pub(crate) fn visitor() -> Self {
-        Self::default()
-    }
 }
 
 #[derive(Clone, Debug)]

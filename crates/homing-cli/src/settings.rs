@@ -1,15 +1,21 @@
 //! What did the person mean? The mesh options that were typed, as the configuration of a node.
 
-use crate::args::{MeshArgs, Transport};
-use crate::mesh::{self, Config};
+use crate::args::{IntervalArgs, MeshArgs, Transport};
+use crate::mesh::{self, Config, Timings};
 
 /// How every node of this command joins the mesh.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     args: MeshArgs,
+    intervals: IntervalArgs,
 }
 
 impl Settings {
+    /// Of what was typed.
+    pub(crate) const fn new(args: MeshArgs, intervals: IntervalArgs) -> Self {
+        Self { args, intervals }
+    }
+
     /// What was typed for `--transport`, if anything.
     pub(crate) fn transport(&self) -> Option<Transport> {
         self.args.transport
@@ -17,7 +23,8 @@ impl Settings {
 
     /// The same with another transport.
     pub(crate) fn with_transport(&self, transport: Transport) -> Self {
-        Self { args: MeshArgs { transport: Some(transport), ..self.args.clone() } }
+        let args = MeshArgs { transport: Some(transport), ..self.args.clone() };
+        Self { args, intervals: self.intervals.clone() }
     }
 
     /// For services: a member, that others learn of.
@@ -44,13 +51,24 @@ impl Settings {
         config.discovery.group = args.group.or(config.discovery.group);
         config.discovery.ttl = args.ttl.unwrap_or(config.discovery.ttl);
         config.transport = args.transport.map_or(config.transport, mesh::Transport::from);
+        self.apply_intervals(&mut config.timings);
         config
     }
-}
 
-impl From<MeshArgs> for Settings {
-    fn from(args: MeshArgs) -> Self {
-        Self { args }
+    fn apply_intervals(&self, timings: &mut Timings) {
+        let IntervalArgs { handshake_time, before_ping, before_close, .. } = self.intervals;
+        let IntervalArgs { dial_time, redial_min, redial_max, idle_time, .. } = self.intervals;
+        for (typed, setting) in [
+            (handshake_time, &mut timings.handshake),
+            (before_ping, &mut timings.before_ping),
+            (before_close, &mut timings.before_close),
+            (dial_time, &mut timings.dial),
+            (redial_min, &mut timings.redial_min),
+            (redial_max, &mut timings.redial_max),
+            (idle_time, &mut timings.idle),
+        ] {
+            *setting = typed.unwrap_or(*setting);
+        }
     }
 }
 

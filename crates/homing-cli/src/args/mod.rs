@@ -2,11 +2,13 @@
 
 mod bench;
 mod call;
+mod intervals;
 mod listing;
 mod serve;
 
 pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
 pub(crate) use call::{CallArgs, InputArgs, TypedEncoding};
+pub(crate) use intervals::IntervalArgs;
 pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
 
@@ -37,6 +39,8 @@ Exit codes:
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) mesh: MeshArgs,
+    #[command(flatten)]
+    pub(crate) intervals: IntervalArgs,
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
     #[command(subcommand)]
@@ -78,7 +82,7 @@ pub(crate) struct MeshArgs {
     #[arg(long, global = true, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
     /// What to tell others to dial, when it differs from where we listen
-    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT")]
     pub(crate) advertise: Vec<SocketAddr>,
     /// Leave out the proof that both ends are programs of the same user; whoever reaches the port is let in
     #[arg(long, global = true)]
@@ -93,16 +97,16 @@ pub(crate) struct MeshArgs {
     )]
     pub(crate) seed: Vec<String>,
     /// The UDP port on which nodes look for each other
-    #[arg(long, global = true, value_name = "PORT")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "PORT")]
     pub(crate) discovery_port: Option<u16>,
     /// The multicast group on which nodes look for each other (with --insecure --listen)
-    #[arg(long, global = true, value_name = "ADDR")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "ADDR")]
     pub(crate) group: Option<IpAddr>,
     /// How many routers a multicast may pass
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "N")]
     pub(crate) ttl: Option<u8>,
     /// Look for nodes on this network interface only; may be given several times
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) interface: Vec<String>,
     /// What links run over [default: auto]
     #[arg(long, global = true, value_enum, value_name = "KIND")]
@@ -133,6 +137,7 @@ impl Transport {
 
 /// What a person sees besides the result.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Screen")]
 pub(crate) struct ScreenArgs {
     /// Say on stderr what happens: -v the main things, -vv more, -vvv all (or a filter in `HOMING_LOG`)
     #[arg(short, long, global = true, action = ArgAction::Count)]

@@ -4,14 +4,12 @@ use std::future::pending;
 use std::str;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
-use tokio::time::timeout;
 
 use crate::args::{Answer, OfferArgs, ServeArgs};
 use crate::children::{self, SERVING};
 use crate::exec::{Job, Program};
 use crate::exit::Failure;
-use crate::mesh::{Code, Context, Encoding, Node, Payload, Responder, Status};
+use crate::mesh::{Code, Context, Encoding, Event, Node, Payload, Responder, Status};
 use crate::output::Output;
 use crate::runtime;
 use crate::settings::Settings;
@@ -21,7 +19,9 @@ use crate::signals::Signals;
 pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
     runtime::run_wide(async {
         let mut signals = Signals::new()?;
-        let node = signals.or(async { Ok(Node::join(settings.member()).await?) }).await?;
+        let mut config = settings.member();
+        config.timings.drain = args.drain_time;
+        let node = signals.or(async { Ok(Node::join(config).await?) }).await?;
         let served = signals.or(offer(&node, args)).await;
         let _responder = match served {
             Ok(responder) => responder,
@@ -35,8 +35,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Resu
         tokio::select! {
             signal = signals.next() => {
                 output.note(format_args!("{signal}: draining; a second signal ends at once"));
-                drain(&node, args.drain_time, &mut signals).await
+                drain(&node, &mut signals).await
             }
+            failure = end_of_node(&node) => Err(failure),
             () = end_of_parent(args.while_stdin) => {
                 node.close_now().await;
                 Ok(())
@@ -134,21 +135,31 @@ fn encoding_of_reply(asked: Encoding, reply: &[u8]) -> Encoding {
     if holds { asked } else { Encoding::Raw }
 }
 
-/// Lets calls end for so long. A second signal ends at once.
-async fn drain(node: &Node, span: Duration, signals: &mut Signals) -> Result<(), Failure> {
-    let outcome = signals.or(async { Ok(timeout(span, node.close()).await) }).await;
-    match outcome {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_late)) => {
-            node.close_now().await;
-            let message = format!("calls were still running after {span:?} and have been ended");
-            Err(Status::new(Code::DeadlineExceeded, message).into())
-        }
-        Err(failure) => {
-            node.close_now().await;
-            Err(failure)
+/// Lets calls end, for as long as the node's settings say. A second signal ends at once.
+async fn drain(node: &Node, signals: &mut Signals) -> Result<(), Failure> {
+    let closed = async {
+        node.close().await;
+        Ok(())
+    };
+    let outcome = signals.or(closed).await;
+    if outcome.is_err() {
+        node.close_now().await;
+    }
+    outcome
+}
+
+/// Resolves when the node ends by itself, with the last that it said.
+async fn end_of_node(node: &Node) -> Failure {
+    let mut events = node.events();
+    let mut reason = Status::new(Code::Internal, "the node closed by itself");
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Error(status) => reason = status,
+            Event::Closed => break,
+            _ => {}
         }
     }
+    reason.into()
 }
 
 /// For children: resolves when the parent is gone. Never, if nobody asked.

@@ -31,8 +31,10 @@ pub(crate) fn run(args: &DemoArgs, output: Output) -> Result<(), Failure> {
         let mut score = Score::default();
         let outcome = tokio::select! {
             outcome = play(&mut cast, &mut score, span, output) => outcome,
-            Signal::Interrupt = signals.next() => Ok(()),
-            else => Err(Failure::Signal(Signal::Terminate)),
+            signal = signals.next() => match signal {
+                Signal::Interrupt => Ok(()), // how a person ends it: it is summed up
+                Signal::Terminate => Err(Failure::Signal(signal)),
+            },
         };
         cast.dismissed().await;
         outcome?;
