@@ -1,6 +1,6 @@
 //! Do calls reach who they should, and say so when they cannot?
 
-use super::house::House;
+use super::house::{House, start};
 
 #[test]
 fn any_program_is_a_service() {
@@ -50,7 +50,7 @@ fn a_method_that_nobody_serves_is_unimplemented_and_the_others_are_named() {
 #[test]
 fn a_call_waits_for_its_service() {
     let house = House::new();
-    let call = house.start(house.homing("call late -n --timeout 30s"));
+    let call = start(house.homing("call late -n --timeout 30s"));
     let _late = house.serve(&["late", "--reply", "here"]);
     call.ended().printed("here\n");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::house::House;
+use super::house::{House, start};
 
 #[test]
 fn the_demo_kills_a_service_and_calls_go_on() {
@@ -18,7 +18,7 @@ fn the_demo_kills_a_service_and_calls_go_on() {
 #[test]
 fn an_interrupted_demo_sums_up_and_leaves_nothing_behind() {
     let house = House::new();
-    let demo = house.start(house.homing("demo"));
+    let demo = start(house.homing("demo"));
     let mut seen = String::new();
     while !seen.contains(" s  ") {
         seen += &(demo.line() + "\n");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::house::{House, Process};
+use super::house::{House, Process, start};
 
 /// A program that says that it runs by writing to the pipe, keeps it open, and answers when the gate opens.
 fn gated(alive: &Path, gate: &Path) -> String {
@@ -41,7 +41,7 @@ fn time_that_runs_out_ends_the_program_and_all_its_processes() {
     let house = House::new();
     let pipe = house.pipe("alive");
     let _slow = house.serve(&["slow", "--exec", &endless(&pipe)]);
-    let call = house.start(house.homing("call slow -n --timeout 1s"));
+    let call = start(house.homing("call slow -n --timeout 1s"));
     let alive = runs(&pipe);
     call.ended().failed(14, "DEADLINE_EXCEEDED");
     wait_until_gone(alive);
@@ -53,7 +53,7 @@ fn a_caller_that_is_interrupted_ends_the_program() {
     let pipe = house.pipe("alive");
     let _slow = house.serve(&["slow", "--exec", &endless(&pipe)]);
     for (signal, code) in [("INT", Some(130)), ("TERM", Some(143)), ("KILL", None)] {
-        let call = house.start(house.homing("call slow -n --timeout 50s"));
+        let call = start(house.homing("call slow -n --timeout 50s"));
         let alive = runs(&pipe);
         call.signal(signal);
         assert_eq!(call.ended().code, code);
@@ -66,7 +66,7 @@ fn what_was_in_flight_to_a_killed_instance_fails_within_a_second() {
     let house = House::new();
     let (pipe, gate) = (house.pipe("alive"), house.pipe("gate"));
     let service = house.serve(&["slow", "--exec", &gated(&pipe, &gate)]);
-    let call = house.start(house.homing("call slow -n --timeout 50s"));
+    let call = start(house.homing("call slow -n --timeout 50s"));
     let _alive = runs(&pipe);
     service.signal("KILL");
     let begin = Instant::now();
@@ -97,7 +97,7 @@ fn sigterm_lets_running_calls_end_and_sends_new_ones_elsewhere() {
     let house = House::new();
     let (pipe, gate) = (house.pipe("alive"), house.pipe("gate"));
     let first = house.serve(&["work@1.0.0", "--exec", &gated(&pipe, &gate)]);
-    let call = house.start(house.homing("call work -n --timeout 50s"));
+    let call = start(house.homing("call work -n --timeout 50s"));
     let _alive = runs(&pipe);
     first.signal("TERM");
     assert!(first.note().contains("draining"));
@@ -134,7 +134,7 @@ fn a_second_signal_ends_at_once() {
     let pipe = house.pipe("alive");
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
         let service = house.serve(&["slow", "--exec", &endless(&pipe)]);
-        let call = house.start(house.homing("call slow -n --timeout 50s"));
+        let call = start(house.homing("call slow -n --timeout 50s"));
         let alive = runs(&pipe);
         service.signal(signal);
         assert!(service.note().contains("draining"));
@@ -150,7 +150,7 @@ fn a_service_for_a_parent_ends_with_it() {
     let house = House::new();
     let mut command = house.homing("serve echo --echo --while-stdin");
     command.stdin(std::process::Stdio::piped());
-    let mut service = house.start(command);
+    let mut service = start(command);
     assert!(service.note().starts_with("serving "));
     drop(service.child.stdin.take());
     assert_eq!(service.ended().code, Some(0));

@@ -70,18 +70,9 @@ impl House {
         output.into()
     }
 
-    /// Starts it and follows what it prints.
-    pub(crate) fn start(&self, mut command: Command) -> Process {
-        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
-        let stdout = lines(child.stdout.take().unwrap());
-        let stderr = lines(child.stderr.take().unwrap());
-        Process { child, stdout, stderr }
-    }
-
     /// `homing serve …`, once it says that it serves.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Process {
-        let process = self.start(self.homing_of([&["serve"], arguments].concat()));
+        let process = start(self.homing_of([&["serve"], arguments].concat()));
         let line = process.note();
         assert!(line.starts_with("serving "), "{line}");
         process
@@ -188,6 +179,15 @@ impl Drop for Process {
         let _ = self.child.kill(); // it may have ended
         let _ = self.child.wait();
     }
+}
+
+/// Starts it and follows what it prints.
+pub(crate) fn start(mut command: Command) -> Process {
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let stdout = lines(child.stdout.take().unwrap());
+    let stderr = lines(child.stderr.take().unwrap());
+    Process { child, stdout, stderr }
 }
 
 fn lines(from: impl Read + Send + 'static) -> Receiver<String> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::house::House;
+use super::house::{House, start};
 
 #[test]
 fn ls_lists_services_with_versions_methods_and_labels() {
@@ -58,7 +58,7 @@ fn nodes_lists_members_with_their_names() {
 fn watch_tells_what_appears_and_what_goes() {
     let house = House::new();
     let _first = house.serve(&["first", "--echo", "--name", "first"]);
-    let watch = house.start(house.homing("watch --json"));
+    let watch = start(house.homing("watch --json"));
     let offered = watch.line_with("\"offered\"");
     let object: Value = serde_json::from_str(&offered).unwrap();
     assert_eq!(object["service"], "first");
@@ -76,7 +76,7 @@ fn watch_tells_what_appears_and_what_goes() {
 #[test]
 fn watch_tells_people_a_line_each() {
     let house = House::new();
-    let watch = house.start(house.homing("watch"));
+    let watch = start(house.homing("watch"));
     let service = house.serve(&["words@1.2.0/count", "--echo", "--name", "one"]);
     watch.line_with("+ words@1.2.0/count on one (");
     service.signal("KILL");
