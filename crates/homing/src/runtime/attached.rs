@@ -6,7 +6,7 @@ use crate::crank::{LinkCell, Owner};
 use homing_core::addr::TransportAddr;
 use homing_core::id::NodeId;
 use homing_core::link::{Output, Request, RequestId};
-use homing_core::node::{Dialler, DialId, LinkId};
+use homing_core::node::{DialId, Dialler, LinkId};
 use homing_core::talk::Status;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;

@@ -142,4 +142,3 @@ pub(crate) fn called(offer: &OfferCell, target: &Target) -> Arc<Asked> {
         method: target.method.clone(),
     })
 }
-

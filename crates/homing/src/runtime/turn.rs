@@ -82,7 +82,9 @@ impl Turner {
             Said::Control { link, bytes } => {
                 return self.machine.handle_input(now, Input::Control { link, bytes: &bytes });
             }
-            Said::Datagram { from, bytes } => return self.hear_datagram(from, bytes, Source::Gossip),
+            Said::Datagram { from, bytes } => {
+                return self.hear_datagram(from, bytes, Source::Gossip);
+            }
             Said::RoundTrip { link, rtt } => Input::RoundTrip { link, rtt },
             Said::Idle { link } => Input::Idle { link },
             Said::Offer { key, offer, answer } => {
@@ -162,7 +164,9 @@ impl Turner {
     }
 
     fn refuse(&mut self, key: RecordKey, status: Status) {
-        let Some(place) = self.offering.iter().position(|(offered, _)| *offered == key) else { return };
+        let Some(place) = self.offering.iter().position(|(offered, _)| *offered == key) else {
+            return;
+        };
         let _ = self.offering.swap_remove(place).1.send(Err(status));
     }
 
@@ -193,7 +197,9 @@ impl Turner {
                 Event::NodeLeft { node, name }
             }
             NodeEvent::LinkUp { node, .. } => {
-                let Some(peer) = self.machine.peers().find(|peer| peer.node == node) else { return };
+                let Some(peer) = self.machine.peers().find(|peer| peer.node == node) else {
+                    return;
+                };
                 Event::LinkUp {
                     node,
                     direction: direction(peer.direction),
