@@ -231,7 +231,7 @@ impl World {
                 Output::Route { node, link: Some(link) } => drop(seat.routes.insert(node, link)),
                 Output::Route { node, link: None } => drop(seat.routes.remove(&node)),
                 Output::Refused { status, .. } | Output::Fatal(status) => {
-                    seat.ended = Some(status.to_string())
+                    seat.ended = Some(status.to_string());
                 }
                 Output::Event(event) => seat.events.push((self.now, event)),
                 Output::Left => seat.ended = Some("left".into()),
@@ -364,7 +364,9 @@ impl World {
             .filter(|(_, ends)| ends.contains(&number))
             .map(|(wire, _)| *wire)
             .collect();
-        its.into_iter().for_each(|wire| self.cut(wire, Code::Unavailable));
+        for wire in its {
+            self.cut(wire, Code::Unavailable);
+        }
     }
 
     fn pause(&mut self, number: usize) {
@@ -377,8 +379,10 @@ impl World {
         self.input(number, Input::Stalled(self.now.since(since)));
     }
 
+    /// Each name under a key of its own.
     fn offer(&mut self, number: usize, name: &str) {
-        self.input(number, Input::Offer { key: RecordKey(1), offer: offer(name) });
+        let key = RecordKey(u32::from(name.as_bytes()[0]));
+        self.input(number, Input::Offer { key, offer: offer(name) });
     }
 
     /// The nodes that serve `name` and can be called, as this node sees it.
@@ -546,7 +550,7 @@ fn a_node_paused_for_thirty_seconds_is_out_in_four_and_back_in_two() {
         world.wake(5);
         world.run(seconds(2));
         (0..8).for_each(|number| {
-            assert_eq!(world.serving(number, "words").len(), 8, "seed {seed}, node {number}")
+            assert_eq!(world.serving(number, "words").len(), 8, "seed {seed}, node {number}");
         });
         world.run(seconds(3));
         world.all_know_all();
