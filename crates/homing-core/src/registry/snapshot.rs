@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub struct Snapshot {
     /// Higher in each later snapshot of the same registry.
     pub version: u64,
-    /// Whether a peer has told everything at least once. Until then what is absent may only be unknown yet.
+    /// Whether a peer has told everything at least once, or nobody is there to tell. Until then what is absent may only be unknown yet.
     pub synced: bool,
     services: BTreeMap<Namespace, Arc<Services>>,
     nodes: Arc<BTreeMap<NodeId, Arc<KnownNode>>>,
@@ -157,14 +157,11 @@ impl View {
         }
     }
 
-    /// A peer has told everything. Whether that was news.
-    pub(crate) fn set_synced(&mut self) -> bool {
-        let news = !self.next.synced;
-        self.next.synced = true;
-        if news {
+    /// All that there is to know has been told.
+    pub(crate) fn set_synced(&mut self) {
+        if !std::mem::replace(&mut self.next.synced, true) {
             self.current = None;
         }
-        news
     }
 
     /// Whether the last snapshot is out of date.
