@@ -92,6 +92,12 @@ impl Snapshot {
         })
     }
 
+    /// The instance behind the key of a node's record. Looks at all of them: for who wants to show one, not to call it.
+    pub fn instance(&self, node: NodeId, key: RecordKey) -> Option<&Arc<Instance>> {
+        let all = self.services.values().flat_map(|services| services.values());
+        all.flat_map(|instances| instances.iter()).find(|one| one.node == node && one.key == key)
+    }
+
     /// A node, if it is known.
     pub fn node(&self, id: &NodeId) -> Option<&Arc<KnownNode>> {
         self.nodes.get(id)
