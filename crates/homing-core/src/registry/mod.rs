@@ -139,7 +139,6 @@ impl Registry {
                 self.peers.set_members(members, now, &mut self.rng);
             }
             Input::Message { from, via, bytes } => self.hear(now, (from, via), bytes),
-            Input::Alone => drop(self.view.set_synced()),
             Input::Linked(node) => self.peers.link(node),
             Input::LinkDown { node } => {
                 self.peers.unlink(&node);

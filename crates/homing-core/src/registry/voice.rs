@@ -60,8 +60,6 @@ pub enum Input<'a> {
         /// The message.
         bytes: &'a [u8],
     },
-    /// There is nobody who could tell anything: what is known is all there is, and the snapshot counts as synced.
-    Alone,
     /// A link to this member stands: messages go over it from now on.
     Linked(NodeId),
     /// The link to this peer ended; it is told of changes no more.
