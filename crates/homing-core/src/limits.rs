@@ -253,3 +253,5 @@ const _: () =
 const _: () = assert!(RECORD_MAX + 4 <= REGISTRY_DATAGRAM_MAX, "a record fits a registry message");
 const _: () =
     assert!(256 * 4 < REGISTRY_DATAGRAM_MAX, "the sums of all buckets fit a registry message");
+const _: () =
+    assert!(REGISTRY_DATAGRAM_MAX <= BODY_MAX, "a registry message is a body of a datagram");
