@@ -22,6 +22,8 @@ mod transmit;
 mod wheel;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod tests;
