@@ -448,5 +448,5 @@ fn megabytes_both_ways_beyond_every_window_do_not_stall() {
 }
 
 /// Runs in one go of the test; a run takes a few milliseconds.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 1_000;
 const _: () = assert!(WINDOW < 300 * 1024, "payloads of a run are beyond a window");
