@@ -143,16 +143,33 @@ pub const CALL_TIME: Duration = Duration::from_secs(5);
 pub const DEADLINE_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 /// Calls of one requester that wait for an instance. One more fails with `RESOURCE_EXHAUSTED`, not started.
 pub const WAITING_MAX: usize = 65_536;
-/// Attempts at one call, the first included.
+/// Addresses that one requester keeps ready. The driver forgets one before it adds one more.
+pub const TARGETS_MAX: usize = 65_536;
+/// Attempts at one call that may have run, the first included, and attempts that follow each other without a pause.
+/// Attempts that never started are bounded by the call's deadline.
 pub const ATTEMPTS_MAX: u8 = 8;
+/// The first pause before an attempt is repeated where it failed; it doubles, jittered, up to [`RETRY_WAIT_MAX`].
+pub const RETRY_WAIT_MIN: Duration = Duration::from_millis(5);
+/// The longest pause before an attempt is repeated, whatever a refusal asks for.
+pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long an instance is passed over, while there are others, after its link broke under a call.
+pub const BROKEN_REST: Duration = Duration::from_millis(100);
+/// How long an instance is passed over, while there are others, after its node could not be reached or it drains.
+pub const UNREACHABLE_REST: Duration = Duration::from_secs(1);
+/// Seconds over which the retry budget counts.
+pub const RETRY_WINDOW: usize = 10;
 /// Retries per hundred first attempts (decisions: retry budget), beyond [`RETRY_BURST`].
 pub const RETRY_PERCENT: u32 = 20;
-/// Retries that are always allowed within ten seconds.
+/// Retries that are always allowed within [`RETRY_WINDOW`].
 pub const RETRY_BURST: u32 = 100;
 /// Calls of one offer handled at once when nobody said.
 pub const CONCURRENCY: u32 = 4_096;
 /// Calls of one offer that wait for their turn when nobody said.
 pub const QUEUE: u32 = 0;
+/// The shortest time after which a full offer asks to be tried again.
+pub const REFUSAL_TIME_MIN: Duration = Duration::from_millis(1);
+/// The longest time after which a full offer asks to be tried again.
+pub const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
 /// Grain of the deadline wheel of a link (decisions D7).
 pub const TICK: Duration = Duration::from_millis(4);
 
@@ -160,6 +177,14 @@ pub const TICK: Duration = Duration::from_millis(4);
 
 /// Entries read from a rendezvous directory (decisions B3). Further ones are not seen.
 pub const RENDEZVOUS_MAX: usize = 1_024;
+/// Bytes of one entry of a rendezvous directory. A longer one is not an entry.
+pub const RENDEZVOUS_ENTRY_MAX: usize = 4 * 1024;
+/// Seeds of one node. Further ones are not asked; a verdict says so.
+pub const SEEDS_MAX: usize = 64;
+/// Interfaces on which a node scouts. Further ones stay silent; a verdict says so.
+pub const SCOUTED_MAX: usize = 32;
+/// Findings of discovery that wait for the node. Then the sources wait, and scouting datagrams are dropped.
+pub const FINDINGS_MAX: usize = 64;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 

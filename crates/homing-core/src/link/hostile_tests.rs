@@ -9,6 +9,7 @@ use crate::wire::{Callee, Piece, Then};
 fn target() -> Target {
     Target {
         namespace: "default".parse().unwrap(),
+        offer: 1,
         service: "echo".parse().unwrap(),
         method: "".parse().unwrap(),
     }

@@ -368,6 +368,7 @@ fn side_of(token: u64) -> usize {
 
 fn target(number: usize) -> Target {
     Target {
+        offer: u32::try_from(number).unwrap(),
         namespace: "default".parse().unwrap(),
         service: "echo".parse().unwrap(),
         method: format!("m{number}").parse().unwrap(),

@@ -153,6 +153,7 @@ impl Pair {
 
     pub(super) fn call(&mut self, token: u64, size: usize, time: Option<Duration>) -> Result<CallId, Status> {
         let target = Arc::new(Target {
+            offer: 1,
             namespace: "default".parse().unwrap(),
             service: "echo".parse().unwrap(),
             method: "".parse().unwrap(),

@@ -1,1 +1,235 @@
-//! (to be written)
+//! Where does a call go, when is it tried again, and how does it fail?
+//!
+//! One machine per requester, over all links and for any number of addresses. It knows the calls under way by their
+//! numbers only; payloads, replies and links are the driver's. For each call it says where to start an attempt, and it
+//! is told how the attempt ended:
+//!
+//! ```text
+//! Begin → Start → Outcome(Replied)                     the usual way: no allocation, no timer
+//! Begin → (nobody there: waits) → Start → …            in order of arrival, until the deadline
+//! Begin → Start → Outcome(nothing ran) → Start → …     always: elsewhere at once, or later where all are full
+//! Begin → Start → Outcome(Lost) → Start → …            only if the call may be repeated, within the retry budget
+//! … → Fail                                             once, unless the call was replied to or abandoned
+//! ```
+
+mod absent;
+mod attempt;
+mod budget;
+mod calls;
+mod eligible;
+mod input;
+mod seats;
+mod target;
+mod verdict;
+
+pub use input::{Begin, CallKey, Input, LinkState, Outcome, Output, TargetKey, Wait};
+
+use crate::balance::{Balancer, Cursor};
+use crate::limits::{TARGETS_MAX, UNREACHABLE_REST};
+use crate::registry::Snapshot;
+use crate::rng::Rng;
+use crate::time::Time;
+use budget::Budget;
+use calls::{CallState, Calls};
+use seats::Seats;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use target::Target;
+
+/// What a requester did since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Stats {
+    /// Calls begun. Each ends as one of the next three, or is still under way.
+    pub begun: u64,
+    /// Calls that ended with a reply.
+    pub replied: u64,
+    /// Calls that ended with [`Output::Fail`].
+    pub failed: u64,
+    /// Calls whose caller went away.
+    pub abandoned: u64,
+    /// Attempts after the first of a call.
+    pub retried: u64,
+    /// Retries that were right but for the budget.
+    pub budget_refused: u64,
+    /// How often a call had to wait for an instance to appear.
+    pub waited: u64,
+}
+
+/// The calls of one requester handle.
+#[derive(Debug)]
+pub struct Requester {
+    balancer: Balancer,
+    rng: Rng,
+    snapshot: Option<Arc<Snapshot>>,
+    /// Counts the snapshots, so that a target sees whether it is behind.
+    generation: u64,
+    targets: Vec<Option<Target>>,
+    seats: Seats,
+    calls: Calls,
+    budget: Budget,
+    stats: Stats,
+    outputs: VecDeque<Output>,
+}
+
+impl Requester {
+    /// A requester without targets that knows of nobody yet.
+    pub fn new(balancer: Balancer, rng: Rng) -> Self {
+        Self {
+            balancer,
+            rng,
+            snapshot: None,
+            generation: 0,
+            targets: Vec::new(),
+            seats: Seats::default(),
+            calls: Calls::new(),
+            budget: Budget::default(),
+            stats: Stats::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened; poll the outputs afterwards.
+    pub fn handle_input(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Begin(begin) => self.begin(now, &begin),
+            Input::Outcome { call, outcome } => self.finish_attempt(now, call, outcome),
+            Input::Abandon { call } => self.abandon(call),
+            Input::Snapshot(snapshot) => self.adopt(now, snapshot),
+            Input::Target { key, namespace, address } => {
+                let cursor = Cursor::starting_at(self.rng.index(usize::MAX));
+                self.register(key, Target::new(namespace, address, cursor));
+            }
+            Input::Forget { target } => self.forget(target),
+            Input::Link { node, state: LinkState::Up } => {
+                self.seats.trust(node);
+                self.hurry_resting(now);
+            }
+            Input::Link { node, state: LinkState::Failed } => {
+                self.seats.doubt(node, now, now + UNREACHABLE_REST);
+            }
+        }
+    }
+
+    /// What to do next; `None` until the next input or timeout.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Ends the calls whose time is over and starts the attempts that are due. Early and repeated calls are harmless.
+    pub fn handle_timeout(&mut self, now: Time) {
+        for index in 0..self.calls.sweep(now) {
+            let call = CallKey(index);
+            if self.calls.is_due(call, now) {
+                self.handle_due(now, call);
+            }
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next. A lower bound: a call that ended in time does not take
+    /// it back, so that the driver sets its timer anew only when this grows earlier, or has passed. At most once per
+    /// [`TICK`](crate::limits::TICK).
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.calls.poll_timeout()
+    }
+
+    /// Whether there is an instance for this target now. If not, [`Output::Ready`] will tell when there is.
+    ///
+    /// # Panics
+    /// The target was never registered: a bug of the driver.
+    pub fn ready(&mut self, target: TargetKey) -> bool {
+        self.refresh(target);
+        self.target(target).is_ready()
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Attempts under way, over all instances.
+    pub fn pending(&self) -> u64 {
+        self.seats.pending_total()
+    }
+
+    fn register(&mut self, key: TargetKey, target: Target) {
+        let index = key.0 as usize;
+        assert!(index < TARGETS_MAX, "the driver forgets targets before it has too many");
+        if index >= self.targets.len() {
+            self.targets.resize_with(index + 1, || None);
+        }
+        assert!(self.targets[index].is_none(), "a target is registered once");
+        self.targets[index] = Some(target);
+        self.refresh(key);
+    }
+
+    fn forget(&mut self, key: TargetKey) {
+        if !self.calls.any_of(key)
+            && let Some(mut target) = self.targets.get_mut(key.0 as usize).and_then(Option::take)
+        {
+            target.clear(&mut self.seats);
+        }
+    }
+
+    fn adopt(&mut self, now: Time, snapshot: Arc<Snapshot>) {
+        self.snapshot = Some(snapshot);
+        self.generation += 1;
+        for key in (0..).map(TargetKey).take(self.targets.len()) {
+            let Some(target) = &self.targets[key.0 as usize] else { continue };
+            // The others are looked at when they are next used.
+            if !target.is_ready() || !target.waiting.is_empty() {
+                self.refresh(key);
+                self.serve_waiting(now, key);
+            }
+        }
+        self.hurry_resting(now);
+    }
+
+    /// Brings a target up to the snapshot.
+    fn refresh(&mut self, key: TargetKey) {
+        let target = self.targets[key.0 as usize].as_mut().expect(REGISTERED);
+        if target.is_fresh(self.generation) {
+            return;
+        }
+        let Some(snapshot) = &self.snapshot else { return };
+        let was_ready = target.is_ready();
+        target.refresh(snapshot, self.generation, &mut self.seats);
+        if target.is_ready() && !was_ready {
+            self.outputs.push_back(Output::Ready { target: key });
+        }
+    }
+
+    fn target(&mut self, key: TargetKey) -> &mut Target {
+        self.targets.get_mut(key.0 as usize).and_then(Option::as_mut).expect(REGISTERED)
+    }
+
+    fn abandon(&mut self, call: CallKey) {
+        if self.calls.find(call).is_some() {
+            self.release(call);
+            self.calls.remove(call);
+            self.stats.abandoned += 1;
+        }
+    }
+
+    /// Takes a call out of whatever it is in: an attempt, a waiting list, a rest.
+    fn release(&mut self, key: CallKey) {
+        let call = self.calls.live(key);
+        let target = call.target;
+        match call.state {
+            CallState::Choosing => {}
+            CallState::Running { seat, .. } => {
+                call.state = CallState::Choosing;
+                self.seats.leave(seat);
+            }
+            CallState::Waiting { turn } => {
+                self.calls.unpark(key);
+                self.target(target).waiting.remove(&turn);
+            }
+            CallState::Resting { .. } => self.calls.unpark(key),
+        }
+    }
+}
+
+const REGISTERED: &str = "a target is registered before it is used, and forgotten after";
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,8 @@
 //! length varint (of all that follows)   kind: low 5 bits, flags: high 3 bits   ...
 //!
 //!  1 Proof    32 bytes
-//!  2 Bind     id varint   namespace str   service str   method str
-//!  3 Open     conversation varint   method varint (0: namespace str, service str, method str follow)
+//!  2 Bind     id varint   target
+//!  3 Open     conversation varint   method varint (0: a target follows)
 //!             deadline ms varint (0: none)   encoding u8   [options]   payload
 //!  4 Data     conversation varint   encoding u8   [options]   payload
 //!  5 End      conversation varint   code u8   bits u8 (1: nothing ran)   retry-after ms varint
@@ -20,6 +20,7 @@
 //! 12 Close    code u8   message str
 //!
 //! flags of Open and Data: 0x20 the payload goes on in the next Data   0x40 this side has said all   0x80 options
+//! target: offer varint (0: whichever fits)   namespace str   service str   method str
 //! options: length varint, then each: key varint, length varint, value
 //! ```
 //! An unknown kind is skipped by its length. Ids of conversations are odd for the dialler's, even for the acceptor's,
@@ -40,9 +41,11 @@ const FLAG_LAST: u8 = 0x40;
 const FLAG_OPTIONS: u8 = 0x80;
 const FLAGS: u8 = FLAG_MORE | FLAG_LAST | FLAG_OPTIONS;
 
-/// What a call or stream is addressed to on one node: a method of a service in a namespace.
+/// What a call or stream is addressed to on one node: a method of one of its offers.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Target {
+    /// The key of the offer's record, since a node may offer several versions; 0 for whichever fits.
+    pub offer: u32,
     /// The namespace.
     pub namespace: Namespace,
     /// The service.
@@ -335,6 +338,7 @@ fn put_token(out: &mut Vec<u8>, kind: u8, token: u64) {
 }
 
 fn put_target(out: &mut Vec<u8>, target: &Target) {
+    put_varint(out, target.offer.into());
     put_str(out, target.namespace.as_str());
     put_str(out, target.service.as_str());
     put_str(out, target.method.as_str());
@@ -483,11 +487,12 @@ fn read_rare(body: &[u8]) -> Result<Frame, Malformed> {
 }
 
 fn read_target(reader: &mut Reader<'_>) -> Result<Target, Malformed> {
+    let offer = reader.varint32()?;
     let namespace = reader.str(NAME_MAX)?.parse().map_err(|_| Malformed("target: namespace"))?;
     let service =
         ServiceName::from_peer(reader.str(NAME_MAX)?).map_err(|_| Malformed("target: service"))?;
     let method = reader.str(METHOD_MAX)?.parse().map_err(|_| Malformed("target: method"))?;
-    Ok(Target { namespace, service, method })
+    Ok(Target { offer, namespace, service, method })
 }
 
 fn read_status(reader: &mut Reader<'_>) -> Result<Status, Malformed> {
@@ -499,3 +504,6 @@ fn read_status(reader: &mut Reader<'_>) -> Result<Status, Malformed> {
     let retry_after = retry_after.map(|millis| Duration::from_millis(millis).min(DEADLINE_MAX));
     Ok(Status { code, message, started, retry_after, details })
 }
+
+#[cfg(test)]
+mod tests;

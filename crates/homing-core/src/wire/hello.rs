@@ -219,3 +219,6 @@ fn read_claim(reader: &mut Reader<'_>) -> Result<DialClaim, Malformed> {
     };
     Ok(DialClaim { number, dead })
 }
+
+#[cfg(test)]
+mod tests;

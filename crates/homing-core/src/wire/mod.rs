@@ -6,6 +6,8 @@
 pub mod addr;
 pub mod codec;
 pub mod frame;
+#[cfg(test)]
+mod golden;
 pub mod hello;
 pub mod options;
 

@@ -80,3 +80,6 @@ fn listed(options: &Options) -> Vec<u8> {
     }
     list
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

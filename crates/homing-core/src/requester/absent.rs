@@ -1,0 +1,94 @@
+//! What is a caller told when there is nobody to take its call?
+//!
+//! What was asked for, and what there was instead (decisions E7). Nothing ran in any of these cases.
+
+use super::eligible::{Absence, is_draining};
+use super::target::{Seen, Target};
+use crate::id::NodeId;
+use crate::name::VersionReq;
+use crate::registry::Instance;
+use crate::talk::{Code, Status};
+use std::collections::BTreeSet;
+
+/// Names listed in one message; it says how many more there are.
+const LISTED_MAX: usize = 12;
+
+/// The failure of a call for which `target` has no instance on `node` (or, with `None`, anywhere).
+pub(super) fn absent(target: &Target, node: Option<NodeId>) -> Status {
+    let wanted = wanted(target);
+    let (code, message) = match (target.absence(), node) {
+        (Some(Absence::Service), _) if target.seen() == Seen::Never => (
+            Code::NotFound,
+            format!("no service {wanted} was ever seen in namespace {}", target.namespace),
+        ),
+        (Some(Absence::Method), _) => {
+            (Code::Unimplemented, format!("{} ({})", unserved(target), methods(target)))
+        }
+        (Some(Absence::Draining), _) => (
+            Code::Unavailable,
+            format!("no instance of {wanted} ({})", versions(target, "draining")),
+        ),
+        (Some(Absence::Service | Absence::Version), _) | (None, None) => (
+            Code::Unavailable,
+            format!("no instance of {wanted} ({})", versions(target, "running")),
+        ),
+        (None, Some(node)) => (
+            Code::Unavailable,
+            format!("no instance of {wanted} on node {} ({})", node.short(), nodes(target)),
+        ),
+    };
+    Status::not_started(code, message)
+}
+
+/// The service and range, without the method: `words@^2`.
+fn wanted(target: &Target) -> String {
+    let service = &target.address.service;
+    match &target.address.version {
+        VersionReq::Any => service.to_string(),
+        VersionReq::Range(range) => format!("{service}@{range}"),
+    }
+}
+
+fn unserved(target: &Target) -> String {
+    match target.address.method.as_str() {
+        "" => format!("{} has no default method", wanted(target)),
+        method => format!("{} has no method {method}", wanted(target)),
+    }
+}
+
+fn versions(target: &Target, doing: &str) -> String {
+    list(doing, target, |instance| match &instance.offer.version {
+        Some(version) => vec![version.to_string()],
+        None => vec!["unversioned".to_owned()],
+    })
+}
+
+fn methods(target: &Target) -> String {
+    list("it has", target, |instance| {
+        let patterns = instance.offer.methods.iter().map(|method| method.pattern.as_str());
+        patterns
+            .map(|text| if text.is_empty() { "the default one" } else { text }.to_owned())
+            .collect()
+    })
+}
+
+fn nodes(target: &Target) -> String {
+    list("running on", target, |instance| {
+        if is_draining(instance) { vec![] } else { vec![instance.node.short()] }
+    })
+}
+
+/// `label: a, b and 3 more`, each name once and in order.
+fn list(label: &str, target: &Target, names: impl Fn(&Instance) -> Vec<String>) -> String {
+    let all: BTreeSet<String> =
+        target.instances().iter().flat_map(|instance| names(instance)).collect();
+    if all.is_empty() {
+        return format!("{label}: none");
+    }
+    let more = all.len().saturating_sub(LISTED_MAX);
+    let shown: Vec<String> = all.into_iter().take(LISTED_MAX).collect();
+    match more {
+        0 => format!("{label}: {}", shown.join(", ")),
+        _ => format!("{label}: {} and {more} more", shown.join(", ")),
+    }
+}

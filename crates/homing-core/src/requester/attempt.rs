@@ -1,0 +1,223 @@
+//! How does one call get from attempt to attempt? From its begin to its reply or failure.
+
+use super::absent::absent;
+use super::calls::CallState;
+use super::eligible::Absence;
+use super::target::{Candidate, Wish};
+use super::verdict::{Again, Verdict, judge, pause};
+use super::{Begin, CallKey, Outcome, Output, Requester, TargetKey, Wait};
+use crate::limits::{ATTEMPTS_MAX, WAITING_MAX};
+use crate::talk::{Code, Started, Status};
+use crate::time::Time;
+
+impl Requester {
+    pub(super) fn begin(&mut self, now: Time, begin: &Begin) {
+        self.stats.begun += 1;
+        self.budget.handle_begin(now);
+        self.calls.insert(begin);
+        self.attempt(now, begin.call);
+    }
+
+    pub(super) fn finish_attempt(&mut self, now: Time, key: CallKey, outcome: Outcome) {
+        let Some(call) = self.calls.find(key) else { return };
+        let CallState::Running { seat, repeatable } = call.state else { return };
+        if matches!(outcome, Outcome::Replied) {
+            self.calls.remove(key);
+            self.seats.leave(seat);
+            self.stats.replied += 1;
+            return;
+        }
+        let repeatable = repeatable || call.repeatable;
+        match judge(outcome, self.seats.identity(seat).node) {
+            Verdict::Final(status) => {
+                self.release(key);
+                self.fail(key, status);
+            }
+            Verdict::Safe { status, rest, again } => {
+                self.seats.rest(seat, now + rest);
+                self.retry(now, key, status, again);
+            }
+            Verdict::Risky { status, rest } => {
+                self.seats.rest(seat, now + rest);
+                self.retry_if_allowed(now, key, status, repeatable);
+            }
+        }
+    }
+
+    /// Does what a call is due for: its end, or its next attempt.
+    pub(super) fn handle_due(&mut self, now: Time, key: CallKey) {
+        let CallState::Running { seat, .. } = self.calls.live(key).state else {
+            self.release(key);
+            return self.attempt(now, key);
+        };
+        let node = self.seats.identity(seat).node;
+        self.release(key);
+        let message = format!("no answer from node {} before the deadline", node.short());
+        self.fail(key, Status::new(Code::DeadlineExceeded, message));
+    }
+
+    /// Starts an attempt wherever one is possible; else the call waits, or fails. It is in no state before.
+    pub(super) fn attempt(&mut self, now: Time, key: CallKey) {
+        let call = self.calls.live(key);
+        let (target, wish) = (call.target, Wish { now, node: call.instance });
+        if call.deadline <= now {
+            return self.expire(key);
+        }
+        self.refresh(target);
+        let picked = self.targets[target.0 as usize]
+            .as_mut()
+            .and_then(|target| target.pick_any(self.balancer, &self.seats, wish));
+        match picked {
+            Some(candidate) => self.start(key, candidate),
+            None => self.wait(key),
+        }
+    }
+
+    /// Starts the calls that wait for an instance of this target, in their order, as far as there is one now.
+    pub(super) fn serve_waiting(&mut self, now: Time, key: TargetKey) {
+        let waiting: Vec<CallKey> = self.target(key).waiting.values().copied().collect();
+        for call in waiting {
+            let node = self.calls.live(call).instance;
+            if self.target(key).has(node) || self.is_hopeless(key) {
+                self.release(call);
+                self.attempt(now, call);
+            }
+        }
+    }
+
+    /// Starts the calls that pause before their next attempt, as far as there is somebody now whom nothing speaks against.
+    pub(super) fn hurry_resting(&mut self, now: Time) {
+        if self.calls.parked() == 0 {
+            return;
+        }
+        for key in (0..self.calls.end()).map(CallKey) {
+            let Some(call) = self.calls.find(key) else { continue };
+            let CallState::Resting { .. } = call.state else { continue };
+            let (target, wish) = (call.target, Wish { now, node: call.instance });
+            self.refresh(target);
+            let found = self.targets[target.0 as usize].as_ref();
+            if found.is_some_and(|target| target.has_fresh(&self.seats, wish)) {
+                self.handle_due(now, key);
+            }
+        }
+    }
+
+    fn retry_if_allowed(&mut self, now: Time, key: CallKey, status: Status, repeatable: bool) {
+        let call = self.calls.live(key);
+        call.ran = call.ran.saturating_add(1);
+        let allowed = repeatable && call.ran < ATTEMPTS_MAX;
+        if allowed && self.budget.try_spend(now) {
+            return self.retry(now, key, status, Again::Anywhere);
+        }
+        self.stats.budget_refused += u64::from(allowed);
+        self.release(key);
+        self.fail(key, status);
+    }
+
+    /// Tries again: at once where nothing speaks against an instance, else after a pause.
+    fn retry(&mut self, now: Time, key: CallKey, status: Status, again: Again) {
+        self.release(key);
+        let call = self.calls.live(key);
+        let pause = pause(call.attempts, Some(&status), &mut self.rng);
+        call.last = Some(Box::new(status));
+        if call.deadline <= now {
+            return self.expire(key);
+        }
+        let (target, wish) = (call.target, Wish { now, node: call.instance });
+        let (attempts, wait) = (call.attempts, call.wait);
+        self.refresh(target);
+        let fresh = self.targets[target.0 as usize]
+            .as_mut()
+            .filter(|_| attempts < ATTEMPTS_MAX)
+            .and_then(|target| target.pick_fresh(self.balancer, &self.seats, wish));
+        if let Some(candidate) = fresh {
+            self.start(key, candidate);
+        } else if !self.target(target).has(wish.node) {
+            self.wait(key);
+        } else if wait == Wait::Never || again == Again::Elsewhere {
+            self.fail_with_last(key);
+        } else {
+            self.park(key, CallState::Resting { until: now + pause });
+        }
+    }
+
+    fn start(&mut self, key: CallKey, candidate: Candidate) {
+        let Candidate { seat, repeatable, .. } = candidate;
+        let identity = self.seats.take(seat);
+        let call = self.calls.live(key);
+        call.state = CallState::Running { seat, repeatable };
+        call.attempts = call.attempts.saturating_add(1);
+        let attempt = call.attempts;
+        self.stats.retried += u64::from(attempt > 1);
+        let (node, epoch, record) = (identity.node, identity.epoch, identity.key);
+        self.outputs.push_back(Output::Start { call: key, node, epoch, key: record, attempt });
+    }
+
+    /// Nobody can take the call: it waits in order, if it may and if that makes sense.
+    fn wait(&mut self, key: CallKey) {
+        let call = self.calls.live(key);
+        let (target, wait) = (call.target, call.wait);
+        if wait == Wait::Never || self.is_hopeless(target) {
+            return self.fail_with_last(key);
+        }
+        let turn = self.calls.next_turn();
+        if self.park(key, CallState::Waiting { turn }) {
+            self.stats.waited += 1;
+            self.target(target).waiting.insert(turn, key);
+        }
+    }
+
+    /// Puts a call aside; `false` when too many are, and it failed.
+    fn park(&mut self, key: CallKey, state: CallState) -> bool {
+        if self.calls.parked() < WAITING_MAX {
+            self.calls.park(key, state);
+            return true;
+        }
+        let message =
+            format!("the limit of {WAITING_MAX} calls that wait for an instance is reached");
+        self.fail(key, Status::not_started(Code::ResourceExhausted, message));
+        false
+    }
+
+    /// Whether waiting would not help: all is known, and nobody serves the method (decisions E7).
+    fn is_hopeless(&mut self, target: TargetKey) -> bool {
+        let synced = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.synced);
+        synced && self.target(target).absence() == Some(Absence::Method)
+    }
+
+    /// Ends a call whose time is over while no attempt is under way.
+    fn expire(&mut self, key: CallKey) {
+        let call = self.calls.live(key);
+        let (target, node) = (call.target, call.instance);
+        if call.started() == Started::Maybe {
+            let last = call.last.as_ref().map_or("", |status| status.message.as_str());
+            let message = format!("the deadline passed before another attempt ({last})");
+            return self.fail(key, Status::new(Code::DeadlineExceeded, message));
+        }
+        if call.last.is_none() && self.target(target).has(node) {
+            let message = "the deadline passed before the call was sent";
+            return self.fail(key, Status::not_started(Code::DeadlineExceeded, message));
+        }
+        self.fail_with_last(key);
+    }
+
+    /// Ends a call with the failure of its last attempt, or with why there was none.
+    fn fail_with_last(&mut self, key: CallKey) {
+        let call = self.calls.live(key);
+        let (target, node) = (call.target, call.instance);
+        let status = match call.last.take() {
+            Some(status) => *status,
+            None => absent(self.target(target), node),
+        };
+        self.fail(key, status);
+    }
+
+    fn fail(&mut self, key: CallKey, mut status: Status) {
+        let call = self.calls.remove(key).expect("only live calls fail");
+        if call.started() == Started::Maybe {
+            status.started = Started::Maybe;
+        }
+        self.stats.failed += 1;
+        self.outputs.push_back(Output::Fail { call: key, status });
+    }
+}

@@ -1,0 +1,139 @@
+//! What is said to a requester, and what does it say?
+
+use crate::id::{Epoch, NodeId};
+use crate::name::{Address, Namespace};
+use crate::registry::RecordKey;
+use crate::registry::Snapshot;
+use crate::talk::Status;
+use crate::time::Time;
+use std::sync::Arc;
+
+/// The driver's dense number of a call: the lowest free ones, since a table is indexed by it. Free again once the call
+/// has ended.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct CallKey(pub usize);
+
+/// The driver's dense number of a target, below [`TARGETS_MAX`](crate::limits::TARGETS_MAX).
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct TargetKey(pub u32);
+
+/// What a call does while there is nobody to take it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Wait {
+    /// It waits until its deadline.
+    #[default]
+    ForInstance,
+    /// It never waits: it is tried while there is somebody to try, and fails then (`--no-wait`).
+    Never,
+}
+
+/// One call to be made.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Begin {
+    /// Its number, which no live call has: anything else is a bug of the driver, and panics.
+    pub call: CallKey,
+    /// Where it goes. A number that was never registered is a bug of the driver, and panics.
+    pub target: TargetKey,
+    /// When it ends at the latest; `None` for never. Noticed within [`TICK`](crate::limits::TICK).
+    pub deadline: Option<Time>,
+    /// What to do while there is no instance.
+    pub wait: Wait,
+    /// The caller's word that it may run twice. Adds to the offer's word, never removes it.
+    pub repeatable: bool,
+    /// Only an instance of this node will do.
+    pub instance: Option<NodeId>,
+}
+
+/// How one attempt ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// With a reply.
+    Replied,
+    /// With a failure, told by the responder, its link or our link.
+    Failed(Status),
+    /// The link broke after a byte of the call was handed to it: it may have run.
+    Lost,
+    /// The link broke, or could not be made, before a byte of the call was handed to it: nothing ran.
+    NotSent,
+}
+
+/// What a dial or a link says of a node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LinkState {
+    /// There is a link.
+    Up,
+    /// A dial failed. Its instances are passed over for a moment while there are others.
+    Failed,
+}
+
+/// What a requester is told.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Calls will go to this address. Once for each number, until it is forgotten.
+    Target {
+        /// The driver's number of it.
+        key: TargetKey,
+        /// Where the service is looked for.
+        namespace: Namespace,
+        /// What is called.
+        address: Address,
+    },
+    /// No call will go there any more. Does nothing while a call to it is live: try again later.
+    Forget {
+        /// The driver's number of it.
+        target: TargetKey,
+    },
+    /// The node knows something new.
+    Snapshot(Arc<Snapshot>),
+    /// Make a call.
+    Begin(Begin),
+    /// An attempt ended. Ignored for a call that has no attempt under way: it came too late.
+    Outcome {
+        /// Which call.
+        call: CallKey,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The caller went away. The driver cancels what is under way; nothing more is said of this call.
+    Abandon {
+        /// Which call.
+        call: CallKey,
+    },
+    /// A dial failed, or a link is there.
+    Link {
+        /// To whom.
+        node: NodeId,
+        /// Which of both.
+        state: LinkState,
+    },
+}
+
+/// What the driver must do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Output {
+    /// Start an attempt there, over the link to that node; dial if there is none. One [`Input::Outcome`] is due.
+    Start {
+        /// Which call.
+        call: CallKey,
+        /// To whom.
+        node: NodeId,
+        /// In which of its lives.
+        epoch: Epoch,
+        /// Which of its offers.
+        key: RecordKey,
+        /// 1 for the first attempt; stays at 255.
+        attempt: u8,
+    },
+    /// The call ended so. If an attempt is under way (then the code is `DEADLINE_EXCEEDED`), cancel it.
+    Fail {
+        /// Which call. Its number is free again.
+        call: CallKey,
+        /// Why. Says whether anything may have run in any of its attempts.
+        status: Status,
+    },
+    /// There is an instance for this target, and there was none when last looked.
+    Ready {
+        /// Which target.
+        target: TargetKey,
+    },
+}

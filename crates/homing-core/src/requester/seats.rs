@@ -1,0 +1,173 @@
+//! How busy is each instance, and which are better left alone for a moment?
+//!
+//! An instance has one seat, shared by all targets that may pick it. A seat lives while a target lists it or a call is
+//! under way there, so the table is bounded by what the snapshot holds plus the calls under way.
+
+use crate::id::{Epoch, NodeId};
+use crate::registry::RecordKey;
+use crate::time::Time;
+use slab::Slab;
+use std::collections::BTreeMap;
+
+/// Which seat.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct SeatKey(usize);
+
+/// Who sits there: one offer of one life of a node.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Identity {
+    pub(super) node: NodeId,
+    pub(super) epoch: Epoch,
+    pub(super) key: RecordKey,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Seats {
+    all: Slab<Seat>,
+    index: BTreeMap<Identity, usize>,
+    /// Nodes that could not be reached, until when they are avoided.
+    doubts: BTreeMap<NodeId, Time>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    identity: Identity,
+    /// Calls under way.
+    pending: u32,
+    /// Targets that list it.
+    listed: u32,
+    /// Until then it is picked only when there is no other.
+    rests_until: Time,
+}
+
+impl Seats {
+    /// A target lists this instance: its seat, made when it has none. [`unlist`](Self::unlist) is due once.
+    pub(super) fn list(&mut self, identity: Identity) -> SeatKey {
+        let Self { all, index, doubts } = self;
+        let index = *index.entry(identity).or_insert_with(|| {
+            let rests_until = doubts.get(&identity.node).copied().unwrap_or(Time::ZERO);
+            all.insert(Seat { identity, pending: 0, listed: 0, rests_until })
+        });
+        self.all[index].listed += 1;
+        SeatKey(index)
+    }
+
+    /// A target lists it no more.
+    pub(super) fn unlist(&mut self, key: SeatKey) {
+        self.all[key.0].listed -= 1;
+        self.drop_unused(key);
+    }
+
+    /// A call starts there. [`leave`](Self::leave) is due once.
+    pub(super) fn take(&mut self, key: SeatKey) -> Identity {
+        let seat = &mut self.all[key.0];
+        seat.pending += 1;
+        seat.identity
+    }
+
+    /// A call ended there.
+    pub(super) fn leave(&mut self, key: SeatKey) {
+        let seat = &mut self.all[key.0];
+        seat.pending -= 1;
+        if seat.pending == 0 {
+            self.drop_unused(key);
+        }
+    }
+
+    /// Who sits there.
+    pub(super) fn identity(&self, key: SeatKey) -> Identity {
+        self.all[key.0].identity
+    }
+
+    /// How many calls are under way there.
+    pub(super) fn pending(&self, key: SeatKey) -> u32 {
+        self.all[key.0].pending
+    }
+
+    /// Its calls under way; `None` while it rests.
+    pub(super) fn pending_if_fresh(&self, key: SeatKey, now: Time) -> Option<u32> {
+        let seat = &self.all[key.0];
+        (seat.rests_until <= now).then_some(seat.pending)
+    }
+
+    /// All calls under way, for observation.
+    pub(super) fn pending_total(&self) -> u64 {
+        self.all.iter().map(|(_, seat)| u64::from(seat.pending)).sum()
+    }
+
+    /// Avoids an instance for a while. A longer rest that was given before stands.
+    pub(super) fn rest(&mut self, key: SeatKey, until: Time) {
+        let seat = &mut self.all[key.0];
+        seat.rests_until = seat.rests_until.max(until);
+    }
+
+    /// Avoids all instances of a node for a while.
+    pub(super) fn doubt(&mut self, node: NodeId, now: Time, until: Time) {
+        self.doubts.retain(|_, end| *end > now);
+        self.doubts.insert(node, until);
+        for (_, seat) in self.all.iter_mut().filter(|(_, seat)| seat.identity.node == node) {
+            seat.rests_until = seat.rests_until.max(until);
+        }
+    }
+
+    /// The node can be reached: what was held against its instances is forgotten.
+    pub(super) fn trust(&mut self, node: NodeId) {
+        self.doubts.remove(&node);
+        for (_, seat) in self.all.iter_mut().filter(|(_, seat)| seat.identity.node == node) {
+            seat.rests_until = Time::ZERO;
+        }
+    }
+
+    /// Whether nobody has a seat.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.index.is_empty()
+    }
+
+    fn drop_unused(&mut self, key: SeatKey) {
+        let seat = &self.all[key.0];
+        if seat.pending == 0 && seat.listed == 0 {
+            self.index.remove(&seat.identity);
+            self.all.remove(key.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_millis(1_000);
+    const LATER: Time = Time::from_millis(2_000);
+
+    fn identity(node: u8, key: u32) -> Identity {
+        Identity { node: NodeId::from_bytes([node; 16]), epoch: Epoch(1), key: RecordKey(key) }
+    }
+
+    #[test]
+    fn a_seat_outlives_its_listing_while_a_call_is_under_way() {
+        let mut seats = Seats::default();
+        let seat = seats.list(identity(1, 1));
+        assert_eq!(seats.list(identity(1, 1)), seat);
+        seats.take(seat);
+        seats.unlist(seat);
+        seats.unlist(seat);
+        assert_eq!(seats.pending(seat), 1);
+        seats.leave(seat);
+        assert!(seats.is_empty());
+    }
+
+    #[test]
+    fn a_doubted_node_rests_with_all_its_instances_also_new_ones() {
+        let mut seats = Seats::default();
+        let (old, other) = (seats.list(identity(1, 1)), seats.list(identity(2, 1)));
+        seats.doubt(identity(1, 0).node, NOW, LATER);
+        let new = seats.list(identity(1, 2));
+        assert_eq!(seats.pending_if_fresh(old, NOW), None);
+        assert_eq!(seats.pending_if_fresh(new, NOW), None);
+        assert_eq!(seats.pending_if_fresh(other, NOW), Some(0));
+        assert_eq!(seats.pending_if_fresh(new, LATER), Some(0));
+        seats.trust(identity(1, 0).node);
+        assert_eq!(seats.pending_if_fresh(old, NOW), Some(0));
+    }
+}
