@@ -3,6 +3,7 @@
 use super::tests::Pair;
 use super::*;
 use crate::limits::{CONTROL_WAITING_MAX, CONVERSATIONS_MAX, LINK_WINDOW, OUTBOX_MAX, WINDOW};
+use crate::rng::Rng;
 use crate::talk::Encoding;
 use crate::wire::{Callee, Piece, Then};
 
@@ -129,7 +130,10 @@ fn frames_out_of_turn_end_the_link() {
     };
     for (frame, what) in [
         (open(2, piece(0, Then::End)), "open: an id of the other side"),
-        (open(CONVERSATIONS_MAX * 2 + 1, piece(0, Then::End)), "open: more conversations than agreed"),
+        (
+            open(CONVERSATIONS_MAX * 2 + 1, piece(0, Then::End)),
+            "open: more conversations than agreed",
+        ),
         (chunk(1), "data: no such conversation"),
         (chunk(2), "data: no such conversation"),
         (chunk(0), "conversation: 0 is the link itself"),
@@ -191,5 +195,58 @@ fn windows_too_small_for_bulk_are_refused_in_the_handshake() {
         acceptor.handle_input(Time::ZERO, Input::Bytes(&mut BytesMut::from(&said[..])));
         let Some(Output::Closed(status)) = acceptor.poll_output() else { panic!("not refused") };
         assert_eq!(status.message, "the other side's windows are smaller than two chunks");
+    }
+}
+
+/// A frame that may be in or out of turn.
+fn any_frame(rng: &mut Rng) -> Frame {
+    let conversation = u32::try_from(1 + rng.below(6)).unwrap();
+    let then = [Then::Rest, Then::End, Then::End, Then::Next][rng.index(4)];
+    let piece = piece(rng.index(CHUNK_MAX), then);
+    match rng.below(9) {
+        0..=2 => open(conversation, piece),
+        3 | 4 => Frame::Data { conversation, piece },
+        5 => {
+            let status = Box::new(Status::new(Code::Internal, "so"));
+            Frame::End { conversation, status }
+        }
+        6 => Frame::Reset { conversation, code: Code::Cancelled },
+        7 => Frame::Credit { conversation: conversation - 1, bytes: 1 << rng.below(32) },
+        _ => [Frame::Drain, Frame::Ping(1), Frame::Pong(1)][rng.index(3)].clone(),
+    }
+}
+
+#[test]
+fn no_order_of_frames_makes_a_link_panic_or_keep_what_it_held() {
+    for seed in 0..2_000 {
+        let mut rng = Rng::from_seed(seed);
+        let mut pair = Pair::open();
+        let budget = Arc::clone(&pair.dialler.link.budget);
+        let before = budget.left();
+        for token in 0..2 {
+            pair.call(token, [10, 40_000][rng.index(2)], Some(Duration::from_millis(20))).unwrap();
+        }
+        for _ in 0..20 {
+            let side = if rng.chance(1, 2) { &mut pair.dialler } else { &mut pair.acceptor };
+            let mut bytes = BytesMut::new();
+            let mut frame = Vec::new();
+            any_frame(&mut rng).encode(&mut frame);
+            bytes.extend_from_slice(&frame);
+            side.link.handle_input(pair.now, Input::Bytes(&mut bytes));
+            side.note_outputs();
+            if rng.chance(1, 2) {
+                side.link.poll_transmit(pair.now, &mut Vec::new());
+            }
+            for request in std::mem::take(&mut side.requests) {
+                let payload = Payload::raw(vec![0; 30_000]);
+                let reply = Input::Reply { request: request.id, payload, options: None };
+                side.link.handle_input(pair.now, reply);
+            }
+            pair.now += Duration::from_millis(rng.below(4));
+            side.link.handle_timeout(pair.now);
+            side.note_outputs();
+        }
+        drop(pair);
+        assert_eq!(budget.left(), before, "seed {seed}");
     }
 }

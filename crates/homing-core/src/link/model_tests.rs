@@ -36,7 +36,7 @@ enum End {
 #[derive(Debug)]
 struct Known {
     id: CallId,
-    size: usize,
+    length: usize,
     timed: bool,
     seen: bool,
     answer: Option<Answer>,
@@ -91,8 +91,7 @@ impl Model {
         let sides = [side(Role::Dialler), side(Role::Acceptor)];
         let targets = (0..3).map(|number| Arc::new(target(number))).collect();
         let (calls, now) = (BTreeMap::new(), Time::ZERO);
-        let mut model =
-            Self { rng, now, profile, budget, sides, calls, targets, over: false };
+        let mut model = Self { rng, now, profile, budget, sides, calls, targets, over: false };
         model.settle();
         model
     }
@@ -111,25 +110,19 @@ impl Model {
 
     fn open(&mut self, side: usize) {
         let token = self.calls.len() as u64 * 2 + side as u64;
-        let size = self.size();
+        let length = self.length();
         let timed = self.rng.chance(1, 4);
         let deadline = timed.then(|| self.now + Duration::from_millis(self.rng.below(200)));
         let method = self.rng.index(self.targets.len());
         let key = TargetKey(u32::try_from(method).unwrap());
-        let (payload, options) = payload(token, size);
+        let (payload, options) = payload(token, length);
         let target = &self.targets[method];
         let open = Open { token, key, target, deadline, payload, options };
         match self.sides[side].link.open(self.now, open) {
             Ok(id) => {
                 assert!(id.slot < self.profile.windows.conversations, "an id over the agreed");
-                let known = Known {
-                    id,
-                    size,
-                    timed,
-                    seen: false,
-                    answer: None,
-                    ending: Ending::Open,
-                };
+                let known =
+                    Known { id, length, timed, seen: false, answer: None, ending: Ending::Open };
                 self.calls.insert(token, known);
             }
             Err(status) => assert_eq!(status.started, Started::No),
@@ -156,14 +149,14 @@ impl Model {
         }
         let at = self.rng.index(count);
         let (request, token) = self.sides[side].working.swap_remove(at);
-        let size = self.size();
+        let length = self.length();
         let fails = self.rng.chance(1, 5);
         let (answer, input) = if fails {
             let status = Status::new(Code::NotFound, "no such thing");
             (Answer::Fail(Code::NotFound), Input::Fail { request, status })
         } else {
-            let (payload, options) = payload(!token, size);
-            (Answer::Reply(size), Input::Reply { request, payload, options })
+            let (payload, options) = payload(!token, length);
+            (Answer::Reply(length), Input::Reply { request, payload, options })
         };
         self.calls.get_mut(&token).unwrap().answer = Some(answer);
         self.sides[side].link.handle_input(self.now, input);
@@ -231,7 +224,8 @@ impl Model {
     fn finish(mut self) {
         self.settle();
         while SIDES.iter().any(|side| !self.sides[*side].working.is_empty()) {
-            SIDES.iter().for_each(|side| self.answer(*side));
+            self.answer(0);
+            self.answer(1);
             self.settle();
         }
         assert_eq!(self.open_calls(), [] as [u64; 0], "calls that never end");
@@ -277,7 +271,7 @@ impl Model {
         while let Some(output) = self.sides[side].link.poll_output() {
             assert!(!self.sides[side].closed, "after the last output: {output:?}");
             match output {
-                Output::Request(request) => self.note_request(side, request),
+                Output::Request(request) => self.note_request(side, &request),
                 Output::Cancelled(id) => {
                     let before = self.sides[side].working.len();
                     self.sides[side].working.retain(|(working, _)| *working != id);
@@ -297,13 +291,13 @@ impl Model {
         }
     }
 
-    fn note_request(&mut self, side: usize, request: Request) {
+    fn note_request(&mut self, side: usize, request: &Request) {
         let token = token_in(&request.payload, request.options.as_deref());
         let known = self.calls.get_mut(&token).expect("a call that was made");
         assert_eq!(side, 1 - side_of(token));
         assert!(!known.seen, "seen twice: {token}");
         known.seen = true;
-        assert!(request.payload == payload(token, known.size).0, "{token} is not what was sent");
+        assert!(request.payload == payload(token, known.length).0, "{token} is not what was sent");
         self.sides[side].working.push((request.id, token));
     }
 
@@ -314,8 +308,10 @@ impl Model {
         let broken = self.profile.end != End::Rest;
         match outcome {
             Outcome::Reply(got, _) => {
-                let Some(Answer::Reply(size)) = known.answer else { panic!("{token}: {known:?}") };
-                assert!(*got == payload(!token, size).0, "{token} is not what was answered");
+                let Some(Answer::Reply(length)) = known.answer else {
+                    panic!("{token}: {known:?}")
+                };
+                assert!(*got == payload(!token, length).0, "{token} is not what was answered");
             }
             Outcome::Failed(status) => {
                 assert!(status.started == Started::Maybe || !known.seen, "{token}: {status:?}");
@@ -335,7 +331,7 @@ impl Model {
         open.map(|(token, _)| *token).collect()
     }
 
-    fn size(&mut self) -> usize {
+    fn length(&mut self) -> usize {
         let max = match self.rng.below(8) {
             0 => self.profile.size_max,
             1..=3 => 40 * 1024,
@@ -376,20 +372,20 @@ fn target(number: usize) -> Target {
 }
 
 /// Bytes that tell their call and every place in them; a payload too small for that tells its call in an option.
-fn payload(token: u64, size: usize) -> (Payload, Option<Box<Options>>) {
+fn payload(token: u64, length: usize) -> (Payload, Option<Box<Options>>) {
     static PATTERN: OnceLock<Vec<u8>> = OnceLock::new();
     let pattern = PATTERN.get_or_init(|| {
         let mut rng = Rng::from_seed(0);
         (0..3_usize << 17).flat_map(|_| rng.next_u64().to_be_bytes()).collect()
     });
-    if size < 8 {
+    if length < 8 {
         let idempotency_key = Bytes::copy_from_slice(&token.to_be_bytes());
         let options = Options { idempotency_key, ..Options::default() };
-        return (Payload::raw(vec![7; size]), Some(Box::new(options)));
+        return (Payload::raw(vec![7; length]), Some(Box::new(options)));
     }
-    let mut bytes = Vec::with_capacity(size);
+    let mut bytes = Vec::with_capacity(length);
     bytes.extend_from_slice(&token.to_be_bytes());
-    bytes.extend_from_slice(&pattern[..size - 8]);
+    bytes.extend_from_slice(&pattern[..length - 8]);
     (Payload::raw(bytes), None)
 }
 
@@ -441,9 +437,9 @@ fn megabytes_both_ways_beyond_every_window_do_not_stall() {
         let key = TargetKey(1);
         let open = Open { token, key, target, deadline: None, payload, options };
         let id = model.sides[side].link.open(model.now, open).unwrap();
-        let size = 1 << 20;
+        let length = 1 << 20;
         let (seen, answer, ending) = (false, None, Ending::Open);
-        model.calls.insert(token, Known { id, size, timed: false, seen, answer, ending });
+        model.calls.insert(token, Known { id, length, timed: false, seen, answer, ending });
     }
     model.finish();
 }

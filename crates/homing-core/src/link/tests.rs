@@ -151,7 +151,12 @@ impl Pair {
         self.settle();
     }
 
-    pub(super) fn call(&mut self, token: u64, size: usize, time: Option<Duration>) -> Result<CallId, Status> {
+    pub(super) fn call(
+        &mut self,
+        token: u64,
+        size: usize,
+        time: Option<Duration>,
+    ) -> Result<CallId, Status> {
         let target = Arc::new(Target {
             offer: 1,
             namespace: "default".parse().unwrap(),

@@ -202,8 +202,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         }),
         (any::<u32>(), any_code())
             .prop_map(|(conversation, code)| Frame::Reset { conversation, code }),
-        any::<(u32, u32)>()
-            .prop_map(|(conversation, bytes)| Frame::Credit { conversation, bytes }),
+        any::<(u32, u32)>().prop_map(|(conversation, bytes)| Frame::Credit { conversation, bytes }),
         any::<u64>().prop_map(Frame::Ping),
         any::<u64>().prop_map(Frame::Pong),
         Just(Frame::Drain),
@@ -236,7 +235,9 @@ proptest! {
         frames in proptest::collection::vec(any_frame(), 1..10),
     ) {
         let mut bytes = Vec::new();
-        frames.iter().for_each(|frame| frame.encode(&mut bytes));
+        for frame in &frames {
+            frame.encode(&mut bytes);
+        }
         let mut buffer = BytesMut::from(&bytes[..]);
         for frame in frames {
             prop_assert_eq!(Frame::decode(&mut buffer), Ok(Some(frame)));

@@ -1,6 +1,7 @@
 //! The Hello, byte by byte and at random.
 
 use super::*;
+use crate::limits::ADDRESSES_MAX;
 use crate::wire::golden;
 use proptest::prelude::*;
 

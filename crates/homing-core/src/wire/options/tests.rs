@@ -56,7 +56,7 @@ fn the_bytes_of_options_are_what_they_were() {
 
 #[test]
 fn an_even_key_of_a_newer_peer_is_skipped_and_the_first_odd_one_told() {
-    let options = read(&[11, 62, 1, 7, 63, 0, 65, 0, 8, 1, 3, 99]).unwrap();
+    let options = read(&[10, 62, 1, 7, 63, 0, 65, 0, 8, 1, 3, 99]).unwrap();
     assert_eq!((options.not_understood, options.attempt), (Some(63), 3));
     assert_eq!(read(&[3, 62, 1, 7]), Ok(Options::default()));
 }
