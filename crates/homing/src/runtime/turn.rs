@@ -57,16 +57,16 @@ impl Turner {
         }
     }
 
-    /// Time has come. After a stall of this process, first all that waits is heard, then the machine learns how long it
-    /// stood still (decisions C7).
+    /// Time has come. After a stall of this process the machine learns how long it stood still, then all that waits is
+    /// heard, and only then is time's word heeded (decisions C7).
     fn tick(&mut self, due: Time) {
         let now = self.runtime.clock.now();
         let late = now.since(due);
         if late > STALL {
+            self.machine.handle_input(now, Input::Stalled(late));
             while let Ok(said) = self.said.try_recv() {
                 self.hear(said);
             }
-            self.machine.handle_input(now, Input::Stalled(late));
         }
         self.machine.handle_timeout(now);
     }
