@@ -49,6 +49,10 @@ impl Node {
     /// # Errors
     /// A setting cannot be used, an address cannot be had, or the rendezvous directory cannot be trusted. Nothing was
     /// started.
+    #[expect(
+        clippy::unused_async,
+        reason = "it will wait: for keys, and for networks that are asked first"
+    )]
     pub async fn join(config: Config) -> Result<Self, JoinError> {
         let settings = config.resolve()?;
         let runtime = runtime::start(settings)?;

@@ -176,11 +176,6 @@ impl LinkCell {
         self.input(crowd, input);
     }
 
-    /// Conversations of both sides under way.
-    pub(crate) fn conversations(&self) -> usize {
-        self.state.lock().link.conversations()
-    }
-
     fn input(self: &Arc<Self>, crowd: Crowd, input: Input<'_>) {
         let now = self.clock.now();
         self.with(now, crowd, |state| state.link.handle_input(now, input));
