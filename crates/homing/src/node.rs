@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{CallError, JoinError, ServeError};
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::handler::Handler;
 use crate::info::{NodeInfo, PeerInfo, ServiceInfo};
 use crate::requester::{Requester, RequesterBuilder};
@@ -116,9 +116,10 @@ impl Node {
         self.inner.runtime.nodes().await
     }
 
-    /// What happens from now on. A listener that falls behind loses the oldest and is told how many.
+    /// What happens from now on, after a first word on where this node listens. A listener that falls behind loses the oldest and is told how many.
     pub fn events(&self) -> Events {
-        self.inner.runtime.events.listen()
+        let runtime = &self.inner.runtime;
+        runtime.events.listen(Event::Listening { addresses: runtime.addresses() })
     }
 
     /// Waits until some peer has told all it knows, or it is clear that there is none.

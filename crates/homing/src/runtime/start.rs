@@ -14,7 +14,7 @@ use crate::discovery::scout::{Reach, Scout};
 use crate::discovery::seeds::Seeds;
 use crate::discovery::{Finding, Source};
 use crate::error::JoinError;
-use crate::events::{Event, EventSource};
+use crate::events::EventSource;
 use crate::security::{MeshKey, RingCrypto, local::local_key, random, sha256};
 use homing_core::budget::Budget;
 use homing_core::crypto::{AllowAll, Crypto};
@@ -108,7 +108,6 @@ fn set_going(
         tasks.spawn(listen::hear(Arc::clone(runtime), Arc::clone(socket)));
     }
     let mut machine = node_machine(runtime);
-    runtime.events.tell(Event::Listening { addresses: addresses.clone() });
     machine.handle_input(runtime.clock.now(), Input::Listening { addresses });
     let turner = Turner {
         runtime: Arc::clone(runtime),
