@@ -144,7 +144,7 @@ impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events")
             .field("behind", &self.rest.as_ref().map_or(0, broadcast::Receiver::len))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
