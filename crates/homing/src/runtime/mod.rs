@@ -78,6 +78,8 @@ struct Numbers {
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
 struct Life {
+    /// Where tasks run that somebody begins elsewhere.
+    threads: tokio::runtime::Handle,
     said: mpsc::Sender<Said>,
     tasks: TaskTracker,
     /// No new connections, no discovery.
@@ -159,6 +161,11 @@ impl Runtime {
         let expected = self.links.expect(node);
         self.say(Said::Want { node });
         expected.link().await
+    }
+
+    /// Runs a task that ends by itself, from whatever thread this is.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.life.threads.spawn(task);
     }
 
     /// A number that no other target has.
