@@ -139,15 +139,15 @@ impl LinkCell {
         cell
     }
 
-    /// Begins a call; the ticket gives its outcome.
+    /// Begins a call; the ticket gives its outcome, and the waker is woken when there is one.
     ///
     /// # Errors
     /// The link takes no call now, or the call is over a limit. Nothing ran.
-    pub(crate) fn open(self: &Arc<Self>, open: Open<'_>) -> Result<Ticket, Status> {
+    pub(crate) fn open(self: &Arc<Self>, open: Open<'_>, waker: &Waker) -> Result<Ticket, Status> {
         let now = self.clock.now();
         let mut begun = None;
         self.with(now, Crowd::Caller, |state| {
-            let token = state.waiters.insert();
+            let token = state.waiters.insert(waker);
             match state.link.open(now, Open { token, ..open }) {
                 Ok(call) => begun = Some(Ok((token, call))),
                 Err(status) => {
@@ -157,7 +157,7 @@ impl LinkCell {
             }
         });
         let (token, call) = begun.expect("set under the lock")?;
-        Ok(Ticket { cell: Arc::clone(self), token, call })
+        Ok(Ticket { cell: Arc::clone(self), token, call, stage: Stage::Waiting })
     }
 
     /// Answers a request. At the end of a batch the reader flushes; elsewhere it is done here.
@@ -254,19 +254,34 @@ pub(crate) struct Ticket {
     cell: Arc<LinkCell>,
     token: u64,
     call: CallId,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// The outcome is to be fetched.
+    Waiting,
+    /// It was.
+    Fetched,
 }
 
 impl Ticket {
     /// Whether the call has ended; the waker is kept until it has.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        self.cell.state.lock().waiters.poll(self.token, cx)
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if self.stage == Stage::Fetched {
+            return Poll::Pending;
+        }
+        let polled = self.cell.state.lock().waiters.poll(self.token, cx);
+        if polled.is_ready() {
+            self.stage = Stage::Fetched;
+        }
+        polled
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let waiting = self.cell.state.lock().waiters.remove(self.token);
-        if waiting {
+        if self.stage == Stage::Waiting && self.cell.state.lock().waiters.remove(self.token) {
             self.cell.handle(Input::Cancel(self.call));
         }
     }

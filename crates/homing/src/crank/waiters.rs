@@ -11,20 +11,16 @@ pub(super) struct Waiters {
 }
 
 enum Waiter {
-    /// Under way, and nobody to wake yet.
-    New,
     /// Under way.
     Waiting(Waker),
     /// Over, and not yet fetched.
     Ended(Outcome),
-    /// Over, and fetched.
-    Fetched,
 }
 
 impl Waiters {
     /// A token for a call about to be made.
-    pub(super) fn insert(&mut self) -> u64 {
-        self.slab.insert(Waiter::New) as u64
+    pub(super) fn insert(&mut self, waker: &Waker) -> u64 {
+        self.slab.insert(Waiter::Waiting(waker.clone())) as u64
     }
 
     /// Notes how a call ended, and whom to wake. Nobody, where the caller is gone.
@@ -32,33 +28,26 @@ impl Waiters {
         let waiter = self.slab.get_mut(index(token))?;
         match std::mem::replace(waiter, Waiter::Ended(outcome)) {
             Waiter::Waiting(waker) => Some(waker),
-            Waiter::New | Waiter::Ended(_) | Waiter::Fetched => None,
+            Waiter::Ended(_) => None,
         }
     }
 
-    /// The outcome, or the waker is kept.
+    /// The outcome, and the token is free again; or the waker is kept.
     pub(super) fn poll(&mut self, token: u64, cx: &mut Context<'_>) -> Poll<Outcome> {
         let waiter = self.slab.get_mut(index(token)).expect("a ticket lives as long as its waiter");
-        match waiter {
-            Waiter::Waiting(waker) if waker.will_wake(cx.waker()) => Poll::Pending,
-            Waiter::New | Waiter::Waiting(_) => {
-                *waiter = Waiter::Waiting(cx.waker().clone());
-                Poll::Pending
-            }
-            Waiter::Ended(_) => match std::mem::replace(waiter, Waiter::Fetched) {
-                Waiter::Ended(outcome) => Poll::Ready(outcome),
-                Waiter::New | Waiter::Waiting(_) | Waiter::Fetched => unreachable!("matched above"),
-            },
-            Waiter::Fetched => Poll::Pending,
+        if let Waiter::Waiting(waker) = waiter {
+            waker.clone_from(cx.waker());
+            return Poll::Pending;
+        }
+        match self.slab.remove(index(token)) {
+            Waiter::Ended(outcome) => Poll::Ready(outcome),
+            Waiter::Waiting(_) => unreachable!("seen just now"),
         }
     }
 
     /// Forgets a call; whether it was still under way.
     pub(super) fn remove(&mut self, token: u64) -> bool {
-        match self.slab.try_remove(index(token)) {
-            Some(Waiter::New | Waiter::Waiting(_)) => true,
-            Some(Waiter::Ended(_) | Waiter::Fetched) | None => false,
-        }
+        matches!(self.slab.try_remove(index(token)), Some(Waiter::Waiting(_)))
     }
 }
 
