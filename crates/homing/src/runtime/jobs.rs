@@ -71,9 +71,9 @@ pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
     let context = Context::new(caller, offer.called(&target), encoding, deadline, options);
     let mut working = idle_box();
     let begin = || offer.handler.start_in(&mut working, payload, context);
-    let begun = catch_unwind(AssertUnwindSafe(begin));
+    let entered = catch_unwind(AssertUnwindSafe(begin));
     let done = Done { runtime: Arc::clone(runtime), offer };
-    if begun.is_err() {
+    if entered.is_err() {
         return done.finish(reply, Err(panicked()));
     }
     if batch::may_poll() {
