@@ -18,6 +18,7 @@ mod tests;
 
 use crate::clock::Clock;
 use crate::net::Socket;
+use batch::LinkMark;
 use homing_core::link::{CallId, Input, Link, Open, Outcome, Output, RequestId};
 use homing_core::talk::{Options, Payload, Status};
 use homing_core::time::Time;
@@ -166,19 +167,31 @@ impl LinkCell {
             Ok((payload, options)) => Input::Reply { request: id, payload, options },
             Err(status) => Input::Fail { request: id, status },
         };
-        let crowd = if batch::is_running() { Crowd::Batch } else { Crowd::Caller };
-        self.input(crowd, input);
+        self.handle(input);
     }
 
     /// Puts any other input in.
     pub(crate) fn handle(self: &Arc<Self>, input: Input<'_>) {
-        let crowd = if batch::is_running() { Crowd::Batch } else { Crowd::Caller };
-        self.input(crowd, input);
+        let now = self.clock.now();
+        self.with(now, self.crowd(), |state| state.link.handle_input(now, input));
     }
 
-    fn input(self: &Arc<Self>, crowd: Crowd, input: Input<'_>) {
-        let now = self.clock.now();
-        self.with(now, crowd, |state| state.link.handle_input(now, input));
+    /// Whether this thread is at work on a batch that this link has read.
+    pub(crate) fn is_in_batch(self: &Arc<Self>) -> bool {
+        batch::is_running(self.mark())
+    }
+
+    /// Whether the program's answer to a request is still waited for.
+    pub(crate) fn is_wanted(&self, request: RequestId) -> bool {
+        self.state.lock().link.is_running(request)
+    }
+
+    fn mark(self: &Arc<Self>) -> LinkMark {
+        LinkMark(Arc::as_ptr(self).addr())
+    }
+
+    fn crowd(self: &Arc<Self>) -> Crowd {
+        if self.is_in_batch() { Crowd::Batch } else { Crowd::Caller }
     }
 
     /// Runs the machine under the lock, then does without it what came out.
@@ -259,15 +272,29 @@ pub(crate) struct Ticket {
 impl Ticket {
     /// Whether the call has ended; the waker is kept until it has.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        self.cell.state.lock().waiters.poll(self.token, cx)
+        // A waker that is replaced is dropped after the lock: it may be the last hold on anything.
+        let (polled, _replaced) = self.cell.state.lock().waiters.poll(self.token, cx);
+        polled
     }
 }
 
 impl Drop for Ticket {
+    /// The waiter and the call go under one lock: the token is the next call's, and must not get this one's outcome.
     fn drop(&mut self) {
-        let waiting = self.cell.state.lock().waiters.remove(self.token);
-        if waiting {
-            self.cell.handle(Input::Cancel(self.call));
+        let now = self.cell.clock.now();
+        let crowd = self.cell.crowd();
+        let (waiter, effects) = {
+            let state = &mut *self.cell.state.lock();
+            let waiter = state.waiters.remove(self.token);
+            let cancelled = waiter.is_under_way().then(|| {
+                state.link.handle_input(now, Input::Cancel(self.call));
+                state.effects(crowd)
+            });
+            (waiter, cancelled)
+        };
+        drop(waiter);
+        if let Some(effects) = effects {
+            self.cell.apply(now, effects);
         }
     }
 }

@@ -10,7 +10,8 @@ pub(super) struct Waiters {
     slab: Slab<Waiter>,
 }
 
-enum Waiter {
+/// Where the wait for a call stands.
+pub(super) enum Waiter {
     /// Under way, and nobody to wake yet.
     New,
     /// Under way.
@@ -36,29 +37,46 @@ impl Waiters {
         }
     }
 
-    /// The outcome, or the waker is kept.
-    pub(super) fn poll(&mut self, token: u64, cx: &mut Context<'_>) -> Poll<Outcome> {
+    /// The outcome, or the waker is kept; with it the waker it replaces, to be dropped without the lock.
+    pub(super) fn poll(
+        &mut self,
+        token: u64,
+        cx: &mut Context<'_>,
+    ) -> (Poll<Outcome>, Option<Waker>) {
         let waiter = self.slab.get_mut(index(token)).expect("a ticket lives as long as its waiter");
-        match waiter {
-            Waiter::Waiting(waker) if waker.will_wake(cx.waker()) => Poll::Pending,
-            Waiter::New | Waiter::Waiting(_) => {
+        match std::mem::replace(waiter, Waiter::Fetched) {
+            Waiter::Ended(outcome) => (Poll::Ready(outcome), None),
+            Waiter::Fetched => (Poll::Pending, None),
+            Waiter::New => {
                 *waiter = Waiter::Waiting(cx.waker().clone());
-                Poll::Pending
+                (Poll::Pending, None)
             }
-            Waiter::Ended(_) => match std::mem::replace(waiter, Waiter::Fetched) {
-                Waiter::Ended(outcome) => Poll::Ready(outcome),
-                Waiter::New | Waiter::Waiting(_) | Waiter::Fetched => unreachable!("matched above"),
-            },
-            Waiter::Fetched => Poll::Pending,
+            Waiter::Waiting(waker) if waker.will_wake(cx.waker()) => {
+                *waiter = Waiter::Waiting(waker);
+                (Poll::Pending, None)
+            }
+            Waiter::Waiting(waker) => {
+                *waiter = Waiter::Waiting(cx.waker().clone());
+                (Poll::Pending, Some(waker))
+            }
         }
     }
 
-    /// Forgets a call; whether it was still under way.
-    pub(super) fn remove(&mut self, token: u64) -> bool {
-        match self.slab.try_remove(index(token)) {
-            Some(Waiter::New | Waiter::Waiting(_)) => true,
-            Some(Waiter::Ended(_) | Waiter::Fetched) | None => false,
-        }
+    /// Forgets a call; where it stood, to be dropped without the lock.
+    pub(super) fn remove(&mut self, token: u64) -> Waiter {
+        self.slab.remove(index(token))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+}
+
+impl Waiter {
+    /// Whether the call has not ended.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self, Self::New | Self::Waiting(_))
     }
 }
 
