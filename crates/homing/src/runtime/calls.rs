@@ -6,7 +6,7 @@
 
 use super::Runtime;
 use super::jobs::{Job, Reply as JobReply};
-use crate::crank::{Answer, LinkCell, Ticket};
+use crate::crank::{Answer, Ended, LinkCell, Ticket};
 use homing_core::balance::Balancer;
 use homing_core::id::NodeId;
 use homing_core::link::{self, Open};
@@ -187,14 +187,17 @@ impl Desk {
         options: Option<Box<Options>>,
         terms: Terms,
     ) -> Result<Answered, Unanswered> {
-        let deadline = terms.deadline;
+        let (mut now, deadline) = (terms.begun, terms.deadline);
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let (mut seat, mut first) = Seat::begin(self, aim, &terms, &waker);
         let mut asked = None;
         loop {
-            let order = match first.take() {
-                Some(order) => order,
-                None => poll_fn(|cx| seat.poll_order(cx)).await,
+            let order = if let Some(order) = first.take() {
+                order
+            } else {
+                let order = poll_fn(|cx| seat.poll_order(cx)).await;
+                now = self.runtime.clock.now();
+                order
             };
             let (node, key, attempt) = match order {
                 Order::Start { node, key, attempt } => (node, key, attempt),
@@ -202,15 +205,20 @@ impl Desk {
             };
             asked = Some((node, key));
             let options = with_attempt(options.clone(), attempt);
-            let call = Attempt { aim, node, key, deadline, payload: payload.clone(), options };
+            let payload = payload.clone();
+            let call = Attempt { aim, node, key, now, deadline, payload, options };
             let ended = tokio::select! {
                 biased;
-                outcome = self.attempt(call) => Ok(outcome),
+                ended = self.attempt(call) => Ok(ended),
                 order = poll_fn(|cx| seat.poll_order(cx)) => Err(order),
             };
-            match ended {
+            now = match &ended {
+                Ok(ended) => ended.at,
+                Err(_) => now,
+            };
+            match ended.map(|ended| ended.outcome) {
                 Ok(link::Outcome::Reply(payload, options)) => {
-                    seat.finish();
+                    seat.finish(now);
                     return Ok(Answered { payload, options, node, key });
                 }
                 Ok(link::Outcome::Failed(status)) => seat.report(Outcome::Failed(*status)),
@@ -224,35 +232,36 @@ impl Desk {
         }
     }
 
-    async fn attempt(&self, call: Attempt<'_>) -> link::Outcome {
+    async fn attempt(&self, mut call: Attempt<'_>) -> Ended {
         if call.node == self.runtime.me.id {
             return self.attempt_here(call).await;
         }
-        let Some(link) = self.link_to(call.node).await else { return link::Outcome::NotSent };
+        let mut link = self.runtime.links.route(call.node);
+        if link.is_none() {
+            link = self.dial(call.node).await;
+            call.now = self.runtime.clock.now();
+        }
+        let Some(link) = link else { return Ended::at(call.now, link::Outcome::NotSent) };
         let (key, target) = call.aim.target(&self.runtime, call.key);
-        let Attempt { deadline, payload, options, .. } = call;
-        let open = Open { token: 0, key, target: &target, deadline, payload, options };
-        let mut open = Some(open);
+        let Attempt { now, deadline, payload, options, .. } = call;
+        let mut open = Some(Open { token: 0, key, target: &target, deadline, payload, options });
         let mut ticket: Option<Ticket> = None;
         poll_fn(|cx| match (&mut ticket, open.take()) {
             (Some(ticket), _) => ticket.poll(cx),
-            (None, Some(open)) => match link.open(open, cx.waker()) {
+            (None, Some(open)) => match link.open(now, open, cx.waker()) {
                 Ok(begun) => {
                     ticket = Some(begun);
                     Poll::Pending
                 }
-                Err(status) => Poll::Ready(link::Outcome::Failed(Box::new(status))),
+                Err(status) => Poll::Ready(Ended::at(now, failed(status))),
             },
             (None, None) => unreachable!("a refused call is not polled again"),
         })
         .await
     }
 
-    /// The link to a node: the one there is, or a new one.
-    async fn link_to(&self, node: NodeId) -> Option<Arc<LinkCell>> {
-        if let Some(link) = self.runtime.links.route(node) {
-            return Some(link);
-        }
+    /// A new link to a node, and word of it to the machine.
+    async fn dial(&self, node: NodeId) -> Option<Arc<LinkCell>> {
         let link = self.runtime.reach(node).await.ok();
         let state = if link.is_some() { LinkState::Up } else { LinkState::Failed };
         self.turn(|_| Input::Link { node, state });
@@ -260,7 +269,7 @@ impl Desk {
     }
 
     /// A node's call to itself takes the same way, without a socket.
-    async fn attempt_here(&self, call: Attempt<'_>) -> link::Outcome {
+    async fn attempt_here(&self, call: Attempt<'_>) -> Ended {
         let (answer, answered) = oneshot::channel::<Answer>();
         let (_, target) = call.aim.target(&self.runtime, call.key);
         let job = Job {
@@ -272,11 +281,12 @@ impl Desk {
             options: call.options.map_or_else(Options::default, |options| *options),
         };
         self.runtime.offers.dispatch(&self.runtime, job);
-        match answered.await {
+        let outcome = match answered.await {
             Ok(Ok((payload, options))) => link::Outcome::Reply(payload, options),
-            Ok(Err(status)) => link::Outcome::Failed(Box::new(status)),
+            Ok(Err(status)) => failed(status),
             Err(_) => link::Outcome::Lost,
-        }
+        };
+        Ended::at(self.runtime.clock.now(), outcome)
     }
 
     /// Puts an input in, and leaves every order in the slot it is for.
@@ -438,11 +448,11 @@ impl Seat {
         self.desk.turn(|_| Input::Outcome { call, outcome });
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, now: Time) {
         let call = self.call;
         self.stage = Stage::Over;
         self.desk.turn_with(
-            self.desk.runtime.clock.now(),
+            now,
             |_| Input::Outcome { call, outcome: Outcome::Replied },
             |state| drop(state.slots.remove(call.0)),
         );
@@ -488,9 +498,14 @@ struct Attempt<'a> {
     aim: &'a Arc<Aim>,
     node: NodeId,
     key: RecordKey,
+    now: Time,
     deadline: Option<Time>,
     payload: Payload,
     options: Option<Box<Options>>,
+}
+
+fn failed(status: Status) -> link::Outcome {
+    link::Outcome::Failed(Box::new(status))
 }
 
 /// The options of an attempt: which one it is, where it is not the first.
