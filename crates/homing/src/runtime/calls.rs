@@ -81,6 +81,8 @@ pub(crate) struct Aim {
 /// How a call is to be made.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
+    /// When the caller began it: read once, for reading the clock is dear on this way.
+    pub(crate) begun: Time,
     pub(crate) deadline: Option<Time>,
     pub(crate) wait: Wait,
     pub(crate) repeatable: bool,
@@ -279,16 +281,16 @@ impl Desk {
 
     /// Puts an input in, and leaves every order in the slot it is for.
     fn turn(&self, input: impl FnOnce(&mut State) -> Input) {
-        self.turn_with(input, |_| ());
+        self.turn_with(self.runtime.clock.now(), input, |_| ());
     }
 
     /// As [`turn`](Self::turn), with something more to do under the same lock.
     fn turn_with<T>(
         &self,
+        now: Time,
         input: impl FnOnce(&mut State) -> Input,
         then: impl FnOnce(&mut State) -> T,
     ) -> T {
-        let now = self.runtime.clock.now();
         let mut state = self.state.lock();
         let input = input(&mut state);
         state.machine.handle_input(now, input);
@@ -392,9 +394,10 @@ enum Stage {
 impl Seat {
     /// Begins a call, and takes its first order where there is one at once: one lock for the usual way.
     fn begin(desk: &Arc<Desk>, aim: &Aim, terms: &Terms, waker: &Waker) -> (Self, Option<Order>) {
-        let Terms { deadline, wait, repeatable, instance } = *terms;
+        let Terms { deadline, wait, repeatable, instance, .. } = *terms;
         let call = Cell::new(CallKey(0));
         let order = desk.turn_with(
+            terms.begun,
             |state| {
                 let slot = Slot { order: None, waker: waker.clone() };
                 call.set(CallKey(state.slots.insert(slot)));
@@ -439,6 +442,7 @@ impl Seat {
         let call = self.call;
         self.stage = Stage::Over;
         self.desk.turn_with(
+            self.desk.runtime.clock.now(),
             |_| Input::Outcome { call, outcome: Outcome::Replied },
             |state| drop(state.slots.remove(call.0)),
         );
@@ -453,6 +457,7 @@ impl Drop for Seat {
         let call = self.call;
         // A failure that nobody fetched means that the machine has forgotten the call; then this says nothing to it.
         self.desk.turn_with(
+            self.desk.runtime.clock.now(),
             |_| Input::Abandon { call },
             |state| {
                 let left = state.slots.remove(call.0).order;
