@@ -9,6 +9,13 @@ use crate::talk::{Code, Options, Payload, Started, Status};
 use crate::wire::options::options_len;
 
 impl Link {
+    /// Whether the program's answer to a request is still waited for.
+    pub fn is_running(&mut self, request: RequestId) -> bool {
+        self.requests
+            .at(request)
+            .is_some_and(|request| matches!(request.stage, RequestStage::Running))
+    }
+
     pub(super) fn reply(&mut self, id: RequestId, payload: Payload, options: Option<Box<Options>>) {
         let Some(request) = self.requests.at(id) else { return };
         if !matches!(request.stage, RequestStage::Running) {

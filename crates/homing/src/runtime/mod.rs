@@ -20,7 +20,7 @@ pub(crate) use start::start;
 
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::crank::LinkCell;
+use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
 use bytes::Bytes;
 use homing_core::addr::TransportAddr;
@@ -31,6 +31,7 @@ use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
 use homing_core::talk::{Code, Status};
+use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
 use homing_core::wire::{DialClaim, Hello, Peer, Windows};
 use links::Links;
@@ -52,7 +53,7 @@ pub(crate) struct Runtime {
     pub(crate) offers: Offers,
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: EventSource,
-    pub(crate) authorize: Box<dyn Authorize>,
+    pub(crate) authorize: Arc<dyn Authorize>,
     seams: Seams,
     /// Where this node listens, as told to peers.
     addresses: RwLock<Vec<TransportAddr>>,
@@ -166,6 +167,11 @@ impl Runtime {
     /// Runs a task that ends by itself, from whatever thread this is.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.life.threads.spawn(task);
+    }
+
+    /// Now, or when the batch began that this thread is at work on: near enough, and cheaper.
+    pub(crate) fn now(&self) -> Time {
+        batch::began().unwrap_or_else(|| self.clock.now())
     }
 
     /// A number that no other target has.

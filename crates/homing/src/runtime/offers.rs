@@ -69,7 +69,9 @@ impl OfferCell {
             // In a task, so that a long queue of ready handlers cannot recurse.
             tokio::spawn(async move { jobs::start(&runtime, offer, job) });
         }
-        offer.idle.notify_waiters();
+        if offer.desk.lock().responder.running() == 0 {
+            offer.idle.notify_waiters();
+        }
     }
 
     /// No further calls: each is refused, not started.
@@ -94,7 +96,7 @@ impl OfferCell {
             let desk = &mut *self.desk.lock();
             let call = CallKey(desk.next);
             desk.next += 1;
-            desk.responder.handle_input(runtime.clock.now(), Input::Arrive { call });
+            desk.responder.handle_input(runtime.now(), Input::Arrive { call });
             let Some(output) = desk.responder.poll_output() else {
                 job.reply.note_starting();
                 return drop(desk.queued.insert(call, job));
@@ -114,7 +116,7 @@ impl OfferCell {
         {
             let desk = &mut *self.desk.lock();
             let input = input(desk);
-            desk.responder.handle_input(runtime.clock.now(), input);
+            desk.responder.handle_input(runtime.now(), input);
             while let Some(output) = desk.responder.poll_output() {
                 match output {
                     Output::Admit { call } => admitted.extend(desk.queued.remove(&call)),
