@@ -92,3 +92,14 @@ fn namespaces_separate_services() {
     house.run("call colour -n --namespace blue").printed("blue");
     house.run("call colour -n --no-wait").failed(15, "NOT_FOUND");
 }
+
+#[test]
+fn meshes_never_meet() {
+    let house = House::new();
+    let _here = house.serve(&["colour", "--reply", "red"]);
+    let _there = house.serve(&["colour", "--reply", "blue", "--mesh", "there"]);
+    house.run("call colour -n").printed("red");
+    house.run("call colour -n --mesh there").printed("blue");
+    house.run("call colour -n --mesh nowhere --no-wait").failed(15, "NOT_FOUND");
+    assert_eq!(house.run("nodes --json").json().as_array().unwrap().len(), 2);
+}

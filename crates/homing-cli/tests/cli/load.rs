@@ -39,9 +39,7 @@ struct Failed {
 
 impl Load {
     fn start(house: &House, address: &str) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let config = Config::visitor().mesh(house.name()).unwrap().rendezvous(house.rendezvous());
-        let node = runtime.block_on(Node::join(config)).unwrap();
+        let (runtime, node) = join(house);
         // Not on a thread of the runtime: a requester is made wherever it is handy.
         let callee = node.requester().timeout(PATIENCE).build().to(address).unwrap();
         let seen = Arc::new(Seen::default());
@@ -76,6 +74,16 @@ impl Load {
             failed
         })
     }
+}
+
+fn of(house: &House, config: Config) -> Config {
+    config.mesh(house.name()).unwrap().rendezvous(house.rendezvous())
+}
+
+fn join(house: &House) -> (Runtime, Node) {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let node = runtime.block_on(Node::join(of(house, Config::visitor()))).unwrap();
+    (runtime, node)
 }
 
 async fn call_on(callee: Callee, seen: Arc<Seen>) -> Vec<Failed> {
@@ -164,4 +172,49 @@ fn a_kill_under_load_fails_no_repeatable_call() {
     }
     let failed = load.failed();
     assert!(failed.is_empty(), "{} failed: {:?}", failed.len(), failed.first());
+}
+
+/// What 99 of 100 small calls beside a large one stay below: less than a large call takes in a debug build. A release
+/// build takes a fiftieth of it.
+const BESIDE: Duration = Duration::from_millis(50);
+
+#[test]
+fn small_calls_do_not_wait_for_large_ones_on_the_same_link() {
+    let house = House::new();
+    let _echo = house.serve(&ECHO);
+    let (runtime, node) = join(&house);
+    let requester = node.requester().timeout(PATIENCE).build();
+    let (large, small) = (requester.to("echo").unwrap(), requester.to("echo").unwrap());
+    let seen = Arc::new(Seen::default());
+    let bulk = runtime.spawn({
+        let seen = Arc::clone(&seen);
+        async move {
+            let bytes = vec![7; homing::limits::PAYLOAD_MAX];
+            let payload = Payload { encoding: Encoding::Raw, bytes: bytes.into() };
+            while !seen.over.load(Ordering::Relaxed) {
+                large.call_raw(payload.clone()).await.unwrap();
+                seen.answered.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let beside = runtime.spawn({
+        let seen = Arc::clone(&seen);
+        async move {
+            let payload = Payload { encoding: Encoding::Raw, bytes: vec![1; 100].into() };
+            let mut took = Vec::new();
+            while seen.answered.load(Ordering::Relaxed) < 10 {
+                let begin = Instant::now();
+                small.call_raw(payload.clone()).await.unwrap();
+                took.push(begin.elapsed());
+            }
+            seen.over.store(true, Ordering::Relaxed);
+            took
+        }
+    });
+    let mut took = runtime.block_on(beside).unwrap();
+    runtime.block_on(bulk).unwrap();
+    runtime.block_on(node.close());
+    took.sort_unstable();
+    let p99 = took[took.len() * 99 / 100];
+    assert!(p99 < BESIDE, "p99 {p99:?} of {} calls, p50 {:?}", took.len(), took[took.len() / 2]);
 }

@@ -10,3 +10,4 @@ mod house;
 mod inputs;
 mod listings;
 mod load;
+mod programs;
