@@ -125,6 +125,22 @@ pub const HEADSTONES_MAX: usize = 4_096;
 pub const DIGEST_PERIOD: Duration = Duration::from_secs(2);
 /// Buckets whose owners are listed in one comparison.
 pub const BUCKETS_PER_EXCHANGE: usize = 32;
+/// Bytes of a registry message in a datagram; what needs more is cut into several.
+pub const REGISTRY_DATAGRAM_MAX: usize = 1_100;
+/// Tombstones of one owner. The oldest goes first, and the owner's floor rises over it.
+pub const TOMBSTONES_MAX: usize = 256;
+/// Messages in answer to one. The rest waits for the next comparison.
+pub const ANSWERS_MAX: usize = 16;
+/// How often a member that appeared is asked for its records until it answers; then the digests have to find them.
+pub const GREETINGS_MAX: u8 = 8;
+/// Between two of those.
+pub const GREETING_PERIOD: Duration = Duration::from_millis(250);
+/// Peers that are told of changes over their links. One more gets the present state only.
+pub const FOLLOWERS_MAX: usize = 4_096;
+/// Services that a peer may name when it does not want all. One more and the request is malformed.
+pub const FILTER_MAX: usize = 64;
+/// Bytes of the name and version of a program, as `homing/0.1.0`.
+pub const AGENT_MAX: usize = 64;
 /// Records waiting to be gossiped. The oldest goes first: the digests find it.
 pub const RUMOURS_MAX: usize = 4_096;
 
@@ -170,6 +186,14 @@ pub const TICK: Duration = Duration::from_millis(4);
 
 /// Entries read from a rendezvous directory (decisions B3). Further ones are not seen.
 pub const RENDEZVOUS_MAX: usize = 1_024;
+/// Bytes of one entry of a rendezvous directory. A longer one is not an entry.
+pub const RENDEZVOUS_ENTRY_MAX: usize = 4 * 1024;
+/// Seeds of one node. Further ones are not asked; a verdict says so.
+pub const SEEDS_MAX: usize = 64;
+/// Interfaces on which a node scouts. Further ones stay silent; a verdict says so.
+pub const SCOUTED_MAX: usize = 32;
+/// Findings of discovery that wait for the node. Then the sources wait, and scouting datagrams are dropped.
+pub const FINDINGS_MAX: usize = 64;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 
@@ -181,3 +205,8 @@ const _: () = assert!(RECORD_MAX + 64 + 16 <= DATAGRAM_MAX, "a record fits a dat
 const _: () =
     assert!(CHUNK_MAX <= WINDOW as usize && WINDOW <= LINK_WINDOW, "a chunk fits the windows");
 const _: () = assert!(LINK_WINDOW as usize <= BUDGET, "one link cannot spend the budget of all");
+const _: () =
+    assert!(REGISTRY_DATAGRAM_MAX + 88 <= DATAGRAM_MAX, "a registry message fits a datagram");
+const _: () = assert!(RECORD_MAX + 4 <= REGISTRY_DATAGRAM_MAX, "a record fits a registry message");
+const _: () =
+    assert!(256 * 4 < REGISTRY_DATAGRAM_MAX, "the sums of all buckets fit a registry message");

@@ -514,7 +514,7 @@ impl Link {
     fn close_if_drained(&mut self) {
         let over = matches!(self.stage, Stage::Draining { peer: Peer::Drains, .. });
         if over && self.conversations() == 0 && self.outbox.is_empty() {
-            self.close(Status::not_started(Code::Unavailable, "the link was drained"));
+            self.close(Status::new(Code::Ok, "the link was drained"));
         }
     }
 

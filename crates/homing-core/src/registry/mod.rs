@@ -1,87 +1,379 @@
-//! (a stub of the shape that the requester reads, to be replaced by the registry)
-#![allow(missing_docs)]
+//! Who offers what? The same on every node, eventually.
+//!
+//! Each node alone writes its own records and numbers them; everybody else only passes them on. What is known of an
+//! owner is a set of records under a floor ([`owner`]); merging two such sets does not depend on the order in which
+//! messages arrive, on how often, or on which were lost. News is gossiped ([`rumours`]); a comparison of sums with one
+//! random member every [`DIGEST_PERIOD`](crate::limits::DIGEST_PERIOD) finds what gossip missed ([`exchange`],
+//! [`message`]). Only of owners that live, as membership says, is anything taken from a peer; those who are gone
+//! are kept for a lease ([`lease`]) and then remembered by a headstone ([`headstones`]).
+//!
+//! | a node that | is treated so |
+//! |---|---|
+//! | was paused, shorter than the suspicion | as ever; its next comparison, due at once, brings it what it missed |
+//! | was paused longer | membership says gone, then alive: it is asked for its records at once. What it still holds of others loses against their floors, or is refused because they do not live |
+//! | crashed and restarted | a higher epoch: all records of the life before go at once |
+//! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Fatal`], or before the first announce [`Input::Raise`] |
+//! | said goodbye | its records go at once |
 
+mod body;
+mod digest;
+mod exchange;
+mod filter;
+mod followers;
+mod headstones;
+mod index;
+mod lease;
+mod life;
+mod merge;
+mod message;
+mod own;
+mod owner;
+mod owners;
+mod packer;
+mod peers;
+mod record;
+mod rumours;
+mod snapshot;
+mod stats;
+mod sync;
+mod voice;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use body::{Body, NodeRecord, OfferRecord, OfferState, OfferedMethod};
+pub use filter::Filter;
+pub use owner::Reach;
+pub use record::{BadRecord, Record, RecordKey, SIGNED_AS, Signature};
+pub(crate) use snapshot::View;
+pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
+pub use stats::Stats;
+pub use voice::{Change, Input, Output, Role, Via};
+
+use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
-use crate::name::{Label, MethodPattern, Namespace, ServiceName, Version};
-use bytes::Bytes;
-use std::collections::BTreeMap;
+use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, OFFERS_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
+use crate::rng::Rng;
+use crate::talk::{Code, Status};
+use crate::time::Time;
+use followers::Followers;
+use headstones::Headstones;
+use lease::Leases;
+use message::Message;
+use own::Own;
+use owner::Owner;
+use owners::Owners;
+use peers::{Errand, Peers};
+use rumours::Rumours;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct RecordKey(pub u32);
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct OfferedMethod {
-    pub pattern: MethodPattern,
-    pub repeatable: bool,
+/// The registry of one node: a machine without a transport of its own.
+#[derive(Debug)]
+pub struct Registry {
+    own: Own,
+    part: Part,
+    rng: Rng,
+    owners: Owners,
+    rumours: Rumours,
+    leases: Leases,
+    headstones: Headstones,
+    peers: Peers,
+    followers: Followers,
+    view: View,
+    outputs: VecDeque<Output>,
+    stats: Stats,
 }
 
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum OfferState {
-    #[default]
-    Open,
-    Draining,
+/// The role, with what only it needs.
+#[derive(Debug)]
+enum Part {
+    Member,
+    Visitor {
+        /// Owners told of since the link stands: who is not among them when all is told is not there any more.
+        heard: BTreeSet<NodeId>,
+    },
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct OfferRecord {
-    pub namespace: Namespace,
-    pub service: ServiceName,
-    pub version: Option<Version>,
-    pub methods: Vec<OfferedMethod>,
-    pub labels: Vec<Label>,
-    pub metadata: Bytes,
-    pub state: OfferState,
-    pub origin: Option<String>,
-}
+impl Registry {
+    /// A registry that knows nothing yet.
+    pub fn new(role: Role, me: NodeId, epoch: Epoch, rng: Rng, crypto: Arc<dyn Crypto>) -> Self {
+        let part = match role {
+            Role::Member => Part::Member,
+            Role::Visitor => Part::Visitor { heard: BTreeSet::new() },
+        };
+        let mut owners = Owners::default();
+        if role == Role::Member {
+            owners.insert(me, Owner::new(epoch));
+        }
+        Self {
+            own: Own::new(me, epoch, crypto),
+            part,
+            rng,
+            owners,
+            rumours: Rumours::default(),
+            leases: Leases::default(),
+            headstones: Headstones::default(),
+            peers: Peers::default(),
+            followers: Followers::default(),
+            view: View::default(),
+            outputs: VecDeque::new(),
+            stats: Stats::default(),
+        }
+    }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum InstanceState {
-    Ready,
-    Draining,
-    Unreachable,
-}
+    /// Takes in what happened. Poll the outputs, the timeout and the snapshot afterwards.
+    pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
+        match input {
+            Input::Offer { key, body: Body::Tombstone } | Input::Withdraw { key } => {
+                self.withdraw(now, key);
+            }
+            Input::Offer { key, body } => self.offer(now, key, body),
+            Input::Raise { epoch } => self.raise(now, epoch),
+            Input::Members(mut members) => {
+                members.retain(|member| *member != self.own.id);
+                members.sort_unstable();
+                members.dedup();
+                self.peers.set_members(members, now, &mut self.rng);
+            }
+            Input::Message { from, via, bytes } => self.hear(now, (from, via), bytes),
+            Input::Linked(node) => self.peers.link(node),
+            Input::LinkDown { node } => {
+                self.peers.unlink(&node);
+                self.followers.remove(&node);
+                if let Part::Visitor { heard } = &mut self.part {
+                    heard.clear();
+                }
+            }
+            Input::SyncAsked { to, filter, follow } => {
+                if follow {
+                    self.followers.follow(to, filter.clone());
+                }
+                self.followers.sync(to, filter, now);
+            }
+            Input::Alive { node, epoch } => self.alive(now, node, epoch),
+            Input::Gone { node } => self.gone(now, node),
+            Input::Left { node } => self.forget(now, node),
+            Input::Reached { node, reach } => self.reached(node, reach),
+        }
+    }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Instance {
-    pub node: NodeId,
-    pub epoch: Epoch,
-    pub key: RecordKey,
-    pub offer: Arc<OfferRecord>,
-    pub state: InstanceState,
-}
+    /// The next thing to be done or told; `None` when there is nothing more for now.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.continue_sync();
+        }
+        self.outputs.pop_front()
+    }
 
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {
-    pub version: u64,
-    pub synced: bool,
-    services: BTreeMap<(Namespace, ServiceName), Vec<Arc<Instance>>>,
-}
+    /// Does what is due. Early and repeated calls are harmless; late ones catch up.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(node) = self.leases.pop_ended(now) {
+            self.forget(now, node);
+        }
+        self.headstones.expire(now);
+        self.settle_tombstones(now);
+        if self.rumours.start_round(now) {
+            self.gossip();
+        }
+        while let Some((node, errand)) = self.peers.pop_errand(now, &mut self.rng) {
+            match errand {
+                Errand::Greet { .. } => self.greet(node),
+                Errand::Compare => self.compare(node),
+            }
+        }
+    }
 
-impl Snapshot {
-    pub fn instances(&self, namespace: &Namespace, service: &ServiceName) -> &[Arc<Instance>] {
-        self.services.get(&(namespace.clone(), service.clone())).map_or(&[], |list| list)
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None`: not before the next input.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let due = [
+            self.leases.next(),
+            self.headstones.next(),
+            self.own.next(),
+            self.rumours.next(),
+            self.peers.next(),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// What the mesh looks like now. The same snapshot as before unless something changed.
+    pub fn snapshot(&mut self) -> Arc<Snapshot> {
+        self.view.snapshot()
+    }
+
+    /// Whether [`snapshot`](Self::snapshot) would give a new one.
+    pub const fn is_changed(&self) -> bool {
+        self.view.is_stale()
+    }
+
+    /// All records that hold, in the order of owners and keys.
+    pub fn records(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.owners.iter().flat_map(|(_, owner)| live_records(owner))
+    }
+
+    /// The records of one owner that hold, in the order of their keys.
+    pub fn records_of(&self, owner: &NodeId) -> impl Iterator<Item = &Arc<Record>> {
+        self.owners.of(owner).into_iter().flat_map(live_records)
+    }
+
+    /// The latest life of a node that is known here, the forgotten included; what A10's first question asks for.
+    pub fn epoch_of(&self, node: &NodeId) -> Option<Epoch> {
+        let present = self.owners.of(node).map(|owner| owner.epoch);
+        present.max(self.headstones.epoch(node))
+    }
+
+    /// What was dropped of what peers sent.
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// One number over all that is compared with other members: equal means that both know the same.
+    pub fn hash(&self) -> u64 {
+        self.owners.sums().hash()
+    }
+
+    fn hear(&mut self, now: Time, peer: (NodeId, Via), bytes: &[u8]) {
+        if !self.peers.knows(&peer.0) {
+            self.stats.stranger += 1;
+            return;
+        }
+        let message = match Message::decode(bytes) {
+            Ok(Some(message)) => message,
+            Ok(None) => return self.stats.unknown += 1,
+            Err(_) => return self.stats.malformed += 1,
+        };
+        match (&self.part, message) {
+            (_, Message::Records(records) | Message::Rumours(records)) => {
+                for record in records {
+                    self.hear_record(now, peer.0, record);
+                }
+            }
+            (_, Message::Indexes { tone, indexes }) => self.hear_indexes(peer, tone, indexes),
+            (_, Message::Lives(lives)) => {
+                for lived in lives {
+                    self.hear_fate(now, lived);
+                }
+            }
+            (_, Message::End) => self.end_sync(now, peer.0),
+            (Part::Member, Message::Summary { hash }) => self.hear_summary(peer, hash),
+            (Part::Member, Message::Buckets(buckets)) => self.hear_buckets(now, peer, &buckets),
+            (Part::Member, Message::Owners(owners)) => self.hear_owners(peer, &owners),
+            (Part::Member, Message::Want(wanted)) => self.hear_want(peer, &wanted),
+            // A visitor has nothing to compare.
+            (
+                Part::Visitor { .. },
+                Message::Summary { .. }
+                | Message::Buckets(_)
+                | Message::Owners(_)
+                | Message::Want(_),
+            ) => {}
+        }
+    }
+
+    fn offer(&mut self, now: Time, key: RecordKey, body: Body) {
+        if let Some((code, why)) = self.objection(key, &body) {
+            let status = Status::not_started(code, why);
+            return self.outputs.push_back(Output::Refused { key, status });
+        }
+        if let Some(held) = self.own.write(key, body) {
+            return self.take(now, held);
+        }
+        let why = format!(
+            "the offer is too large: a record has at most {RECORD_MAX} bytes, signature included"
+        );
+        let status = Status::not_started(Code::ResourceExhausted, why);
+        self.outputs.push_back(Output::Refused { key, status });
+    }
+
+    /// Why an own record may not be written, its size aside.
+    fn objection(&self, key: RecordKey, body: &Body) -> Option<(Code, String)> {
+        let Some(own) = self.owners.of(&self.own.id) else {
+            return Some((
+                Code::FailedPrecondition,
+                "a visitor offers nothing: join as a member".into(),
+            ));
+        };
+        if !body.belongs_under(key) {
+            let why = format!(
+                "key 0 is for the node record and all others are for offers, this is key {}",
+                key.0
+            );
+            return Some((Code::InvalidArgument, why));
+        }
+        if let Body::Offer(offer) = body
+            && let Some(bound) = offer.broken_bound()
+        {
+            return Some((Code::ResourceExhausted, format!("the offer has too many {bound}")));
+        }
+        let is_new = own.held(key).is_none_or(|held| !held.record.body.is_live());
+        let offers = live_records(own).filter(|record| record.key != RecordKey::NODE).count();
+        (key != RecordKey::NODE && is_new && offers >= OFFERS_MAX)
+            .then(|| (Code::ResourceExhausted, format!("a node has at most {OFFERS_MAX} offers")))
+    }
+
+    fn withdraw(&mut self, now: Time, key: RecordKey) {
+        let held = self.owners.of(&self.own.id).and_then(|own| own.held(key));
+        if held.is_some_and(|held| held.record.body.is_live()) {
+            let tombstone = self.own.write(key, Body::Tombstone).expect("a tombstone is small");
+            self.own.bury(key, tombstone.record.version, now);
+            self.take(now, tombstone);
+            self.settle_tombstones(now);
+        }
+    }
+
+    /// Raises the own floor over tombstones that all but a sleeper has heard of.
+    fn settle_tombstones(&mut self, now: Time) {
+        while let Some((key, version)) = self.own.pop_settled(now) {
+            self.owners.change(&self.own.id, |own| {
+                if own.held(key).is_some_and(|held| held.record.version == version) {
+                    own.remove(key);
+                }
+                own.raise_floor(version);
+            });
+        }
+    }
+
+    fn raise(&mut self, now: Time, epoch: Epoch) {
+        if epoch <= self.own.epoch {
+            return;
+        }
+        self.own.raise(epoch);
+        let Some(before) = self.owners.remove(&self.own.id) else { return };
+        self.owners.insert(self.own.id, Owner::new(epoch));
+        for record in live_records(&before) {
+            self.offer(now, record.key, record.body.clone());
+        }
+    }
+
+    fn gossip(&mut self) {
+        let enough = rumours::enough(self.peers.len());
+        for member in self.peers.pick(GOSSIP_FANOUT, &mut self.rng) {
+            let Some(bytes) = self.rumours.tell(&[message::RUMOURS], enough) else { return };
+            self.send((member, self.peers.via(&member)), bytes);
+        }
+    }
+
+    fn send(&mut self, (to, via): (NodeId, Via), bytes: Vec<u8>) {
+        self.outputs.push_back(Output::Send { to, via, bytes });
+    }
+
+    fn send_all(&mut self, peer: (NodeId, Via), messages: Vec<Vec<u8>>) {
+        for bytes in messages {
+            self.send(peer, bytes);
+        }
     }
 }
 
-#[derive(Debug, Default)]
-#[cfg(test)]
-pub(crate) struct View {
-    next: Snapshot,
+/// Bytes of a message that travels this way.
+const fn message_max(via: Via) -> usize {
+    match via {
+        Via::Datagram => REGISTRY_DATAGRAM_MAX,
+        Via::Link => CHUNK_MAX,
+    }
 }
 
-#[cfg(test)]
-impl View {
-    pub(crate) fn put(&mut self, instance: Instance) {
-        let service = (instance.offer.namespace.clone(), instance.offer.service.clone());
-        self.next.services.entry(service).or_default().push(Arc::new(instance));
-    }
-
-    pub(crate) fn set_synced(&mut self) -> bool {
-        !std::mem::replace(&mut self.next.synced, true)
-    }
-
-    pub(crate) fn snapshot(&mut self) -> Arc<Snapshot> {
-        Arc::new(self.next.clone())
-    }
+fn live_records(owner: &Owner) -> impl Iterator<Item = &Arc<Record>> {
+    owner.records().map(|held| &held.record).filter(|record| record.body.is_live())
 }

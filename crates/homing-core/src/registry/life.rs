@@ -1,0 +1,128 @@
+//! What becomes of a node's records when it comes, goes, comes back or comes anew?
+
+use super::headstones::Remembered;
+use super::message::{Fate, Lived};
+use super::owner::{Life, Owner, Reach};
+use super::{Part, Registry};
+use crate::id::{Epoch, NodeId};
+use crate::limits::LEASE;
+use crate::time::Time;
+use std::time::Duration;
+
+impl Registry {
+    /// Membership, or for a visitor its member, says that this life takes part.
+    pub(super) fn alive(&mut self, now: Time, node: NodeId, epoch: Epoch) {
+        if node == self.own.id {
+            return self.hear_of_self(node, epoch, 0);
+        }
+        let known = self.owners.of(&node).map(|owner| (owner.epoch, owner.life));
+        match known {
+            Some((later, _)) if later > epoch => return,
+            Some((same, Life::Alive)) if same == epoch => return,
+            Some((same, Life::Gone)) if same == epoch => self.revive(node),
+            Some((_, Life::Alive | Life::Gone)) => {
+                self.drop_owner(&node);
+                self.owners.insert(node, Owner::new(epoch));
+            }
+            None => {
+                let owner = match self.headstones.lift(&node, epoch) {
+                    Remembered::Later => return,
+                    Remembered::Same => Owner::returning(epoch),
+                    Remembered::Not => Owner::new(epoch),
+                };
+                if !self.owners.insert(node, owner) {
+                    return self.stats.full += 1;
+                }
+            }
+        }
+        if matches!(self.part, Part::Member) {
+            self.peers.await_records(node, now, &mut self.rng);
+        }
+    }
+
+    /// Membership says that a node is gone.
+    pub(super) fn gone(&mut self, now: Time, node: NodeId) {
+        let lives = self.owners.of(&node).is_some_and(|owner| owner.life == Life::Alive);
+        if lives && node != self.own.id {
+            self.lease(now, node, LEASE);
+        }
+    }
+
+    /// Forgets a node, but for a headstone.
+    pub(super) fn forget(&mut self, now: Time, node: NodeId) {
+        if node == self.own.id {
+            return;
+        }
+        if let Some(epoch) = self.drop_owner(&node) {
+            self.headstones.set(node, epoch, now);
+        }
+    }
+
+    /// Whether a node can be talked to from here.
+    pub(super) fn reached(&mut self, node: NodeId, reach: Reach) {
+        if self.owners.change(&node, |owner| owner.reach = reach).is_some() {
+            self.show(&node, None);
+        }
+    }
+
+    /// What a peer says of an owner. A member believes only that a lease has less time left than it thought.
+    pub(super) fn hear_fate(&mut self, now: Time, lived: Lived) {
+        let Lived { owner, epoch, fate } = lived;
+        let known = self.owners.of(&owner).map(|known| (known.epoch, known.life));
+        if let Part::Visitor { heard } = &mut self.part {
+            heard.insert(owner);
+            match fate {
+                Fate::Alive => self.alive(now, owner, epoch),
+                Fate::Leased(remaining) => {
+                    if known.is_none_or(|(before, _)| before < epoch) {
+                        self.alive(now, owner, epoch);
+                    }
+                    if self.owners.of(&owner).is_some_and(|known| known.epoch == epoch) {
+                        self.lease(now, owner, remaining);
+                    }
+                }
+                Fate::Forgotten if known.is_some_and(|(known, _)| known == epoch) => {
+                    self.forget(now, owner);
+                }
+                Fate::Forgotten => {}
+            }
+        } else if let Fate::Leased(remaining) = fate
+            && known == Some((epoch, Life::Gone))
+        {
+            self.lease(now, owner, remaining);
+        }
+    }
+
+    /// Marks an owner as gone, or shortens its lease.
+    fn lease(&mut self, now: Time, node: NodeId, remaining: Duration) {
+        let until = self.leases.shrink(node, now + remaining.min(LEASE));
+        self.owners.change(&node, |owner| owner.life = Life::Gone);
+        self.rumours.forget_owner(&node);
+        self.show(&node, None);
+        self.tell_fate(&node, Fate::Leased(until - now));
+    }
+
+    /// An owner that was taken for gone lives after all.
+    fn revive(&mut self, node: NodeId) {
+        self.leases.cancel(&node);
+        self.owners.change(&node, |owner| {
+            owner.life = Life::Alive;
+            owner.reach = Reach::Reachable;
+        });
+        self.show(&node, None);
+        self.tell_fate(&node, Fate::Alive);
+    }
+
+    /// Takes an owner out with all its records, and says in which life it was.
+    fn drop_owner(&mut self, node: &NodeId) -> Option<Epoch> {
+        self.tell_fate(node, Fate::Forgotten);
+        let owner = self.owners.remove(node)?;
+        self.leases.cancel(node);
+        self.rumours.forget_owner(node);
+        self.peers.stop_awaiting(node);
+        for held in owner.records() {
+            self.tell(Some(held.record.clone()), None);
+        }
+        Some(owner.epoch)
+    }
+}

@@ -1,0 +1,159 @@
+//! When is a record taken in, and who has to know?
+
+use super::body::Body;
+use super::owner::{Held, Life, Owner, Reach, Refusal};
+use super::record::{BadRecord, Head, Record, RecordKey, is_vouched_for};
+use super::snapshot::{Instance, KnownNode, NodeState, instance_state};
+use super::voice::{Change, Output};
+use super::{Part, Registry};
+use crate::id::{Epoch, NodeId};
+use crate::talk::{Code, Status};
+use crate::time::Time;
+use bytes::Bytes;
+use std::sync::Arc;
+
+impl Registry {
+    /// Takes in a record from a peer, or counts why not.
+    pub(super) fn hear_record(&mut self, now: Time, from: NodeId, bytes: &[u8]) {
+        let head = match Head::read(bytes) {
+            Ok((head, _)) => head,
+            Err(bad) => return self.count_bad(&bad),
+        };
+        if head.owner == self.own.id {
+            return self.hear_of_self(from, head.epoch, head.version);
+        }
+        if !self.may_take(&head) {
+            return;
+        }
+        let record = match Record::decode(bytes) {
+            Ok(record) => record,
+            Err(bad) => return self.count_bad(&bad),
+        };
+        if self.own.signs && !is_vouched_for(&record, bytes, &*self.own.crypto) {
+            return self.stats.forged += 1;
+        }
+        self.take(now, Held { record: Arc::new(record), bytes: Bytes::copy_from_slice(bytes) });
+    }
+
+    /// Takes a record in that may be taken: an own one, or one of a peer.
+    pub(super) fn take(&mut self, now: Time, held: Held) {
+        let (record, bytes) = (Arc::clone(&held.record), held.bytes.clone());
+        let keeps_tombstones = matches!(self.part, Part::Member);
+        let before = self.owners.change(&record.owner, |owner| {
+            let before = owner.take(held);
+            if !keeps_tombstones && !record.body.is_live() {
+                owner.remove(record.key);
+            }
+            before
+        });
+        let Some(Ok(before)) = before else { return };
+        let before = before.map(|held| held.record);
+        if keeps_tombstones && self.peers.len() > 0 {
+            self.rumours.push((record.owner, record.key), bytes.clone(), now);
+        }
+        self.tell_followers(before.as_deref(), &record, &bytes);
+        self.tell(before, Some(record));
+    }
+
+    /// What a record is replaced by, or that it is gone: told to the program, and shown in the next snapshot.
+    pub(super) fn tell(&mut self, before: Option<Arc<Record>>, after: Option<Arc<Record>>) {
+        let before = before.filter(|record| record.body.is_live());
+        let after = after.filter(|record| record.body.is_live());
+        if let Some(record) = &before {
+            self.hide(record);
+        }
+        if let Some(record) = &after {
+            self.show(&record.owner, Some(record.key));
+        }
+        let change = match (before, after) {
+            (_, Some(record)) if matches!(record.body, Body::Node(_)) => Change::Node(record),
+            (None, Some(record)) => Change::Offered(record),
+            (Some(_), Some(record)) => Change::Updated(record),
+            (Some(record), None) if matches!(record.body, Body::Offer(_)) => {
+                Change::Withdrawn(record)
+            }
+            (Some(_) | None, None) => return,
+        };
+        self.outputs.push_back(Output::Changed(change));
+    }
+
+    /// Puts into the next snapshot what is held of an owner: one record, or all of them.
+    pub(super) fn show(&mut self, id: &NodeId, key: Option<RecordKey>) {
+        let Some(owner) = self.owners.of(id) else { return };
+        let until = self.leases.until(id);
+        for held in owner.records().filter(|held| key.is_none_or(|key| held.record.key == key)) {
+            match &held.record.body {
+                Body::Offer(offer) => self.view.put(Instance {
+                    node: *id,
+                    epoch: owner.epoch,
+                    key: held.record.key,
+                    offer: Arc::clone(offer),
+                    state: instance_state(offer, is_reachable(owner)),
+                }),
+                Body::Node(node) => self.view.put_node(KnownNode {
+                    id: *id,
+                    epoch: owner.epoch,
+                    record: Arc::clone(node),
+                    state: match owner.life {
+                        Life::Alive => NodeState::Alive,
+                        Life::Gone => NodeState::Gone { until: until.unwrap_or(Time::MAX) },
+                    },
+                }),
+                Body::Tombstone => {}
+            }
+        }
+    }
+
+    /// A peer knows this node in a life, or at a version, that it may not have written.
+    pub(super) fn hear_of_self(&mut self, from: NodeId, epoch: Epoch, version: u64) {
+        if matches!(self.part, Part::Member) && self.own.is_disputed_by(epoch, version) {
+            let (id, own) = (self.own.id, self.own.epoch);
+            let why = format!(
+                "this identity runs elsewhere: {from} knows {id} with epoch {epoch} and version {version}, \
+                 which is not from here (epoch {own})"
+            );
+            self.outputs.push_back(Output::Fatal(Status::not_started(Code::AlreadyExists, why)));
+        }
+    }
+
+    fn hide(&mut self, record: &Record) {
+        match &record.body {
+            Body::Offer(offer) => self.view.remove(offer, (record.owner, record.key)),
+            Body::Node(_) => self.view.remove_node(&record.owner),
+            Body::Tombstone => {}
+        }
+    }
+
+    fn may_take(&mut self, head: &Head) -> bool {
+        let takes_gone = matches!(self.part, Part::Visitor { .. });
+        let owner = self.owners.of(&head.owner);
+        let Some(owner) = owner.filter(|owner| takes_gone || owner.life == Life::Alive) else {
+            self.stats.not_alive += 1;
+            return false;
+        };
+        if owner.epoch != head.epoch {
+            self.stats.other_epoch += 1;
+            return false;
+        }
+        let count = match owner.refusal(head.key, head.version) {
+            Some(Refusal::Known) => &mut self.stats.known,
+            Some(Refusal::UnderFloor) => &mut self.stats.under_floor,
+            Some(Refusal::Full) => &mut self.stats.full,
+            None if self.owners.is_full() && owner.held(head.key).is_none() => &mut self.stats.full,
+            None => return true,
+        };
+        *count += 1;
+        false
+    }
+
+    fn count_bad(&mut self, bad: &BadRecord) {
+        match bad {
+            BadRecord::Malformed(_) => self.stats.malformed += 1,
+            BadRecord::Newer(_) => self.stats.unknown += 1,
+        }
+    }
+}
+
+fn is_reachable(owner: &Owner) -> bool {
+    owner.life == Life::Alive && owner.reach == Reach::Reachable
+}

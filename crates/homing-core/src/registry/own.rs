@@ -1,0 +1,108 @@
+//! What does this node write itself?
+
+use super::body::Body;
+use super::owner::Held;
+use super::record::{Record, RecordKey};
+use crate::crypto::Crypto;
+use crate::id::{Epoch, NodeId};
+use crate::limits::{TOMBSTONE_TIME, TOMBSTONES_MAX};
+use crate::time::Time;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+/// The pen of a node: it alone numbers and signs the node's records, and settles their tombstones.
+pub(crate) struct Own {
+    pub(crate) id: NodeId,
+    pub(crate) epoch: Epoch,
+    pub(crate) crypto: Arc<dyn Crypto>,
+    /// The version of the last record written.
+    version: u64,
+    /// In the order in which they were written.
+    tombstones: VecDeque<Tombstone>,
+    standing: Standing,
+    /// Whether records are signed in this mesh.
+    pub(crate) signs: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tombstone {
+    until: Time,
+    key: RecordKey,
+    version: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standing {
+    Good,
+    /// The identity was met elsewhere, and that was told.
+    Disputed,
+}
+
+impl Own {
+    pub(crate) fn new(id: NodeId, epoch: Epoch, crypto: Arc<dyn Crypto>) -> Self {
+        let signs = crypto.sign(&[]).is_some();
+        let (tombstones, standing) = (VecDeque::new(), Standing::Good);
+        Self { id, epoch, crypto, version: 0, tombstones, standing, signs }
+    }
+
+    /// Writes the next record; `None` when it is too large, and then nothing changed.
+    pub(crate) fn write(&mut self, key: RecordKey, body: Body) -> Option<Held> {
+        let version = self.version + 1;
+        let (owner, epoch) = (self.id, self.epoch);
+        let mut record = Record { owner, epoch, key, version, body, signature: None };
+        let bytes = record.seal(&*self.crypto)?;
+        self.version = version;
+        Some(Held { record: Arc::new(record), bytes: bytes.into() })
+    }
+
+    /// Begins another life: records are numbered from 1 again.
+    pub(crate) fn raise(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        self.version = 0;
+        self.tombstones.clear();
+    }
+
+    /// Notes a tombstone, to be settled in its time.
+    pub(crate) fn bury(&mut self, key: RecordKey, version: u64, now: Time) {
+        self.tombstones.push_back(Tombstone { until: now + TOMBSTONE_TIME, key, version });
+    }
+
+    /// The oldest tombstone that is old enough to be settled, or one of too many.
+    pub(crate) fn pop_settled(&mut self, now: Time) -> Option<(RecordKey, u64)> {
+        let oldest = self.tombstones.front()?;
+        if oldest.until > now && self.tombstones.len() <= TOMBSTONES_MAX {
+            return None;
+        }
+        self.tombstones.pop_front().map(|settled| (settled.key, settled.version))
+    }
+
+    /// When the next tombstone is old enough.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.tombstones.front().map(|oldest| oldest.until)
+    }
+
+    /// Whether somebody else must have written what a peer knows of this node. Told once.
+    pub(crate) fn is_disputed_by(&mut self, epoch: Epoch, version: u64) -> bool {
+        let elsewhere = epoch > self.epoch || (epoch == self.epoch && version > self.version);
+        let news = elsewhere && self.standing == Standing::Good;
+        if news {
+            self.standing = Standing::Disputed;
+        }
+        news
+    }
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, epoch, crypto: _, version, tombstones, standing, signs } = self;
+        f.debug_struct("Own")
+            .field("id", id)
+            .field("epoch", epoch)
+            .field("version", version)
+            .field("tombstones", tombstones)
+            .field("standing", standing)
+            .field("signs", signs)
+            .finish_non_exhaustive()
+    }
+}

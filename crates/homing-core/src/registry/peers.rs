@@ -1,0 +1,174 @@
+//! Whom does a registry talk to, and when?
+
+use super::voice::Via;
+use crate::id::NodeId;
+use crate::limits::{DIGEST_PERIOD, GREETING_PERIOD, GREETINGS_MAX};
+use crate::rng::Rng;
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The other members, the links to them, and what is planned.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    members: Vec<NodeId>,
+    linked: BTreeSet<NodeId>,
+    /// When the next comparison with a random member is due; `None` without members.
+    comparison: Option<Time>,
+    errands: BTreeMap<(Time, NodeId), Errand>,
+    /// Members that appeared and have not told their own records since.
+    awaited: BTreeSet<NodeId>,
+}
+
+/// What is planned with one member.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Errand {
+    /// Ask it for its own records, and so many times again unless it answers.
+    Greet { left: u8 },
+    /// Compare all with it.
+    Compare,
+}
+
+impl Peers {
+    pub(crate) fn set_members(&mut self, members: Vec<NodeId>, now: Time, rng: &mut Rng) {
+        self.members = members;
+        self.comparison = match self.comparison {
+            _ if self.members.is_empty() => None,
+            Some(due) => Some(due),
+            // Anywhere in the period, so that members that start together do not compare together.
+            None => Some(now + jitter(DIGEST_PERIOD, rng)),
+        };
+    }
+
+    pub(crate) fn link(&mut self, node: NodeId) {
+        self.linked.insert(node);
+    }
+
+    pub(crate) fn unlink(&mut self, node: &NodeId) {
+        self.linked.remove(node);
+    }
+
+    /// How many other members there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether messages of this node are heeded.
+    pub(crate) fn knows(&self, node: &NodeId) -> bool {
+        self.linked.contains(node) || self.members.binary_search(node).is_ok()
+    }
+
+    /// How this node is reached best.
+    pub(crate) fn via(&self, node: &NodeId) -> Via {
+        if self.linked.contains(node) { Via::Link } else { Via::Datagram }
+    }
+
+    /// Up to `count` different members by chance.
+    pub(crate) fn pick(&self, count: usize, rng: &mut Rng) -> Vec<NodeId> {
+        let mut picked: Vec<NodeId> = Vec::with_capacity(count);
+        while picked.len() < count.min(self.members.len()) {
+            let member = self.members[rng.index(self.members.len())];
+            if !picked.contains(&member) {
+                picked.push(member);
+            }
+        }
+        picked
+    }
+
+    /// Plans to ask a member that appeared for its records: soon, but not at the moment at which all others do.
+    pub(crate) fn await_records(&mut self, node: NodeId, now: Time, rng: &mut Rng) {
+        if self.awaited.insert(node) {
+            let crowd = Duration::from_millis(self.members.len() as u64).min(DIGEST_PERIOD);
+            let greet = Errand::Greet { left: GREETINGS_MAX };
+            self.errands.insert((now + jitter(crowd, rng), node), greet);
+        }
+    }
+
+    /// A member has told its own records, or is forgotten.
+    pub(crate) fn stop_awaiting(&mut self, node: &NodeId) {
+        self.awaited.remove(node);
+    }
+
+    /// Plans to compare all with a member.
+    pub(crate) fn plan_comparison(&mut self, node: NodeId, at: Time) {
+        self.errands.insert((at, node), Errand::Compare);
+    }
+
+    /// Takes out the next thing to be done with somebody now.
+    pub(crate) fn pop_errand(&mut self, now: Time, rng: &mut Rng) -> Option<(NodeId, Errand)> {
+        if self.comparison.is_some_and(|due| due <= now) {
+            self.comparison = Some(now + DIGEST_PERIOD);
+            let member = self.pick(1, rng).pop()?;
+            return Some((member, Errand::Compare));
+        }
+        while let Some(first) = self.errands.first_entry().filter(|first| first.key().0 <= now) {
+            let ((_, node), errand) = first.remove_entry();
+            let Errand::Greet { left } = errand else { return Some((node, errand)) };
+            if !self.awaited.contains(&node) {
+                continue;
+            }
+            match left.checked_sub(1) {
+                Some(left) => {
+                    self.errands.insert((now + GREETING_PERIOD, node), Errand::Greet { left });
+                    return Some((node, errand));
+                }
+                None => self.stop_awaiting(&node),
+            }
+        }
+        None
+    }
+
+    /// When the next thing is to be done.
+    pub(crate) fn next(&self) -> Option<Time> {
+        let errand = self.errands.first_key_value().map(|((due, _), _)| *due);
+        self.comparison.into_iter().chain(errand).min()
+    }
+}
+
+fn jitter(span: Duration, rng: &mut Rng) -> Duration {
+    Duration::from_nanos(rng.below(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::id;
+    use super::*;
+
+    #[test]
+    fn a_member_that_does_not_answer_is_asked_a_bounded_number_of_times() {
+        let (mut peers, mut rng) = (Peers::default(), Rng::from_seed(1));
+        peers.await_records(id(1), Time::ZERO, &mut rng);
+        let mut asked = 0;
+        while let Some(due) = peers.next() {
+            asked += u8::from(peers.pop_errand(due, &mut rng).is_some());
+        }
+        assert_eq!(asked, GREETINGS_MAX);
+    }
+
+    #[test]
+    fn a_member_that_answered_is_not_asked_again() {
+        let (mut peers, mut rng) = (Peers::default(), Rng::from_seed(1));
+        peers.await_records(id(1), Time::ZERO, &mut rng);
+        assert!(peers.pop_errand(Time::ZERO, &mut rng).is_some());
+        peers.stop_awaiting(&id(1));
+        assert_eq!(peers.pop_errand(Time::MAX, &mut rng), None);
+        assert_eq!(peers.next(), None);
+    }
+
+    #[test]
+    fn without_members_nothing_is_planned() {
+        let (mut peers, mut rng) = (Peers::default(), Rng::from_seed(1));
+        peers.set_members(vec![id(1)], Time::ZERO, &mut rng);
+        assert!(peers.next().is_some_and(|due| due <= Time::ZERO + DIGEST_PERIOD));
+        peers.set_members(Vec::new(), Time::ZERO, &mut rng);
+        assert_eq!(peers.next(), None);
+    }
+
+    #[test]
+    fn picked_members_differ() {
+        let (mut peers, mut rng) = (Peers::default(), Rng::from_seed(1));
+        peers.set_members(vec![id(1), id(2), id(3)], Time::ZERO, &mut rng);
+        let picked = peers.pick(9, &mut rng).into_iter().collect::<BTreeSet<_>>();
+        assert_eq!(picked, [1, 2, 3].map(id).into());
+    }
+}

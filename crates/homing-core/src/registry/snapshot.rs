@@ -1,0 +1,274 @@
+//! What does the mesh look like from here, at this moment?
+//!
+//! A snapshot never changes; who has one reads it without a lock. A new one shares with the one before it all that
+//! stayed the same.
+
+use super::body::{NodeRecord, OfferRecord, OfferState};
+use super::record::RecordKey;
+use crate::id::{Epoch, NodeId};
+use crate::name::{Namespace, ServiceName};
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// All instances and nodes that are known.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Higher in each later snapshot of the same registry.
+    pub version: u64,
+    /// Whether a peer has told everything at least once. Until then what is absent may only be unknown yet.
+    pub synced: bool,
+    services: BTreeMap<Namespace, Arc<Services>>,
+    nodes: Arc<BTreeMap<NodeId, Arc<KnownNode>>>,
+}
+
+/// The instances of the services of a namespace, by node and key.
+type Services = BTreeMap<ServiceName, Arc<[Arc<Instance>]>>;
+
+/// One offer of one node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Instance {
+    /// Who makes it.
+    pub node: NodeId,
+    /// In which of its lives.
+    pub epoch: Epoch,
+    /// Under which key.
+    pub key: RecordKey,
+    /// What it says.
+    pub offer: Arc<OfferRecord>,
+    /// Whether it can be called.
+    pub state: InstanceState,
+}
+
+/// Whether an instance can be called.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum InstanceState {
+    /// As far as is known here.
+    Ready,
+    /// It finishes what it has and takes nothing new.
+    Draining,
+    /// Its node is gone, or cannot be reached from here.
+    Unreachable,
+}
+
+/// One node that is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KnownNode {
+    /// Its id.
+    pub id: NodeId,
+    /// Its present life.
+    pub epoch: Epoch,
+    /// What it says of itself.
+    pub record: Arc<NodeRecord>,
+    /// How it fares.
+    pub state: NodeState,
+}
+
+/// How a node fares.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NodeState {
+    /// It takes part.
+    Alive,
+    /// It is gone; what it offered is forgotten at this time.
+    Gone {
+        /// When its lease ends.
+        until: Time,
+    },
+}
+
+impl Snapshot {
+    /// The instances of a service, in the order of their nodes' ids; none when nobody serves it.
+    pub fn instances(&self, namespace: &Namespace, service: &ServiceName) -> &[Arc<Instance>] {
+        self.services
+            .get(namespace)
+            .and_then(|services| services.get(service))
+            .map_or(&[], |instances| instances)
+    }
+
+    /// All services with their instances, in the order of their names.
+    pub fn services(&self) -> impl Iterator<Item = (&Namespace, &ServiceName, &[Arc<Instance>])> {
+        self.services.iter().flat_map(|(namespace, services)| {
+            services.iter().map(move |(service, instances)| (namespace, service, &**instances))
+        })
+    }
+
+    /// A node, if it is known.
+    pub fn node(&self, id: &NodeId) -> Option<&Arc<KnownNode>> {
+        self.nodes.get(id)
+    }
+
+    /// All nodes, in the order of their ids.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<KnownNode>> {
+        self.nodes.values()
+    }
+}
+
+/// Keeps what the next snapshot is made of.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    instances: BTreeMap<Service, BTreeMap<Place, Arc<Instance>>>,
+    touched: BTreeSet<Service>,
+    next: Snapshot,
+    /// The snapshot that shows `next`, unless something changed since.
+    current: Option<Arc<Snapshot>>,
+}
+
+type Service = (Namespace, ServiceName);
+type Place = (NodeId, RecordKey);
+
+impl View {
+    /// An instance is there, or changed.
+    pub(crate) fn put(&mut self, instance: Instance) {
+        let service = (instance.offer.namespace.clone(), instance.offer.service.clone());
+        let place = (instance.node, instance.key);
+        let instances = self.instances.entry(service.clone()).or_default();
+        if instances.get(&place).is_some_and(|known| **known == instance) {
+            return;
+        }
+        instances.insert(place, Arc::new(instance));
+        self.touch(service);
+    }
+
+    /// An instance is no longer there.
+    pub(crate) fn remove(&mut self, offer: &OfferRecord, place: (NodeId, RecordKey)) {
+        let service = (offer.namespace.clone(), offer.service.clone());
+        let Some(instances) = self.instances.get_mut(&service) else { return };
+        if instances.remove(&place).is_some() {
+            if instances.is_empty() {
+                self.instances.remove(&service);
+            }
+            self.touch(service);
+        }
+    }
+
+    /// A node is there, or changed.
+    pub(crate) fn put_node(&mut self, node: KnownNode) {
+        if self.next.nodes.get(&node.id).is_none_or(|known| **known != node) {
+            Arc::make_mut(&mut self.next.nodes).insert(node.id, Arc::new(node));
+            self.current = None;
+        }
+    }
+
+    /// A node is no longer known.
+    pub(crate) fn remove_node(&mut self, id: &NodeId) {
+        if self.next.nodes.contains_key(id) {
+            Arc::make_mut(&mut self.next.nodes).remove(id);
+            self.current = None;
+        }
+    }
+
+    /// A peer has told everything. Whether that was news.
+    pub(crate) fn set_synced(&mut self) -> bool {
+        let news = !self.next.synced;
+        self.next.synced = true;
+        if news {
+            self.current = None;
+        }
+        news
+    }
+
+    /// Whether the last snapshot is out of date.
+    pub(crate) const fn is_stale(&self) -> bool {
+        self.current.is_none()
+    }
+
+    /// The snapshot of now: a new one only if something changed.
+    pub(crate) fn snapshot(&mut self) -> Arc<Snapshot> {
+        if let Some(current) = &self.current {
+            return Arc::clone(current);
+        }
+        for service in std::mem::take(&mut self.touched) {
+            self.refresh(service);
+        }
+        self.next.version += 1;
+        let snapshot = Arc::new(self.next.clone());
+        self.current = Some(Arc::clone(&snapshot));
+        snapshot
+    }
+
+    fn touch(&mut self, service: Service) {
+        self.touched.insert(service);
+        self.current = None;
+    }
+
+    fn refresh(&mut self, (namespace, name): Service) {
+        let key = (namespace, name);
+        let instances = self.instances.get(&key).map(|found| found.values().cloned().collect());
+        let (namespace, name) = key;
+        let services = Arc::make_mut(self.next.services.entry(namespace.clone()).or_default());
+        match instances {
+            Some(instances) => services.insert(name, instances),
+            None => services.remove(&name),
+        };
+        if services.is_empty() {
+            self.next.services.remove(&namespace);
+        }
+    }
+}
+
+/// What can be said of an instance: its node's state comes first.
+pub(crate) const fn instance_state(offer: &OfferRecord, reachable: bool) -> InstanceState {
+    match (reachable, offer.state) {
+        (false, _) => InstanceState::Unreachable,
+        (true, OfferState::Draining) => InstanceState::Draining,
+        (true, OfferState::Open) => InstanceState::Ready,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    fn instance(node: u8, service: &str) -> Instance {
+        Instance {
+            node: samples::id(node),
+            epoch: Epoch(1),
+            key: RecordKey(1),
+            offer: Arc::new(samples::offer(service)),
+            state: InstanceState::Ready,
+        }
+    }
+
+    fn find<'a>(snapshot: &'a Snapshot, service: &str) -> &'a [Arc<Instance>] {
+        let offer = samples::offer(service);
+        snapshot.instances(&offer.namespace, &offer.service)
+    }
+
+    #[test]
+    fn unchanged_services_are_shared_between_snapshots() {
+        let mut view = View::default();
+        view.put(instance(2, "a"));
+        view.put(instance(1, "a"));
+        view.put(instance(1, "b"));
+        let before = view.snapshot();
+        view.put(instance(2, "b"));
+        let after = view.snapshot();
+        assert!(std::ptr::eq(find(&before, "a"), find(&after, "a")));
+        assert_eq!((find(&before, "b").len(), find(&after, "b").len()), (1, 2));
+        assert!(after.version > before.version);
+        assert_eq!(
+            find(&after, "a").iter().map(|at| at.node).collect::<Vec<_>>(),
+            [1, 2].map(samples::id)
+        );
+    }
+
+    #[test]
+    fn without_a_change_there_is_no_new_snapshot() {
+        let mut view = View::default();
+        view.put(instance(1, "a"));
+        let before = view.snapshot();
+        view.put(instance(1, "a"));
+        assert!(Arc::ptr_eq(&before, &view.snapshot()));
+    }
+
+    #[test]
+    fn a_service_goes_with_its_last_instance() {
+        let mut view = View::default();
+        view.put(instance(1, "a"));
+        view.snapshot();
+        view.remove(&samples::offer("a"), (samples::id(1), RecordKey(1)));
+        assert_eq!(view.snapshot().services().count(), 0);
+        assert!(find(&view.snapshot(), "a").is_empty());
+    }
+}

@@ -1,0 +1,220 @@
+//! How shall a node be? Everything that can be set, with what for, the default, and why it is that.
+//!
+//! A [`Config`] is what somebody wished; when a node joins, wishes, environment and defaults are decided once.
+
+mod isolation;
+mod parts;
+mod settings;
+
+use crate::error::ConfigError;
+use crate::info::Kind;
+use crate::net::Net;
+use crate::testing::Network;
+use homing_core::name::{BadName, MeshName, Namespace, NodeName};
+use isolation::Isolation;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use parts::{DISCOVERY_PORT, Discovery, GROUP, Timings, Transport};
+#[allow(unused_imports, reason = "their reader, node.rs, comes on top")]
+pub(crate) use settings::{Listen, Rendezvous, Settings};
+
+/// How a node is to join. The default needs nothing: it meets the other programs of this user on this host.
+///
+/// Fields take parsed values; the methods of the same names take text and can be chained.
+///
+/// ```
+/// use homing::config::Config;
+/// use std::time::Duration;
+///
+/// let mut config = Config::default().mesh("shop")?.name("till-3")?.seed("10.0.0.7");
+/// config.timings.call = Duration::from_secs(2);
+/// # Ok::<(), homing::error::ConfigError>(())
+/// ```
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct Config {
+    /// The mesh to join; nodes of different meshes never link. Default: `HOMING_MESH`, or else `default`, so that two
+    /// programs of one user meet without a word.
+    pub mesh: Option<MeshName>,
+    /// Where names of services are looked up and offered if nothing else is said. Default: `HOMING_NAMESPACE`, or else
+    /// `default`.
+    pub namespace: Option<Namespace>,
+    /// The node's name, for people; several may have the same. Default: the program's name and its process number,
+    /// such as `words-4711`, which tells two runs of one program apart.
+    pub name: Option<NodeName>,
+    /// Whether the node takes part or passes through. Default: it takes part; see [`Config::visitor`].
+    pub kind: Kind,
+    /// Where to listen for links (TCP) and datagrams (UDP, the same number); port 0 is any free one. Default: none
+    /// given, which means the loopback addresses with any free port, and a unix socket. Other addresses than loopback
+    /// need [`insecure`](Self::insecure): without a key a node stays on this host.
+    pub listen: Vec<SocketAddr>,
+    /// Addresses to tell others beside those listened at, for those who see this host through a translation of
+    /// addresses. Default: none. Same rule as for [`listen`](Self::listen).
+    pub advertise: Vec<SocketAddr>,
+    /// Leaves out every proof of a key: whoever reaches the node is of its mesh, and it may listen beyond this host.
+    /// For tests in networks of one's own making. Default: no, for zero configuration must not mean open doors.
+    pub insecure: bool,
+    /// How first peers are found.
+    pub discovery: Discovery,
+    /// What links go over. Default: a unix socket where both nodes are on one host, which takes two thirds of the time
+    /// of TCP (decisions D1), and TCP otherwise.
+    pub transport: Transport,
+    /// How long things may take.
+    pub timings: Timings,
+    /// The network. Default: the system's.
+    pub(crate) net: Option<Arc<dyn Net>>,
+    /// What fills in what was not said.
+    pub(crate) defaults: Defaults,
+}
+
+/// What fills in what a [`Config`] leaves open.
+#[derive(Clone, Default)]
+pub(crate) enum Defaults {
+    /// The environment, then constants.
+    #[default]
+    Environment,
+    /// Constants, and a rendezvous directory that nobody else knows.
+    Isolated(Arc<Isolation>),
+    /// Constants, and no rendezvous directory: the network is not the system's.
+    Constants,
+}
+
+impl Config {
+    /// A node that passes through: it offers nothing, is told of to nobody, and leaves no trace (decisions A8). Right
+    /// for one-shot commands and short-lived clients, for a member's coming and going is told to every node.
+    pub fn visitor() -> Self {
+        Self { kind: Kind::Visitor, ..Self::default() }
+    }
+
+    /// A mesh of its own, on this host, that no other program can meet, whatever the environment says: for tests,
+    /// which would otherwise join the mesh of the developer's own programs (decisions E3).
+    ///
+    /// Clones are of the same mesh: nodes that are to meet get clones of one such config. Its rendezvous directory is a
+    /// temporary one, and gone with the last of them and of their nodes.
+    ///
+    /// ```
+    /// use homing::config::Config;
+    ///
+    /// let one = Config::isolated();
+    /// assert_eq!(one.mesh, one.clone().mesh);
+    /// assert_ne!(one.mesh, Config::isolated().mesh);
+    /// ```
+    pub fn isolated() -> Self {
+        let isolation = Isolation::new();
+        let mut config = Self { mesh: Some(isolation.mesh().clone()), ..Self::default() };
+        config.discovery.scouting = false;
+        config.defaults = Defaults::Isolated(Arc::new(isolation));
+        config
+    }
+
+    /// A node on a host of a network in memory. It listens at its host's address, and finds others by
+    /// [`seed`](Self::seed)s or by scouting, never by files.
+    pub fn testing(network: &Network, host: &str) -> Self {
+        let host = network.host(host);
+        let mut config = Self { insecure: true, ..Self::default() };
+        config.listen = vec![SocketAddr::new(host.ip(), 0)];
+        config.transport = Transport::Tcp;
+        config.defaults = Defaults::Constants;
+        config.net(Arc::new(host))
+    }
+
+    /// Sets the [`mesh`](Self#structfield.mesh).
+    ///
+    /// # Errors
+    /// The text is no mesh's name.
+    pub fn mesh(mut self, name: &str) -> Result<Self, ConfigError> {
+        self.mesh = Some(parsed("mesh", name)?);
+        Ok(self)
+    }
+
+    /// Sets the [`namespace`](Self#structfield.namespace).
+    ///
+    /// # Errors
+    /// The text is no namespace.
+    pub fn namespace(mut self, name: &str) -> Result<Self, ConfigError> {
+        self.namespace = Some(parsed("namespace", name)?);
+        Ok(self)
+    }
+
+    /// Sets the node's [`name`](Self#structfield.name).
+    ///
+    /// # Errors
+    /// The text is no node's name.
+    pub fn name(mut self, name: &str) -> Result<Self, ConfigError> {
+        self.name = Some(parsed("name", name)?);
+        Ok(self)
+    }
+
+    /// Adds an address to [`listen`](Self#structfield.listen) at.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen.push(address);
+        self
+    }
+
+    /// Adds an address to [`advertise`](Self#structfield.advertise).
+    pub fn advertise(mut self, address: SocketAddr) -> Self {
+        self.advertise.push(address);
+        self
+    }
+
+    /// Leaves out every proof: see [`insecure`](Self#structfield.insecure).
+    pub fn insecure(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// Adds a [seed](Discovery::seeds).
+    pub fn seed(mut self, seed: impl Into<String>) -> Self {
+        self.discovery.seeds.push(seed.into());
+        self
+    }
+
+    /// Sets the base of the [rendezvous directory](Discovery::rendezvous).
+    pub fn rendezvous(mut self, base: impl Into<PathBuf>) -> Self {
+        self.discovery.rendezvous = Some(base.into());
+        self
+    }
+
+    /// Sets the [`transport`](Self#structfield.transport).
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Puts another network in the place of the system's. The traits are those of [`net`](crate::net).
+    pub fn net(mut self, net: Arc<dyn Net>) -> Self {
+        self.net = Some(net);
+        self
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("mesh", &self.mesh)
+            .field("namespace", &self.namespace)
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("listen", &self.listen)
+            .field("advertise", &self.advertise)
+            .field("insecure", &self.insecure)
+            .field("discovery", &self.discovery)
+            .field("transport", &self.transport)
+            .field("timings", &self.timings)
+            .finish_non_exhaustive()
+    }
+}
+
+fn parsed<T>(setting: &'static str, text: &str) -> Result<T, ConfigError>
+where
+    T: std::str::FromStr<Err = BadName>,
+{
+    text.parse()
+        .map_err(|error: BadName| ConfigError::new(setting, &text, error.problem().to_string()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! What was decided for a node, from wishes, environment and defaults?
+
+use super::parts::{Discovery, GROUP, Timings, Transport};
+use super::{Config, Defaults, parsed};
+use crate::error::ConfigError;
+use crate::info::Kind;
+use crate::net::{Net, TokioNet};
+use homing_core::limits::NAME_MAX;
+use homing_core::name::{MeshName, Namespace, NodeName};
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything decided: nothing in it is left to the environment or to a default.
+pub(crate) struct Settings {
+    pub(crate) mesh: MeshName,
+    pub(crate) namespace: Namespace,
+    pub(crate) name: NodeName,
+    pub(crate) kind: Kind,
+    pub(crate) listen: Listen,
+    pub(crate) advertise: Vec<SocketAddr>,
+    pub(crate) insecure: bool,
+    pub(crate) discovery: DiscoverySettings,
+    pub(crate) transport: Transport,
+    pub(crate) timings: Timings,
+    pub(crate) net: Arc<dyn Net>,
+    /// Keeps what an isolated mesh needs for as long as the node lives.
+    pub(crate) defaults: Defaults,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Listen {
+    /// 127.0.0.1 and, where the system has it, `::1`; any free port.
+    Loopback,
+    /// Exactly here; one that cannot be had is an error.
+    At(Vec<SocketAddr>),
+}
+
+/// How to find first peers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct DiscoverySettings {
+    pub(crate) port: u16,
+    pub(crate) group: IpAddr,
+    pub(crate) ttl: u8,
+    /// Empty: all.
+    pub(crate) interfaces: Vec<String>,
+    /// As they were written; resolved while the node runs.
+    pub(crate) seeds: Vec<String>,
+    pub(crate) rendezvous: Rendezvous,
+    pub(crate) scouting: bool,
+}
+
+/// Where the nodes of one user and host meet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Rendezvous {
+    /// In the usual directory.
+    Usual,
+    /// In a directory of the mesh's name under this one.
+    Under(PathBuf),
+    /// Nowhere.
+    Nowhere,
+}
+
+/// A variable of the environment, or an empty text.
+type Environment<'a> = &'a dyn Fn(&'static str) -> OsString;
+
+impl Config {
+    /// Decides everything.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used; it names the field or the variable, and the value.
+    pub(crate) fn resolve(&self) -> Result<Settings, ConfigError> {
+        match self.defaults {
+            Defaults::Environment => {
+                self.resolve_in(&|variable| std::env::var_os(variable).unwrap_or_default())
+            }
+            Defaults::Isolated(_) | Defaults::Constants => self.resolve_in(&|_| OsString::new()),
+        }
+    }
+
+    /// The same in a given environment.
+    pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
+        self.check_reach()?;
+        check_timings(&self.timings)?;
+        let mesh = match &self.mesh {
+            Some(mesh) => mesh.clone(),
+            None => name(environment, "HOMING_MESH")?.unwrap_or_default(),
+        };
+        let namespace = match &self.namespace {
+            Some(namespace) => namespace.clone(),
+            None => name(environment, "HOMING_NAMESPACE")?.unwrap_or_default(),
+        };
+        Ok(Settings {
+            mesh,
+            namespace,
+            name: self.name.clone().unwrap_or_else(usual_name),
+            kind: self.kind,
+            listen: if self.listen.is_empty() {
+                Listen::Loopback
+            } else {
+                Listen::At(self.listen.clone())
+            },
+            advertise: self.advertise.clone(),
+            insecure: self.insecure,
+            discovery: self.resolve_discovery(environment)?,
+            transport: self.transport,
+            timings: self.timings,
+            net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
+            defaults: self.defaults.clone(),
+        })
+    }
+
+    fn resolve_discovery(
+        &self,
+        environment: Environment<'_>,
+    ) -> Result<DiscoverySettings, ConfigError> {
+        let wished: &Discovery = &self.discovery;
+        let group = wished.group.unwrap_or(GROUP);
+        if !group.is_multicast() {
+            let right = format!("it is no multicast group, such as {GROUP}");
+            return Err(ConfigError::new("discovery.group", &group, right));
+        }
+        if wished.port == 0 {
+            return Err(ConfigError::new("discovery.port", &0, "it is 1 to 65535"));
+        }
+        let seeds = if wished.seeds.is_empty() {
+            listed(&text(environment, "HOMING_SEEDS")?)
+        } else {
+            wished.seeds.clone()
+        };
+        Ok(DiscoverySettings {
+            port: wished.port,
+            group,
+            ttl: wished.ttl,
+            interfaces: wished.interfaces.clone(),
+            seeds,
+            rendezvous: self.resolve_rendezvous(environment)?,
+            scouting: wished.scouting,
+        })
+    }
+
+    fn resolve_rendezvous(&self, environment: Environment<'_>) -> Result<Rendezvous, ConfigError> {
+        let (setting, base) = match (&self.discovery.rendezvous, &self.defaults) {
+            (Some(base), _) => ("discovery.rendezvous", base.clone()),
+            (None, Defaults::Isolated(isolation)) => {
+                return Ok(Rendezvous::Under(isolation.base().to_owned()));
+            }
+            (None, Defaults::Constants) => return Ok(Rendezvous::Nowhere),
+            (None, Defaults::Environment) => match environment("HOMING_RENDEZVOUS") {
+                unset if unset.is_empty() => return Ok(Rendezvous::Usual),
+                base => ("HOMING_RENDEZVOUS", base.into()),
+            },
+        };
+        if !base.is_absolute() {
+            let right = "it is not an absolute path: programs started elsewhere would not meet";
+            return Err(ConfigError::new(setting, &base.display(), right));
+        }
+        Ok(Rendezvous::Under(base))
+    }
+
+    /// Refuses to be reached, or to be told of, beyond this host without a word that this is meant.
+    fn check_reach(&self) -> Result<(), ConfigError> {
+        let listen = self.listen.iter().map(|address| ("listen", address));
+        let advertise = self.advertise.iter().map(|address| ("advertise", address));
+        for (setting, address) in listen.chain(advertise) {
+            if setting == "advertise" && (address.ip().is_unspecified() || address.port() == 0) {
+                let right = "nobody can dial it: it is an address and a port of this host";
+                return Err(ConfigError::new(setting, address, right));
+            }
+            if !self.insecure && !address.ip().to_canonical().is_loopback() {
+                let right = "without a key a node stays on this host: use a loopback address, \
+                             or insecure in a network where everybody may join";
+                return Err(ConfigError::new(setting, address, right));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_timings(timings: &Timings) -> Result<(), ConfigError> {
+    let positive: [(&'static str, Duration); 8] = [
+        ("timings.call", timings.call),
+        ("timings.handshake", timings.handshake),
+        ("timings.before_ping", timings.before_ping),
+        ("timings.before_close", timings.before_close),
+        ("timings.dial", timings.dial),
+        ("timings.redial_min", timings.redial_min),
+        ("timings.redial_max", timings.redial_max),
+        ("timings.idle", timings.idle),
+    ];
+    if let Some((setting, _)) = positive.into_iter().find(|(_, span)| span.is_zero()) {
+        return Err(ConfigError::new(setting, &"0s", "it is more than nothing"));
+    }
+    if timings.redial_min > timings.redial_max {
+        let right = format!("it is at most redial_max, {:?}", timings.redial_max);
+        let given = format!("{:?}", timings.redial_min);
+        return Err(ConfigError::new("timings.redial_min", &given, right));
+    }
+    Ok(())
+}
+
+/// The name in a variable; none where it is unset or empty.
+fn name<T>(environment: Environment<'_>, variable: &'static str) -> Result<Option<T>, ConfigError>
+where
+    T: std::str::FromStr<Err = homing_core::name::BadName>,
+{
+    match text(environment, variable)?.as_str() {
+        "" => Ok(None),
+        given => parsed(variable, given).map(Some),
+    }
+}
+
+fn text(environment: Environment<'_>, variable: &'static str) -> Result<String, ConfigError> {
+    environment(variable)
+        .into_string()
+        .map_err(|given| ConfigError::new(variable, &given.display(), "it is not UTF-8"))
+}
+
+fn listed(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|seed| !seed.is_empty()).map(str::to_owned).collect()
+}
+
+/// The program and its process number: `words-4711`.
+fn usual_name() -> NodeName {
+    let program = std::env::args_os().next().unwrap_or_default();
+    named_after(Path::new(&program), std::process::id())
+}
+
+/// A name after a program of any name: what cannot stand in a node's name becomes a hyphen.
+pub(super) fn named_after(program: &Path, process: u32) -> NodeName {
+    let number = format!("-{process}");
+    let stem = program.file_stem().unwrap_or_default().to_string_lossy();
+    let plain: String = stem
+        .trim_start_matches('.')
+        .chars()
+        .map(|sign| if sign.is_ascii_alphanumeric() || "-_.".contains(sign) { sign } else { '-' })
+        .take(NAME_MAX - number.len())
+        .collect();
+    let plain = if plain.is_empty() { "node" } else { &plain };
+    format!("{plain}{number}").parse().expect("only what may stand in a node's name is left")
+}

@@ -1,0 +1,270 @@
+//! Who writes, who reads, and what may happen under a link's lock?
+//!
+//! A link's machine stands behind a short lock (decisions A1 to A3). Whoever has something to say locks it and puts the
+//! input in; one flag under the same lock says who flushes. Only the flusher touches the socket, so bytes cannot change
+//! places. A lone caller flushes in place, because it would only wait for the writer; in a crowd the writer yields once,
+//! so that others add theirs, and one system call carries them all. The reader flushes what its batch gave rise to.
+//!
+//! Under the lock only the machine runs. What it put out leaves the lock as [`Effects`]; wakers, handlers and dropped
+//! values run after it.
+
+mod reader;
+mod waiters;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use crate::clock::Clock;
+use crate::net::Socket;
+use homing_core::link::{CallId, Input, Link, Open, Outcome, Output, RequestId};
+use homing_core::talk::{Options, Payload, Status};
+use homing_core::time::Time;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use waiters::Waiters;
+
+/// What a link's outputs are for: the runtime that owns the link.
+pub(crate) trait Owner: Send + Sync + 'static {
+    /// Takes one output of a link; the link's lock is not held. Ends of calls do not come here.
+    fn handle(&self, link: &Arc<LinkCell>, output: Output);
+}
+
+/// One link: its socket, its machine and the calls that wait on it.
+pub(crate) struct LinkCell {
+    /// The driver's number of the connection.
+    pub(crate) number: u64,
+    pub(crate) clock: Clock,
+    socket: Box<dyn Socket>,
+    owner: Arc<dyn Owner>,
+    state: Mutex<State>,
+}
+
+struct State {
+    link: Link,
+    waiters: Waiters,
+    writer: Writer,
+    /// What the socket did not take from whoever wrote in place: it goes first.
+    unwritten: Vec<u8>,
+    /// When the writer task wakes by itself.
+    armed: Time,
+    writer_waker: Option<Waker>,
+    /// Outputs that a lock left behind, for the next effects.
+    spare: Vec<Output>,
+}
+
+/// Who touches the socket's writing side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Writer {
+    /// Nobody: there was nothing to write.
+    Idle,
+    /// Whoever set this, until nothing is left or the socket takes no more.
+    Busy,
+    /// The writer task shall.
+    Handed,
+}
+
+/// What came out of a lock, to be done without it.
+#[must_use = "what the machine put out has to be done"]
+struct Effects {
+    outputs: Vec<Output>,
+    wakers: Wakers,
+    flush: Flush,
+}
+
+/// What the holder of a lock has to do about writing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Flush {
+    /// Nothing: there is nothing to write, or somebody else does.
+    No,
+    /// Write, now: the flag was set for this.
+    Inline,
+}
+
+/// Whether whoever locks may write in place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Crowd {
+    /// A caller: in place only when alone on the link.
+    Caller,
+    /// The reader at work on a batch: it flushes at the end of it.
+    Batch,
+    /// The end of a batch, or somebody without a crowd behind.
+    Flusher,
+}
+
+/// Wakers to wake after a lock. Most locks wake nobody or one.
+#[derive(Default)]
+struct Wakers {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Wakers {
+    fn add(&mut self, waker: Option<Waker>) {
+        match (waker, &self.first) {
+            (None, _) => {}
+            (waker, None) => self.first = waker,
+            (waker, Some(_)) => self.more.extend(waker),
+        }
+    }
+
+    fn wake(self) {
+        self.first.into_iter().chain(self.more).for_each(Waker::wake);
+    }
+}
+
+impl LinkCell {
+    /// Puts a link on a socket and starts its reader and writer. They end with the link.
+    pub(crate) fn start(
+        number: u64,
+        link: Link,
+        socket: Box<dyn Socket>,
+        clock: Clock,
+        owner: Arc<dyn Owner>,
+    ) -> Arc<Self> {
+        let state = State {
+            link,
+            waiters: Waiters::default(),
+            unwritten: Vec::new(),
+            writer: Writer::Handed, // A dialler has its first words to say.
+            armed: Time::ZERO,
+            writer_waker: None,
+            spare: Vec::new(),
+        };
+        let cell = Arc::new(Self { number, clock, socket, owner, state: Mutex::new(state) });
+        tokio::spawn(reader::run(Arc::clone(&cell)));
+        tokio::spawn(writer::run(Arc::clone(&cell)));
+        cell
+    }
+
+    /// Begins a call; the ticket gives its outcome.
+    ///
+    /// # Errors
+    /// The link takes no call now, or the call is over a limit. Nothing ran.
+    pub(crate) fn open(self: &Arc<Self>, open: Open<'_>) -> Result<Ticket, Status> {
+        let now = self.clock.now();
+        let mut begun = None;
+        self.with(now, Crowd::Caller, |state| {
+            let token = state.waiters.insert();
+            match state.link.open(now, Open { token, ..open }) {
+                Ok(call) => begun = Some(Ok((token, call))),
+                Err(status) => {
+                    state.waiters.remove(token);
+                    begun = Some(Err(status));
+                }
+            }
+        });
+        let (token, call) = begun.expect("set under the lock")?;
+        Ok(Ticket { cell: Arc::clone(self), token, call })
+    }
+
+    /// Answers a request. At the end of a batch the reader flushes; elsewhere it is done here.
+    pub(crate) fn answer(self: &Arc<Self>, id: RequestId, answer: Answer) {
+        let input = match answer {
+            Ok((payload, options)) => Input::Reply { request: id, payload, options },
+            Err(status) => Input::Fail { request: id, status },
+        };
+        let crowd = if reader::in_batch() { Crowd::Batch } else { Crowd::Caller };
+        self.input(crowd, input);
+    }
+
+    /// Puts any other input in.
+    pub(crate) fn handle(self: &Arc<Self>, input: Input<'_>) {
+        let crowd = if reader::in_batch() { Crowd::Batch } else { Crowd::Caller };
+        self.input(crowd, input);
+    }
+
+    /// Conversations of both sides under way.
+    pub(crate) fn conversations(&self) -> usize {
+        self.state.lock().link.conversations()
+    }
+
+    fn input(self: &Arc<Self>, crowd: Crowd, input: Input<'_>) {
+        let now = self.clock.now();
+        self.with(now, crowd, |state| state.link.handle_input(now, input));
+    }
+
+    /// Runs the machine under the lock, then does without it what came out.
+    fn with(self: &Arc<Self>, now: Time, crowd: Crowd, run: impl FnOnce(&mut State)) {
+        let effects = {
+            let mut state = self.state.lock();
+            run(&mut state);
+            state.effects(crowd)
+        };
+        self.apply(now, effects);
+    }
+
+    fn apply(self: &Arc<Self>, now: Time, effects: Effects) {
+        let Effects { mut outputs, wakers, flush } = effects;
+        wakers.wake();
+        for output in outputs.drain(..) {
+            self.owner.handle(self, output);
+        }
+        if outputs.capacity() > 0 {
+            self.state.lock().spare = outputs;
+        }
+        if flush == Flush::Inline {
+            writer::flush_in_place(self, now);
+        }
+    }
+}
+
+impl State {
+    /// Collects what the machine put out, and decides who writes.
+    fn effects(&mut self, crowd: Crowd) -> Effects {
+        let mut wakers = Wakers::default();
+        let mut outputs = std::mem::take(&mut self.spare);
+        while let Some(output) = self.link.poll_output() {
+            match output {
+                Output::Ended { token, outcome } => wakers.add(self.waiters.finish(token, outcome)),
+                output => outputs.push(output),
+            }
+        }
+        let flush = self.choose_writer(crowd, &mut wakers);
+        // An earlier alarm to set, or the end of the link to see to.
+        if self.link.poll_timeout().is_none_or(|due| due < self.armed) {
+            wakers.add(self.writer_waker.take());
+        }
+        Effects { outputs, wakers, flush }
+    }
+
+    fn choose_writer(&mut self, crowd: Crowd, wakers: &mut Wakers) -> Flush {
+        if self.writer != Writer::Idle || crowd == Crowd::Batch || !self.link.has_transmit() {
+            return Flush::No;
+        }
+        if crowd == Crowd::Flusher || self.link.conversations() <= 1 {
+            self.writer = Writer::Busy;
+            return Flush::Inline;
+        }
+        self.writer = Writer::Handed;
+        wakers.add(self.writer_waker.take());
+        Flush::No
+    }
+}
+
+/// What a handler gives back: a payload and what accompanies it, or a failure.
+pub(crate) type Answer = Result<(Payload, Option<Box<Options>>), Status>;
+
+/// A call under way on a link. Dropping it cancels the call.
+pub(crate) struct Ticket {
+    cell: Arc<LinkCell>,
+    token: u64,
+    call: CallId,
+}
+
+impl Ticket {
+    /// Whether the call has ended; the waker is kept until it has.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        self.cell.state.lock().waiters.poll(self.token, cx)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let waiting = self.cell.state.lock().waiters.remove(self.token);
+        if waiting {
+            self.cell.handle(Input::Cancel(self.call));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How do bytes go out? In place while somebody has the flag, else by one task a link, which also keeps its time.
+
+use super::{Crowd, LinkCell, Writer};
+use homing_core::link::Input;
+use homing_core::time::Time;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+thread_local! {
+    /// A buffer for writes in place, so that a link that is idle holds none.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The most that a thread keeps for its next write.
+const SCRATCH_KEPT: usize = 512 * 1024;
+
+/// Writes until nothing is left. The caller has set [`Writer::Busy`]. What the socket does not take goes to the writer
+/// task, in front of everything else.
+pub(super) fn flush_in_place(cell: &Arc<LinkCell>, now: Time) {
+    let mut out = SCRATCH.take();
+    loop {
+        out.clear();
+        if !fill(cell, now, &mut out) {
+            break;
+        }
+        match write_some(cell, &out) {
+            Ok(written) if written == out.len() => {}
+            Ok(written) => {
+                hand_over(cell, out.split_off(written));
+                break;
+            }
+            Err(error) => {
+                fail(cell, &error);
+                break;
+            }
+        }
+    }
+    if out.capacity() <= SCRATCH_KEPT {
+        SCRATCH.replace(out);
+    }
+}
+
+/// The writer task: flushes when handed the flag, and wakes the machine when its time has come.
+pub(super) async fn run(cell: Arc<LinkCell>) {
+    let mut out = Vec::new();
+    loop {
+        match wait(&cell).await {
+            Job::Write => {
+                // Whoever else has something to say may add it: one system call for all (decisions A1).
+                tokio::task::yield_now().await;
+                if let Err(error) = flush(&cell, &mut out).await {
+                    fail(&cell, &error);
+                }
+            }
+            Job::Time => {
+                let now = cell.clock.now();
+                cell.with(now, Crowd::Flusher, |state| state.link.handle_timeout(now));
+            }
+            Job::End => {
+                cell.socket.shutdown();
+                return;
+            }
+        }
+    }
+}
+
+enum Job {
+    Write,
+    Time,
+    End,
+}
+
+async fn wait(cell: &LinkCell) -> Job {
+    let due = {
+        let mut state = cell.state.lock();
+        let due = state.link.poll_timeout();
+        state.armed = due.unwrap_or(Time::MAX);
+        due
+    };
+    let mut alarm = pin!(async {
+        match due {
+            Some(due) => cell.clock.sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+    });
+    poll_fn(|cx| {
+        let mut state = cell.state.lock();
+        if state.writer == Writer::Handed {
+            return Poll::Ready(Job::Write);
+        }
+        match state.link.poll_timeout() {
+            None if state.writer == Writer::Idle => return Poll::Ready(Job::End),
+            Some(due) if due < state.armed => return Poll::Ready(Job::Time),
+            _ => {}
+        }
+        state.writer_waker = Some(cx.waker().clone());
+        drop(state);
+        alarm.as_mut().poll(cx).map(|()| Job::Time)
+    })
+    .await
+}
+
+async fn flush(cell: &Arc<LinkCell>, out: &mut Vec<u8>) -> io::Result<()> {
+    out.clear();
+    let rest = std::mem::take(&mut cell.state.lock().unwritten);
+    write_all(cell, &rest).await?;
+    while fill(cell, cell.clock.now(), out) {
+        write_all(cell, out).await?;
+        out.clear();
+        out.shrink_to(SCRATCH_KEPT);
+    }
+    Ok(())
+}
+
+/// Takes what is next into `out`; where there is nothing, the flag is given up under the same lock.
+fn fill(cell: &Arc<LinkCell>, now: Time, out: &mut Vec<u8>) -> bool {
+    let mut filled = false;
+    let effects = {
+        let mut state = cell.state.lock();
+        filled |= state.link.poll_transmit(now, out);
+        if !filled {
+            state.writer = Writer::Idle;
+        }
+        state.effects(Crowd::Batch)
+    };
+    cell.apply(now, effects);
+    filled
+}
+
+fn hand_over(cell: &LinkCell, rest: Vec<u8>) {
+    let waker = {
+        let mut state = cell.state.lock();
+        state.unwritten = rest;
+        state.writer = Writer::Handed;
+        state.writer_waker.take()
+    };
+    waker.into_iter().for_each(std::task::Waker::wake);
+}
+
+fn fail(cell: &Arc<LinkCell>, error: &io::Error) {
+    let now = cell.clock.now();
+    cell.with(now, Crowd::Batch, |state| {
+        state.link.handle_input(now, Input::Broken(format!("writing: {error}")));
+        // Nothing can be written any more.
+        let mut lost = Vec::new();
+        while state.link.poll_transmit(now, &mut lost) {
+            lost.clear();
+        }
+        state.writer = Writer::Idle;
+    });
+    cell.socket.shutdown();
+}
+
+/// As much as the socket takes at once.
+fn write_some(cell: &LinkCell, bytes: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match cell.socket.try_write(&bytes[written..]) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(more) => written += more,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
+}
+
+async fn write_all(cell: &LinkCell, bytes: &[u8]) -> io::Result<()> {
+    let mut written = 0;
+    loop {
+        written += write_some(cell, &bytes[written..])?;
+        if written == bytes.len() {
+            return Ok(());
+        }
+        poll_fn(|cx| cell.socket.poll_write_ready(cx)).await?;
+    }
+}

@@ -1,0 +1,159 @@
+//! What does a link's output mean for the node it belongs to?
+
+use super::jobs::{Job, Reply};
+use super::{Runtime, Said};
+use crate::crank::{LinkCell, Owner};
+use homing_core::addr::TransportAddr;
+use homing_core::id::NodeId;
+use homing_core::link::{Output, Request, RequestId};
+use homing_core::node::{Dialler, DialId, LinkId};
+use homing_core::talk::Status;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+/// One link's place in its node: who is at the other end, and what is at work for it.
+pub(crate) struct Attached {
+    runtime: Arc<Runtime>,
+    id: LinkId,
+    origin: Origin,
+    address: Option<TransportAddr>,
+    peer: OnceLock<NodeId>,
+    /// Told once, when the handshake has ended one way or the other.
+    shaken: Mutex<Option<oneshot::Sender<Result<(), Status>>>>,
+    /// Handlers at work for requests of this link.
+    working: Mutex<BTreeMap<RequestId, Working>>,
+}
+
+/// Who made the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Origin {
+    /// We, by this dial.
+    Dialled(DialId),
+    /// The peer.
+    Accepted,
+}
+
+/// Where the work on a request stands, as far as it can be stopped.
+pub(crate) enum Working {
+    /// A task has it.
+    Task(AbortHandle),
+    /// It was stopped before its task was known.
+    Stopped,
+}
+
+impl Attached {
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        id: LinkId,
+        origin: Origin,
+        address: Option<TransportAddr>,
+        shaken: oneshot::Sender<Result<(), Status>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            runtime,
+            id,
+            origin,
+            address,
+            peer: OnceLock::new(),
+            shaken: Mutex::new(Some(shaken)),
+            working: Mutex::default(),
+        })
+    }
+
+    /// Notes the task at work on a request, so that it can be stopped.
+    pub(crate) fn note_task(&self, request: RequestId, task: AbortHandle) {
+        let mut working = self.working.lock();
+        match working.get(&request) {
+            Some(Working::Stopped) => {
+                working.remove(&request);
+                drop(working);
+                task.abort();
+            }
+            Some(Working::Task(_)) | None => {
+                working.insert(request, Working::Task(task));
+            }
+        }
+    }
+
+    /// Forgets a request whose work has ended.
+    pub(crate) fn note_done(&self, request: RequestId) {
+        self.working.lock().remove(&request);
+    }
+
+    fn request(self: &Arc<Self>, link: &Arc<LinkCell>, request: Request) {
+        let Some(caller) = self.peer.get().copied() else { return };
+        let Request { id, target, deadline, payload, options } = request;
+        let reply = Reply::Link { link: Arc::clone(link), request: id, attached: Arc::clone(self) };
+        let options = options.map_or_else(Default::default, |options| *options);
+        let job = Job { reply, caller, target, deadline, payload, options };
+        self.runtime.offers.dispatch(&self.runtime, job);
+    }
+
+    fn stop(&self, request: RequestId) {
+        let task = self.working.lock().remove(&request);
+        match task {
+            Some(Working::Task(task)) => task.abort(),
+            Some(Working::Stopped) => {}
+            None => self.runtime.offers.cancel_queued(&self.runtime, self.id, request),
+        }
+    }
+
+    fn tell_shaken(&self, result: Result<(), Status>) {
+        if let Some(shaken) = self.shaken.lock().take() {
+            // Who dialled may have lost patience.
+            let _ = shaken.send(result);
+        }
+    }
+
+    fn close(&self, status: Status) {
+        self.runtime.links.remove(self.id);
+        if self.peer.get().is_some() {
+            self.runtime.say(Said::Lost { link: self.id, status: status.clone() });
+        }
+        self.tell_shaken(Err(status));
+        let working = std::mem::take(&mut *self.working.lock());
+        for task in working.into_values() {
+            if let Working::Task(task) = task {
+                task.abort();
+            }
+        }
+    }
+}
+
+/// What a link holds of its attachment.
+pub(crate) struct Attachment(pub(crate) Arc<Attached>);
+
+impl Owner for Attachment {
+    fn handle(&self, link: &Arc<LinkCell>, output: Output) {
+        let attached = &self.0;
+        let runtime = &attached.runtime;
+        match output {
+            Output::Established(hello) => {
+                let _ = attached.peer.set(hello.peer.id);
+                let dialler = match attached.origin {
+                    Origin::Dialled(dial) => Dialler::Us(dial),
+                    Origin::Accepted => Dialler::Them(hello.claim),
+                };
+                runtime.say(Said::Established {
+                    link: attached.id,
+                    dialler,
+                    peer: Box::new(hello.peer),
+                    address: attached.address.clone(),
+                });
+                attached.tell_shaken(Ok(()));
+            }
+            Output::Request(request) => attached.request(link, request),
+            Output::Cancelled(request) => attached.stop(request),
+            Output::Control(bytes) => runtime.say(Said::Control { link: attached.id, bytes }),
+            Output::RoundTrip(rtt) => runtime.say(Said::RoundTrip { link: attached.id, rtt }),
+            Output::Idle => runtime.say(Said::Idle { link: attached.id }),
+            Output::Closed(status) => attached.close(status),
+            // The machine refuses new calls by itself; the node hears of the end.
+            Output::Draining => {}
+            Output::Ended { .. } => unreachable!("ends of calls stay with the link's waiters"),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Who does the work behind a request, and how does it end?
+//!
+//! A handler is polled once where the request arrived: most are ready at once, and then cost no task. One that is not
+//! moves to a task of its own, and can be stopped there. A panic is the failure of that call alone (decisions A4).
+
+use super::Runtime;
+use super::attached::Attached;
+use super::offers::OfferCell;
+use crate::context::{Called, Context};
+use crate::crank::{Answer, LinkCell, batch};
+use crate::handler::Working;
+use homing_core::id::NodeId;
+use homing_core::link::RequestId;
+use homing_core::talk::{Code, Options, Payload, Status};
+use homing_core::time::Time;
+use homing_core::wire::Target;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+use tokio::sync::oneshot;
+
+/// A request and whom to answer.
+pub(crate) struct Job {
+    pub(crate) reply: Reply,
+    pub(crate) caller: NodeId,
+    pub(crate) target: Arc<Target>,
+    pub(crate) deadline: Option<Time>,
+    pub(crate) payload: Payload,
+    pub(crate) options: Options,
+}
+
+/// Whom to answer.
+pub(crate) enum Reply {
+    /// A peer.
+    Link { link: Arc<LinkCell>, request: RequestId, attached: Arc<Attached> },
+    /// This very node.
+    Local(oneshot::Sender<Answer>),
+}
+
+impl Reply {
+    /// Answers, once.
+    pub(crate) fn send(self, answer: Answer) {
+        match self {
+            Self::Link { link, request, .. } => link.answer(request, answer),
+            Self::Local(caller) => drop(caller.send(answer)),
+        }
+    }
+}
+
+/// Starts the work of an admitted job: in place as far as it is ready at once, else in a task.
+pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
+    let Job { reply, caller, target, deadline, payload, options } = job;
+    let encoding = payload.encoding;
+    let deadline = deadline.and_then(|deadline| runtime.clock.instant(deadline));
+    let context = Context::new(caller, offer.called(&target), encoding, deadline, options);
+    let begun = catch_unwind(AssertUnwindSafe(|| offer.handler.start(payload, context)));
+    let done = Done { runtime: Arc::clone(runtime), offer };
+    let mut working = match begun {
+        Ok(working) => working,
+        Err(_) => return done.finish(reply, Err(panicked())),
+    };
+    if batch::may_poll() {
+        let mut cx = TaskContext::from_waker(Waker::noop());
+        if let Poll::Ready(answer) = batch::timed(|| poll_once(&mut working, &mut cx)) {
+            return done.finish(reply, answer);
+        }
+    }
+    spawn(done, reply, working);
+}
+
+fn spawn(done: Done, reply: Reply, mut working: Working) {
+    let place = match &reply {
+        Reply::Link { request, attached, .. } => Some((*request, Arc::clone(attached))),
+        Reply::Local(_) => None,
+    };
+    let forget = place.clone();
+    let task = tokio::spawn(async move {
+        let answer = match reply {
+            Reply::Link { .. } => poll_fn(|cx| poll_once(&mut working, cx)).await,
+            Reply::Local(mut caller) => {
+                let answer = tokio::select! {
+                    answer = poll_fn(|cx| poll_once(&mut working, cx)) => answer,
+                    () = caller.closed() => return,
+                };
+                return done.finish(Reply::Local(caller), answer);
+            }
+        };
+        if let Some((request, attached)) = forget {
+            attached.note_done(request);
+        }
+        done.finish(reply, answer);
+    });
+    if let Some((request, attached)) = place
+        && !task.is_finished()
+    {
+        attached.note_task(request, task.abort_handle());
+    }
+}
+
+fn poll_once(working: &mut Working, cx: &mut TaskContext<'_>) -> Poll<Answer> {
+    match catch_unwind(AssertUnwindSafe(|| working.poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(Err(status))) => Poll::Ready(Err(status)),
+        Ok(Poll::Ready(Ok(reply))) => {
+            let options = (!reply.metadata.is_empty())
+                .then(|| Box::new(Options { metadata: reply.metadata, ..Options::default() }));
+            Poll::Ready(Ok((reply.value, options)))
+        }
+        Err(_) => Poll::Ready(Err(panicked())),
+    }
+}
+
+fn panicked() -> Status {
+    Status::new(Code::Internal, "the handler panicked")
+}
+
+/// Tells the offer that a job has ended, also when its task is stopped.
+struct Done {
+    runtime: Arc<Runtime>,
+    offer: Arc<OfferCell>,
+}
+
+impl Done {
+    fn finish(self, reply: Reply, answer: Answer) {
+        reply.send(answer);
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        OfferCell::done(&self.offer, &self.runtime);
+    }
+}
+
+/// What was called, for the handler's context.
+pub(crate) fn called(offer: &OfferCell, target: &Target) -> Arc<Called> {
+    Arc::new(Called {
+        namespace: target.namespace.clone(),
+        service: target.service.clone(),
+        version: offer.record.version.clone(),
+        method: target.method.clone(),
+    })
+}
+

@@ -1,0 +1,232 @@
+//! What does this node serve, and who answers which request?
+
+use super::Runtime;
+use super::jobs::{self, Job, Reply};
+use crate::context::Called;
+use crate::handler::ErasedHandler;
+use arc_swap::ArcSwap;
+use homing_core::crypto::Action;
+use homing_core::link::RequestId;
+use homing_core::name::MethodPattern;
+use homing_core::node::LinkId;
+use homing_core::registry::{OfferRecord, RecordKey};
+use homing_core::responder::{CallKey, Input, Output, Responder};
+use homing_core::talk::{Code, Status};
+use homing_core::wire::Target;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Notify;
+
+/// The offers of a node, by the key of their records.
+#[derive(Default)]
+pub(crate) struct Offers {
+    table: ArcSwap<BTreeMap<RecordKey, Arc<OfferCell>>>,
+}
+
+/// One offer: its machine, its handler, and who waits for its turn.
+pub(crate) struct OfferCell {
+    pub(crate) key: RecordKey,
+    pub(crate) record: Arc<OfferRecord>,
+    pub(crate) handler: ErasedHandler,
+    desk: Mutex<Desk>,
+    called: OnceLock<Arc<Called>>,
+    idle: Notify,
+}
+
+struct Desk {
+    responder: Responder,
+    queued: BTreeMap<CallKey, Job>,
+    next: u64,
+}
+
+impl OfferCell {
+    pub(crate) fn new(
+        key: RecordKey,
+        record: Arc<OfferRecord>,
+        handler: ErasedHandler,
+        responder: Responder,
+    ) -> Arc<Self> {
+        let desk = Mutex::new(Desk { responder, queued: BTreeMap::new(), next: 0 });
+        let (called, idle) = (OnceLock::new(), Notify::new());
+        Arc::new(Self { key, record, handler, desk, called, idle })
+    }
+
+    /// What was called, shared by all calls of the method that is called first: usually the only one.
+    pub(crate) fn called(&self, target: &Target) -> Arc<Called> {
+        let called = self.called.get_or_init(|| jobs::called(self, target));
+        if called.method == target.method {
+            return Arc::clone(called);
+        }
+        jobs::called(self, target)
+    }
+
+    /// A job has ended: the next one may start.
+    pub(crate) fn done(offer: &Arc<Self>, runtime: &Arc<Runtime>) {
+        let next = offer.turn(runtime, |_| Input::Done { call: CallKey(0) });
+        for job in next {
+            let (offer, runtime) = (Arc::clone(offer), Arc::clone(runtime));
+            // In a task, so that a long queue of ready handlers cannot recurse.
+            tokio::spawn(async move { jobs::start(&runtime, offer, job) });
+        }
+        offer.idle.notify_waiters();
+    }
+
+    /// No further calls: each is refused, not started.
+    pub(crate) fn drain(&self, runtime: &Runtime) {
+        let refused = self.turn(runtime, |_| Input::Drain);
+        debug_assert!(refused.is_empty(), "a drain admits nobody");
+    }
+
+    /// Waits until nothing is at work.
+    pub(crate) async fn is_idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.desk.lock().responder.running() == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    fn arrive(self: &Arc<Self>, runtime: &Arc<Runtime>, job: Job) {
+        let admitted = self.turn(runtime, |desk| {
+            let call = CallKey(desk.next);
+            desk.next += 1;
+            desk.queued.insert(call, job);
+            Input::Arrive { call }
+        });
+        for job in admitted {
+            jobs::start(runtime, Arc::clone(self), job);
+        }
+    }
+
+    /// Turns the machine once: who is admitted is returned, who is refused is answered.
+    fn turn(&self, runtime: &Runtime, input: impl FnOnce(&mut Desk) -> Input) -> Vec<Job> {
+        let (mut admitted, mut refused) = (Vec::new(), Vec::new());
+        {
+            let desk = &mut *self.desk.lock();
+            let input = input(desk);
+            desk.responder.handle_input(runtime.clock.now(), input);
+            while let Some(output) = desk.responder.poll_output() {
+                match output {
+                    Output::Admit { call } => admitted.extend(desk.queued.remove(&call)),
+                    Output::Refuse { call, status } => {
+                        refused.extend(desk.queued.remove(&call).map(|job| (job, status)));
+                    }
+                    Output::Drained => {}
+                }
+            }
+        }
+        for (job, status) in refused {
+            job.reply.send(Err(status));
+        }
+        admitted
+    }
+
+    fn cancel(&self, runtime: &Runtime, link: LinkId, id: RequestId) {
+        let found = self.desk.lock().queued.iter().find_map(|(call, job)| match &job.reply {
+            Reply::Link { link: cell, request, .. } => {
+                (cell.number == link.0 && *request == id).then_some(*call)
+            }
+            Reply::Local(_) => None,
+        });
+        if let Some(call) = found {
+            let _ = self.turn(runtime, |desk| {
+                desk.queued.remove(&call);
+                Input::Cancel { call }
+            });
+        }
+    }
+
+    fn matches(&self, target: &Target) -> bool {
+        self.record.namespace == target.namespace
+            && self.record.service == target.service
+            && self.pattern_for(target).is_some()
+    }
+
+    fn pattern_for(&self, target: &Target) -> Option<&MethodPattern> {
+        self.record
+            .methods
+            .iter()
+            .map(|method| &method.pattern)
+            .filter(|pattern| pattern.matches(&target.method))
+            .max_by_key(|pattern| pattern.specificity())
+    }
+}
+
+impl Offers {
+    pub(crate) fn insert(&self, offer: &Arc<OfferCell>) {
+        self.table.rcu(|table| {
+            let mut table = BTreeMap::clone(table);
+            table.insert(offer.key, Arc::clone(offer));
+            table
+        });
+    }
+
+    pub(crate) fn remove(&self, key: RecordKey) {
+        self.table.rcu(|table| {
+            let mut table = BTreeMap::clone(table);
+            table.remove(&key);
+            table
+        });
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<OfferCell>> {
+        self.table.load().values().cloned().collect()
+    }
+
+    /// Hands a request to the offer it is for, or refuses it.
+    pub(crate) fn dispatch(&self, runtime: &Arc<Runtime>, job: Job) {
+        let target = &job.target;
+        let allowed = runtime.authorize.authorize(
+            job.caller,
+            Action::Call,
+            target.namespace.as_str(),
+            target.service.as_str(),
+        );
+        if let Err(status) = allowed {
+            return job.reply.send(Err(status));
+        }
+        match self.find(target) {
+            Some(offer) => offer.arrive(runtime, job),
+            None => {
+                let status = self.absent(target);
+                job.reply.send(Err(status));
+            }
+        }
+    }
+
+    /// A request that waits for its turn is given up.
+    pub(crate) fn cancel_queued(&self, runtime: &Runtime, link: LinkId, request: RequestId) {
+        for offer in self.table.load().values() {
+            offer.cancel(runtime, link, request);
+        }
+    }
+
+    fn find(&self, target: &Target) -> Option<Arc<OfferCell>> {
+        let table = self.table.load();
+        if target.offer != 0 {
+            let named = table.get(&RecordKey(target.offer))?;
+            return named.matches(target).then(|| Arc::clone(named));
+        }
+        table
+            .values()
+            .filter(|offer| offer.matches(target))
+            .max_by_key(|offer| offer.pattern_for(target).map(MethodPattern::specificity))
+            .cloned()
+    }
+
+    /// Why nobody here takes a request. Nothing ran, so it is tried elsewhere.
+    fn absent(&self, target: &Target) -> Status {
+        let Target { service, method, .. } = target;
+        let serves = self.table.load().values().any(|offer| {
+            offer.record.namespace == target.namespace && offer.record.service == *service
+        });
+        if serves && target.offer == 0 {
+            let message = format!("{service} has no method {:?} here", method.as_str());
+            return Status::not_started(Code::Unimplemented, message);
+        }
+        Status::not_started(Code::Unavailable, format!("{service} is no longer served here"))
+    }
+}
