@@ -79,6 +79,8 @@ pub const DIAL_STAGGER: Duration = Duration::from_millis(50);
 pub const IDLE_TIME: Duration = Duration::from_mins(1);
 /// Links of one process. A further connection is closed unread; a further dial waits.
 pub const LINKS_MAX: usize = 4_096;
+/// Links of one pair of nodes at once: the one in use and those that drain. One more ends the oldest that drains.
+pub const LINKS_PER_PAIR_MAX: usize = 4;
 /// Dials under way at once. Further ones wait.
 pub const DIALS_MAX: usize = 64;
 
@@ -100,6 +102,22 @@ pub const SUSPICION: Duration = Duration::from_secs(2);
 pub const GOSSIP_PERIOD: Duration = Duration::from_millis(200);
 /// Members told in one round of gossip.
 pub const GOSSIP_FANOUT: usize = 3;
+/// Other members asked to try a member that did not answer a probe.
+pub const INDIRECT_PROBES: usize = 3;
+/// How often one change of membership is told, by one node.
+pub const GOSSIP_COPIES: u8 = 10;
+/// Between two requests for a part of the roster from a random member: finds what gossip missed.
+pub const ROSTER_PERIOD: Duration = Duration::from_secs(10);
+/// Between two attempts to speak to members held gone, two at a time: heals a cut that ended.
+pub const REVIVE_PERIOD: Duration = Duration::from_secs(1);
+/// How long a member that is gone is remembered, and tried.
+pub const GONE_TIME: Duration = Duration::from_mins(10);
+/// Timers of the control plane are put on this grid, so that an idle process wakes seldom (decisions C8).
+pub const GRID: Duration = Duration::from_millis(100);
+/// Bytes of a datagram of membership or registry, without header and tag.
+pub const BODY_MAX: usize = 1_100;
+/// Members told of in one frame of a dump of membership.
+pub const DUMP_PER_FRAME: usize = 128;
 /// Scouting datagrams heeded per source address and second (decisions B5). Further ones are dropped and counted.
 pub const SCOUTS_PER_SECOND: u32 = 10;
 /// A stall of this process longer than this delays its suspicions by as much (decisions C7).
@@ -194,6 +212,31 @@ pub const SEEDS_MAX: usize = 64;
 pub const SCOUTED_MAX: usize = 32;
 /// Findings of discovery that wait for the node. Then the sources wait, and scouting datagrams are dropped.
 pub const FINDINGS_MAX: usize = 64;
+/// Suggestions of where a node may be, kept to be tried. Further ones are not heeded until some were.
+pub const SUGGESTIONS_MAX: usize = 1_024;
+/// Dials to nodes that were only suggested, under way at once.
+pub const JOINS_MAX: usize = 3;
+/// Failed dials until a suggestion is dropped. Seeds stay.
+pub const SUGGESTION_TRIES: u32 = 5;
+/// When a seed that led to a member is looked at again, and the pause between scouts once a member is known.
+pub const SCOUT_SLOW: Duration = Duration::from_secs(30);
+/// The pause between scouts while no member is known.
+pub const SCOUT_FAST: Duration = Duration::from_secs(5);
+/// The first scouts after the start: then somebody is most likely starting too.
+pub const SCOUT_START: [Duration; 3] =
+    [Duration::ZERO, Duration::from_millis(250), Duration::from_secs(1)];
+/// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
+pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
+/// The longest wait of that kind.
+pub const SCOUT_SPREAD_MAX: Duration = Duration::from_secs(2);
+/// A node to whom nobody was suggested, or nobody suggested answers, holds itself alone after this.
+pub const ALONE_TIME: Duration = Duration::from_secs(1);
+/// Between two snapshots while much changes; the first change is shown at once.
+pub const SNAPSHOT_PERIOD: Duration = Duration::from_millis(10);
+/// How long a node goes on gossiping its goodbye.
+pub const LEAVE_TIME: Duration = Duration::from_millis(200);
+/// Members told of a goodbye directly; gossip tells the others.
+pub const GOODBYES_MAX: usize = 16;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 

@@ -1,6 +1,7 @@
 //! Where does chance come from? From one generator per machine, seeded from outside.
 
-use rand_core::{Rng as _, SeedableRng};
+use rand_core::{Rng as _, SeedableRng, TryRng};
+use std::convert::Infallible;
 
 /// A small, fast, seeded generator (PCG XSL RR 128/64, MCG variant: <https://www.pcg-random.org>).
 ///
@@ -39,6 +40,23 @@ impl Rng {
     /// A generator for someone else, whose draws do not disturb this one's.
     pub fn split(&mut self) -> Self {
         Self::from_seed(self.next_u64())
+    }
+}
+
+/// What crates that draw chance themselves (foca) ask for.
+impl TryRng for Rng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.0.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Infallible> {
+        self.0.try_fill_bytes(dst)
     }
 }
 

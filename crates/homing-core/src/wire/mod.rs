@@ -5,10 +5,12 @@
 
 pub mod addr;
 pub mod codec;
+pub mod datagram;
 pub mod frame;
 pub mod hello;
 pub mod options;
 
 pub use codec::{Malformed, Reader, put_bytes, put_str, put_varint};
+pub use datagram::{DatagramKind, Scout};
 pub use frame::{Callee, Frame, Piece, Target, Then};
 pub use hello::{DialClaim, Hello, Kind, LinkName, Peer, Windows};

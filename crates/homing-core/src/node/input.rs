@@ -1,0 +1,192 @@
+//! What does a node machine hear of the world?
+
+use crate::addr::TransportAddr;
+use crate::id::NodeId;
+use crate::registry::{Filter, OfferRecord, RecordKey};
+use crate::talk::Status;
+use crate::wire::{DialClaim, Peer};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a node machine is made with.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Ourselves, as in our `Hello`; the addresses come with [`Input::Listening`].
+    pub me: Peer,
+    /// The first 8 bytes of the digest of the mesh's name, as in our `Hello`.
+    pub mesh: [u8; 8],
+    /// Hash of boot id and network namespace: unix sockets of other hosts are not dialled.
+    pub host: u64,
+    /// Addresses to try from the start and for as long as nobody there is known.
+    pub seeds: Vec<SocketAddr>,
+    /// What a visitor wants to hear of. A member hears of everything.
+    pub interest: Filter,
+}
+
+/// The driver's number of a connection, unique in the process.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct LinkId(pub u64);
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The node machine's number of a dial.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DialId(pub u64);
+
+/// How somebody was found.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Source {
+    /// In the rendezvous directory of this user on this host.
+    Rendezvous,
+    /// By a broadcast on this host or network.
+    Broadcast,
+    /// By multicast.
+    Multicast,
+    /// At an address that was set.
+    Seed,
+    /// Other members told.
+    Gossip,
+    /// The program said so.
+    Manual,
+    /// It found us.
+    Itself,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rendezvous => "rendezvous",
+            Self::Broadcast => "broadcast",
+            Self::Multicast => "multicast",
+            Self::Seed => "seed",
+            Self::Gossip => "gossip",
+            Self::Manual => "manual",
+            Self::Itself => "itself",
+        })
+    }
+}
+
+/// Who made a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Dialler {
+    /// We, by this [`Output::Dial`](super::Output::Dial).
+    Us(DialId),
+    /// The peer, with this claim in its `Hello`.
+    Them(DialClaim),
+}
+
+/// What goes into a node machine.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Where the driver listens, as others may dial it. May come again when it changes.
+    Listening {
+        /// At most [`ADDRESSES_MAX`](crate::limits::ADDRESSES_MAX) are told.
+        addresses: Vec<TransportAddr>,
+    },
+    /// A datagram, from the node's own socket or from a scouting socket. It is opened in place.
+    Datagram {
+        /// Where it came from.
+        from: SocketAddr,
+        /// The whole datagram.
+        bytes: &'a mut Vec<u8>,
+        /// What to say of a node that it lets us find.
+        source: Source,
+    },
+    /// Discovery found somebody. Harmless to repeat.
+    Suggested {
+        /// By which means.
+        source: Source,
+        /// Who, if the source knows.
+        node: Option<NodeId>,
+        /// Where.
+        addresses: Vec<TransportAddr>,
+    },
+    /// The handshake of a link is complete.
+    Established {
+        /// Its number, never used before.
+        link: LinkId,
+        /// Who made it.
+        dialler: Dialler,
+        /// Who is at its other end, proven.
+        peer: Peer,
+        /// The peer's address, as far as it is known.
+        address: Option<TransportAddr>,
+    },
+    /// A link is no more. [`Code::Ok`](crate::talk::Code::Ok) means an orderly end: closed when idle, or drained.
+    Lost {
+        /// Which; one that is not known is not heeded.
+        link: LinkId,
+        /// Why.
+        status: Status,
+    },
+    /// A dial led to no link.
+    DialFailed {
+        /// Which.
+        dial: DialId,
+        /// Each address tried, and why it failed.
+        tried: Vec<(TransportAddr, String)>,
+    },
+    /// The body of a `Control` frame.
+    Control {
+        /// Where it came.
+        link: LinkId,
+        /// What the peer's [`Output::Control`](super::Output::Control) said.
+        bytes: &'a [u8],
+    },
+    /// This node offers, or changes what it offered under this key. Not for visitors, whose offers nobody hears.
+    Offer {
+        /// Chosen by the caller; not 0.
+        key: RecordKey,
+        /// What is offered.
+        offer: Arc<OfferRecord>,
+    },
+    /// This node no longer offers what it did under this key.
+    Withdraw {
+        /// Which.
+        key: RecordKey,
+    },
+    /// Somebody here wants to talk to this node now.
+    Want {
+        /// Which; an unknown one is not dialled.
+        node: NodeId,
+    },
+    /// Nothing was said on this link for [`IDLE_TIME`](crate::limits::IDLE_TIME).
+    Idle {
+        /// Which.
+        link: LinkId,
+    },
+    /// A ping was answered.
+    RoundTrip {
+        /// On which link.
+        link: LinkId,
+        /// After how long.
+        rtt: Duration,
+    },
+    /// Whether somebody here wants a link to this node to stay.
+    Keep {
+        /// Which node.
+        node: NodeId,
+        /// What is wanted.
+        wish: Wish,
+    },
+    /// This process stood still for so long (decisions C7).
+    Stalled(Duration),
+    /// Withdraw everything and say goodbye; [`Output::Left`](super::Output::Left) follows.
+    Leave,
+}
+
+/// What somebody wants of a link.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wish {
+    /// It is to be dialled, and redialled, until further notice.
+    Keep,
+    /// It may end when it is idle.
+    Release,
+}

@@ -1,0 +1,112 @@
+//! How does a node come to know everything?
+//!
+//! Over its first link: it asks for a sync, and the member at the other end answers with membership (to members) and
+//! registry. A visitor asks one member, its guide, to be told of changes too, and takes another when it loses it.
+
+use super::Node;
+use super::control::{After, Control};
+use super::dials::{Goal, Why};
+use super::input::{LinkId, Source};
+use super::output::Output;
+use crate::id::NodeId;
+use crate::limits::{ALONE_TIME, JOINS_MAX};
+use crate::registry::{self, Filter};
+use crate::time::Time;
+use crate::wire::Kind;
+
+/// How far joining has come.
+#[derive(Debug)]
+pub(super) struct Join {
+    told: Told,
+    /// The member that a visitor follows.
+    guide: Option<NodeId>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Told {
+    /// Nobody has told everything since the start.
+    Nothing { since: Time },
+    /// Somebody has, or there is nobody.
+    All,
+}
+
+impl Join {
+    pub(super) fn new(now: Time) -> Self {
+        Self { told: Told::Nothing { since: now }, guide: None }
+    }
+
+    pub(super) fn told_all(&mut self) {
+        self.told = Told::All;
+    }
+
+    pub(super) fn guide(&self) -> Option<NodeId> {
+        self.guide
+    }
+}
+
+impl Node {
+    /// A link to this node is in use from now on: ask for what we lack.
+    pub(super) fn join_over(&mut self, link: LinkId, node: NodeId) {
+        let Some(Kind::Member) = self.peers.peer(&node).map(|peer| peer.about.kind) else { return };
+        let (filter, after) = match self.config.me.kind {
+            Kind::Member if self.join.told == Told::All && self.is_alive(&node) => return,
+            Kind::Member => (Filter::All, After::Gossip),
+            Kind::Visitor if self.join.guide.is_some_and(|guide| guide != node) => return,
+            Kind::Visitor => {
+                self.join.guide = Some(node);
+                (self.config.interest.clone(), After::Follow)
+            }
+        };
+        let bytes = Control::Sync { filter, after }.encode();
+        self.outbox.push_back(Output::Control { link, bytes });
+    }
+
+    /// A peer asks for everything. Membership goes first: without it the records that follow are of nobody.
+    pub(super) fn answer_sync(&mut self, now: Time, link: LinkId, node: NodeId, (filter, after): (Filter, After)) {
+        let Some(kind) = self.peers.peer(&node).map(|peer| peer.about.kind) else { return };
+        if let (Kind::Member, Some(membership)) = (kind, &self.membership) {
+            for frame in membership.dump() {
+                let bytes = Control::Dump(&frame).encode();
+                self.outbox.push_back(Output::Control { link, bytes });
+            }
+        }
+        let follow = after == After::Follow;
+        self.tell_registry(now, registry::Input::SyncAsked { to: node, filter, follow });
+    }
+
+    /// The link to this node is gone. If it was the guide, another is asked, or looked for.
+    pub(super) fn lose_guide(&mut self, now: Time, node: NodeId) {
+        if self.join.guide != Some(node) {
+            return;
+        }
+        self.join.guide = None;
+        let linked = self.peers.routes().find(|(peer, _)| peer.about.kind == Kind::Member);
+        if let Some((other, link)) = linked.map(|(peer, link)| (peer.about.id, link)) {
+            return self.join_over(link, other);
+        }
+        self.dials.hurry(now);
+        for other in self.show.some_alive(JOINS_MAX, &node) {
+            self.dials.plan(Goal::Node(other), Why::Suggested(Source::Gossip), Vec::new(), now);
+        }
+    }
+
+    /// When it will be known whether we are alone.
+    pub(super) fn alone_at(&self) -> Option<Time> {
+        match self.join.told {
+            Told::Nothing { since } if self.is_unanswered() => Some(since + ALONE_TIME),
+            Told::Nothing { .. } | Told::All => None,
+        }
+    }
+
+    /// Nobody was suggested, or nobody suggested answered: then nobody is all there is to know.
+    pub(super) fn settle_alone(&mut self, now: Time) {
+        if self.alone_at().is_some_and(|at| at <= now) {
+            self.join.told_all();
+            self.tell_registry(now, registry::Input::Alone);
+        }
+    }
+
+    fn is_unanswered(&self) -> bool {
+        !self.peers.has_links() && !self.dials.has_untried()
+    }
+}

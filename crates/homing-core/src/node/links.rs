@@ -1,0 +1,176 @@
+//! What follows when a link rises, speaks, rests or falls?
+
+use super::Node;
+use super::control::Control;
+use super::dials::{Goal, UnderWay, Why};
+use super::input::{DialId, Dialler, LinkId, Source, Wish};
+use super::leave::Phase;
+use super::output::{Direction, NodeEvent, Output};
+use super::pair::Contender;
+use super::peers::{End, NewLink};
+use super::voices::elsewhere;
+use crate::addr::TransportAddr;
+use crate::id::NodeId;
+use crate::limits::{SCOUT_SLOW, LINKS_MAX};
+use crate::membership;
+use crate::registry::{self, Reach, Via};
+use crate::talk::{Code, Status};
+use crate::time::Time;
+use crate::wire::{DialClaim, Kind, LinkName, Peer as About};
+
+impl Node {
+    pub(super) fn handle_established(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        dialler: Dialler,
+        (about, address): (About, Option<TransportAddr>),
+    ) {
+        let dialled = match dialler {
+            Dialler::Us(dial) => match self.end_dial(now, dial, about.id) {
+                Some(dialled) => Some(dialled),
+                None => return self.close(link, Code::Aborted, "this dial was given up"),
+            },
+            Dialler::Them(_) => None,
+        };
+        if about.id == self.config.me.id {
+            if about.epoch > self.config.me.epoch {
+                let place = address.map_or_else(|| "unknown address".into(), |addr| addr.to_string());
+                self.fatal(elsewhere(&place));
+            }
+            return self.close(link, Code::FailedPrecondition, "this is a link to ourselves");
+        }
+        if self.phase != Phase::Running {
+            return self.close(link, Code::Unavailable, "this node is leaving");
+        }
+        if !self.peers.has_room() {
+            self.sealer.stats.links_refused += 1;
+            return self.close(link, Code::ResourceExhausted, &format!("this node has {LINKS_MAX} links already"));
+        }
+        let new = self.new_link(link, &about, dialler, (dialled, address));
+        self.take_link(now, about, new);
+    }
+
+    pub(super) fn handle_lost(&mut self, now: Time, link: LinkId, status: &Status) {
+        let Some(lost) = self.peers.lost(link) else { return };
+        let node = lost.node;
+        let why = status.to_string();
+        self.outbox.push_back(Output::Event(NodeEvent::LinkDown { node, link, why }));
+        if !lost.was_route {
+            return;
+        }
+        self.outbox.push_back(Output::Route { node, link: None });
+        self.tell_registry(now, registry::Input::LinkDown { node });
+        let broke = status.code != Code::Ok;
+        if broke {
+            self.tell_registry(now, registry::Input::Reached { node, reach: Reach::Unreachable });
+        }
+        if self.phase == Phase::Running && lost.kind == Kind::Member {
+            if self.peers.is_kept(&node) {
+                self.dials.plan(Goal::Node(node), Why::Kept, Vec::new(), now);
+            } else if broke && (self.is_alive(&node) || self.membership.is_none()) {
+                self.dials.plan(Goal::Node(node), Why::Broken, Vec::new(), now);
+            }
+        }
+        self.lose_guide(now, node);
+    }
+
+    pub(super) fn handle_control(&mut self, now: Time, link: LinkId, bytes: &[u8]) {
+        let Some(peer) = self.peers.at(link) else { return };
+        let (node, kind) = (peer.about.id, peer.about.kind);
+        match Control::decode(bytes) {
+            Ok(Control::Sync { filter, after }) => self.answer_sync(now, link, node, (filter, after)),
+            Ok(Control::Dump(frame)) if kind == Kind::Member => {
+                self.tell_membership(now, membership::Input::Apply(frame));
+                // The registry takes records only of those whom membership counts: it must hear of them first.
+                self.listen(now);
+            }
+            Ok(Control::Registry(bytes)) => {
+                self.tell_registry(now, registry::Input::Message { from: node, via: Via::Link, bytes });
+            }
+            Ok(Control::Goodbye) => self.departed(now, node),
+            Ok(Control::Keep(wish)) => peer.wish = wish,
+            Ok(Control::Dump(_)) | Err(_) => self.sealer.stats.bad_control += 1,
+        }
+    }
+
+    /// Closes an idle link unless somebody at either end wants it.
+    pub(super) fn handle_idle(&mut self, link: LinkId) {
+        let Some(peer) = self.peers.at(link) else { return };
+        let (node, wish) = (peer.about.id, peer.wish);
+        let follows = peer.about.kind == Kind::Visitor;
+        let is_wanted = wish == Wish::Keep || follows || self.peers.is_kept(&node) || self.join.guide() == Some(node);
+        if !is_wanted {
+            self.close(link, Code::Ok, "idle");
+        }
+    }
+
+    pub(super) fn tell_wish(&mut self, link: LinkId, wish: Wish) {
+        self.outbox.push_back(Output::Control { link, bytes: Control::Keep(wish).encode() });
+    }
+
+    /// What a dial of ours was about; its plan is fulfilled.
+    fn end_dial(&mut self, now: Time, dial: DialId, node: NodeId) -> Option<UnderWay> {
+        let dialled = self.dials.end(dial)?;
+        if node == self.config.me.id {
+            self.dials.forget(&dialled.goal);
+        } else {
+            self.dials.reached(dialled.goal.clone(), node, now + SCOUT_SLOW);
+        }
+        Some(dialled)
+    }
+
+    fn new_link(
+        &self,
+        link: LinkId,
+        about: &About,
+        dialler: Dialler,
+        (dialled, address): (Option<UnderWay>, Option<TransportAddr>),
+    ) -> NewLink {
+        let me = &self.config.me;
+        let claim = match (dialler, &dialled) {
+            (Dialler::Them(claim), _) => claim,
+            (Dialler::Us(_), Some(dialled)) => dialled.claim,
+            (Dialler::Us(dial), None) => DialClaim { number: dial.0, dead: None },
+        };
+        let (direction, by) = match dialler {
+            Dialler::Us(_) => (Direction::Dialled, (me.id, me.epoch)),
+            Dialler::Them(_) => (Direction::Accepted, (about.id, about.epoch)),
+        };
+        let found = dialled.map_or(Source::Itself, |dialled| match dialled.why {
+            Why::Suggested(source) => source,
+            Why::Seed(_) => Source::Seed,
+            Why::Wanted(_) | Why::Broken | Why::Kept => Source::Gossip,
+        });
+        let name = LinkName { dialler: by.0, epoch: by.1, number: claim.number };
+        let contender = Contender { link, name, dead: claim.dead, peer_epoch: about.epoch };
+        NewLink { contender, end: End { direction, address }, found }
+    }
+
+    fn take_link(&mut self, now: Time, about: About, new: NewLink) {
+        let (node, link) = (about.id, new.contender.link);
+        let before = self.peers.route(&node);
+        let decision = self.peers.established(about, new);
+        self.outbox.push_back(Output::Event(NodeEvent::LinkUp { node, link }));
+        self.outbox.extend(decision.drain.map(|link| Output::Drain { link }));
+        if let Some(link) = decision.close {
+            self.close(link, Code::Aborted, "too many links between two nodes");
+        }
+        let route = self.peers.route(&node);
+        if route == before {
+            return;
+        }
+        self.outbox.push_back(Output::Route { node, link: route });
+        self.dials.forget(&Goal::Node(node));
+        self.tell_registry(now, registry::Input::Linked(node));
+        self.tell_registry(now, registry::Input::Reached { node, reach: Reach::Reachable });
+        if self.peers.is_kept(&node) {
+            self.tell_wish(link, Wish::Keep);
+        }
+        self.join_over(link, node);
+    }
+
+    fn close(&mut self, link: LinkId, code: Code, why: &str) {
+        self.outbox.push_back(Output::Close { link, status: Status::new(code, why) });
+    }
+}

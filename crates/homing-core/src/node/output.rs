@@ -1,0 +1,202 @@
+//! What does a node machine want done, and what does it tell?
+
+use super::input::{DialId, LinkId, Source};
+use crate::addr::TransportAddr;
+use crate::id::NodeId;
+use crate::name::NodeName;
+use crate::registry::{OfferRecord, RecordKey, Snapshot};
+use crate::talk::Status;
+use crate::wire::{DialClaim, Kind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What comes out of a node machine.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this from the node's own socket; whether it arrives does not matter.
+    Datagram {
+        /// Where to.
+        to: SocketAddr,
+        /// At most [`DATAGRAM_MAX`](crate::limits::DATAGRAM_MAX) bytes.
+        bytes: Vec<u8>,
+    },
+    /// Send this datagram to everybody that scouting reaches.
+    Scout(Vec<u8>),
+    /// Send this as a `Control` frame.
+    Control {
+        /// On which link.
+        link: LinkId,
+        /// At most [`CHUNK_MAX`](crate::limits::CHUNK_MAX) bytes.
+        bytes: Vec<u8>,
+    },
+    /// Dial: race the addresses, shake hands with this claim. [`Input::Established`](super::Input::Established) or
+    /// [`Input::DialFailed`](super::Input::DialFailed) answers it.
+    Dial {
+        /// Its number.
+        dial: DialId,
+        /// Who is to be there, if that is known.
+        node: Option<NodeId>,
+        /// Where, in the order of preference; at least one.
+        addresses: Vec<TransportAddr>,
+        /// For our `Hello`.
+        claim: DialClaim,
+    },
+    /// Another link of this pair stays: no new conversation here; close it when the last has ended.
+    Drain {
+        /// Which.
+        link: LinkId,
+    },
+    /// Close it now.
+    Close {
+        /// Which.
+        link: LinkId,
+        /// The last word to the peer.
+        status: Status,
+    },
+    /// Something changed; this is how it is now.
+    Snapshot(Arc<Snapshot>),
+    /// The link to use for a node changed.
+    Route {
+        /// The node.
+        node: NodeId,
+        /// Its link; `None` when there is none.
+        link: Option<LinkId>,
+    },
+    /// An offer was refused; what was under its key before still holds.
+    Refused {
+        /// Under which key it was to be.
+        key: RecordKey,
+        /// Why, naming the bound.
+        status: Status,
+    },
+    /// For whoever listens.
+    Event(NodeEvent),
+    /// The goodbye is said; nothing more comes.
+    Left,
+    /// This node cannot go on; nothing more comes.
+    Fatal(Status),
+}
+
+/// What happens in the mesh, for people and programs.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// A member is there.
+    NodeJoined {
+        /// Its id.
+        node: NodeId,
+        /// Its name.
+        name: NodeName,
+    },
+    /// A member is gone.
+    NodeLeft {
+        /// Its id.
+        node: NodeId,
+        /// Its name.
+        name: NodeName,
+        /// How.
+        how: Departure,
+    },
+    /// A link is up.
+    LinkUp {
+        /// To whom.
+        node: NodeId,
+        /// Its number.
+        link: LinkId,
+    },
+    /// A link is no more.
+    LinkDown {
+        /// To whom.
+        node: NodeId,
+        /// Its number.
+        link: LinkId,
+        /// Why.
+        why: String,
+    },
+    /// A dial failed at every address.
+    Unreachable {
+        /// Who was to be there, if that is known.
+        node: Option<NodeId>,
+        /// Each address, and why it failed.
+        tried: Vec<(TransportAddr, String)>,
+    },
+    /// An instance is there, or changed.
+    Offered {
+        /// Whose.
+        node: NodeId,
+        /// What it serves.
+        offer: Arc<OfferRecord>,
+    },
+    /// An instance is no longer there.
+    Withdrawn {
+        /// Whose.
+        node: NodeId,
+        /// What it served.
+        offer: Arc<OfferRecord>,
+    },
+}
+
+/// How a member went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Departure {
+    /// It said goodbye.
+    Goodbye,
+    /// It no longer answers.
+    Silence,
+}
+
+/// One node that we have, or had, a link with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PeerInfo {
+    /// Its id.
+    pub node: NodeId,
+    /// Its name.
+    pub name: NodeName,
+    /// Member or visitor.
+    pub kind: Kind,
+    /// How it was found.
+    pub found: Source,
+    /// The link to use, if there is one.
+    pub link: Option<LinkId>,
+    /// Who dialled that link.
+    pub direction: Option<Direction>,
+    /// Where the peer is at the other end of it.
+    pub address: Option<TransportAddr>,
+    /// Whether somebody here or there keeps it.
+    pub kept: bool,
+    /// The last round-trip time.
+    pub rtt: Option<Duration>,
+}
+
+/// Who dialled a link.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// We.
+    Dialled,
+    /// The peer.
+    Accepted,
+}
+
+/// What was dropped, by reason. Numbers only grow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Stats {
+    /// Datagrams that no version of the protocol writes.
+    pub malformed: u64,
+    /// Datagrams for another node: its address is ours now.
+    pub not_for_us: u64,
+    /// Datagrams not sealed with the mesh's key.
+    pub forged: u64,
+    /// Scouts of another mesh.
+    pub foreign: u64,
+    /// Scouts beyond [`SCOUTS_PER_SECOND`](crate::limits::SCOUTS_PER_SECOND).
+    pub too_many_scouts: u64,
+    /// `Control` frames that made no sense.
+    pub bad_control: u64,
+    /// Suggestions beyond [`SUGGESTIONS_MAX`](crate::limits::SUGGESTIONS_MAX).
+    pub suggestions_dropped: u64,
+    /// Links beyond [`LINKS_MAX`](crate::limits::LINKS_MAX).
+    pub links_refused: u64,
+    /// Messages for a member that has neither a link nor an address for datagrams.
+    pub unsendable: u64,
+}

@@ -1,0 +1,110 @@
+//! When do we call out for others, and whose calls do we heed?
+
+use crate::limits::{SCOUT_FAST, SCOUT_SLOW, SCOUT_START, SCOUTS_PER_SECOND, SUGGESTIONS_MAX};
+use crate::time::Time;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Whether anybody is there to call for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Company {
+    /// Nobody is known: call often.
+    None,
+    /// Somebody is: now and then, for meshes that grew apart.
+    Some,
+}
+
+/// The schedule of our own calls, and a count of those heard.
+#[derive(Debug, Default)]
+pub(super) struct Scouting {
+    call: Option<Call>,
+    /// When this second began, and the calls heard in it.
+    second: Time,
+    heard: BTreeMap<IpAddr, u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    next: Time,
+    done: usize,
+}
+
+impl Scouting {
+    /// There is something to tell from now on: begins at once, unless it has begun.
+    pub(super) fn begin(&mut self, now: Time) {
+        self.call.get_or_insert(Call { next: now + SCOUT_START[0], done: 0 });
+    }
+
+    /// No more calls.
+    pub(super) fn end(&mut self) {
+        self.call = None;
+    }
+
+    /// Whether to call now.
+    pub(super) fn is_due(&mut self, now: Time, company: Company) -> bool {
+        let Some(call) = self.call.as_mut().filter(|call| call.next <= now) else { return false };
+        call.done += 1;
+        call.next = now + pause(call.done, company);
+        true
+    }
+
+    /// When to ask again.
+    pub(super) fn poll_timeout(&self) -> Option<Time> {
+        self.call.map(|call| call.next)
+    }
+
+    /// Whether a call from there is heeded (decisions B5).
+    pub(super) fn heeds(&mut self, now: Time, from: IpAddr) -> bool {
+        if now.since(self.second) >= Duration::from_secs(1) {
+            self.second = now;
+            self.heard.clear();
+        }
+        if self.heard.len() >= SUGGESTIONS_MAX && !self.heard.contains_key(&from) {
+            return false;
+        }
+        let count = self.heard.entry(from).or_default();
+        *count += 1;
+        *count <= SCOUTS_PER_SECOND
+    }
+}
+
+fn pause(done: usize, company: Company) -> Duration {
+    match (SCOUT_START.get(done), company) {
+        (Some(since_start), _) => *since_start - SCOUT_START[done - 1],
+        (None, Company::None) => SCOUT_FAST,
+        (None, Company::Some) => SCOUT_SLOW,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calls(company: Company) -> Vec<u64> {
+        let mut scouting = Scouting::default();
+        scouting.begin(Time::ZERO);
+        let mut at = Vec::new();
+        while let Some(now) = scouting.poll_timeout().filter(|now| *now < Time::from_millis(40_000)) {
+            assert!(scouting.is_due(now, company));
+            at.push(now.as_millis());
+        }
+        at
+    }
+
+    #[test]
+    fn calls_come_quickly_at_first_and_then_by_company() {
+        assert_eq!(calls(Company::None)[..5], [0, 250, 1_000, 6_000, 11_000]);
+        assert_eq!(calls(Company::Some), [0, 250, 1_000, 31_000]);
+    }
+
+    #[test]
+    fn ten_calls_a_second_are_heeded_from_each_source() {
+        let mut scouting = Scouting::default();
+        let [one, other] = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])];
+        let mut heeded = |at, from| (0..50).filter(|_| scouting.heeds(Time::from_millis(at), from)).count();
+        assert_eq!(heeded(5, one), 10);
+        assert_eq!(heeded(6, other), 10);
+        assert_eq!(heeded(1_100, one), 10);
+    }
+}

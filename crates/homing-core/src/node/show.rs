@@ -1,0 +1,100 @@
+//! When do the others in this process see what changed?
+//!
+//! The first change is shown at once, those that follow are gathered for a moment: a thousand records that arrive
+//! with a sync are few snapshots. Events follow the snapshot that they are about.
+
+use super::Node;
+use super::output::{Departure, NodeEvent, Output};
+use crate::id::NodeId;
+use crate::limits::{EVENTS_MAX, SNAPSHOT_PERIOD};
+use crate::name::NodeName;
+use crate::registry::{Body, Change, NodeState, Registry, Snapshot};
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What was shown, and what is still to be told.
+#[derive(Debug, Default)]
+pub(super) struct Show {
+    shown: Arc<Snapshot>,
+    /// When the next snapshot may be shown.
+    next: Time,
+    /// The members that were told of.
+    joined: BTreeMap<NodeId, NodeName>,
+    /// Those that said goodbye and may still be among them.
+    goodbyes: BTreeSet<NodeId>,
+    events: Vec<NodeEvent>,
+}
+
+impl Show {
+    pub(super) fn poll_timeout(&self, registry: &Registry) -> Option<Time> {
+        registry.is_changed().then_some(self.next)
+    }
+
+    pub(super) fn note_goodbye(&mut self, node: NodeId) {
+        self.goodbyes.insert(node);
+    }
+
+    pub(super) fn note_return(&mut self, node: &NodeId) {
+        self.goodbyes.remove(node);
+    }
+
+    pub(super) fn note(&mut self, change: Change) {
+        let (record, event): (_, fn(NodeId, _) -> NodeEvent) = match change {
+            Change::Offered(record) | Change::Updated(record) => {
+                (record, |node, offer| NodeEvent::Offered { node, offer })
+            }
+            Change::Withdrawn(record) => (record, |node, offer| NodeEvent::Withdrawn { node, offer }),
+            Change::Node(_) => return,
+        };
+        if let Body::Offer(offer) = &record.body {
+            self.events.push(event(record.owner, Arc::clone(offer)));
+        }
+    }
+
+    pub(super) fn is_gone(&self, node: &NodeId) -> bool {
+        self.shown.node(node).is_some_and(|known| known.state != NodeState::Alive)
+    }
+
+    /// Some nodes that live, `not` left out.
+    pub(super) fn some_alive(&self, count: usize, not: &NodeId) -> Vec<NodeId> {
+        let alive = self.shown.nodes().filter(|known| known.state == NodeState::Alive && known.id != *not);
+        alive.map(|known| known.id).take(count).collect()
+    }
+
+    fn arrivals(&mut self, me: &NodeId) {
+        let alive: BTreeMap<NodeId, NodeName> = self
+            .shown
+            .nodes()
+            .filter(|known| known.state == NodeState::Alive && known.id != *me)
+            .map(|known| (known.id, known.record.name.clone()))
+            .collect();
+        for (node, name) in &alive {
+            if !self.joined.contains_key(node) {
+                self.events.push(NodeEvent::NodeJoined { node: *node, name: name.clone() });
+            }
+        }
+        for (node, name) in std::mem::replace(&mut self.joined, alive) {
+            if !self.joined.contains_key(&node) {
+                let how = if self.goodbyes.contains(&node) { Departure::Goodbye } else { Departure::Silence };
+                self.events.push(NodeEvent::NodeLeft { node, name, how });
+            }
+        }
+        self.goodbyes.clear();
+    }
+}
+
+impl Node {
+    pub(super) fn show_changes(&mut self, now: Time) {
+        let crowded = self.show.events.len() >= EVENTS_MAX;
+        if !self.registry.is_changed() || (now < self.show.next && !crowded) {
+            return;
+        }
+        self.show.next = now + SNAPSHOT_PERIOD;
+        self.show.shown = self.registry.snapshot();
+        self.outbox.push_back(Output::Snapshot(Arc::clone(&self.show.shown)));
+        self.show.arrivals(&self.config.me.id);
+        let events = std::mem::take(&mut self.show.events);
+        self.outbox.extend(events.into_iter().map(Output::Event));
+    }
+}

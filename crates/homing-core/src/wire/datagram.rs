@@ -1,0 +1,313 @@
+//! What stands around the body of a datagram?
+//!
+//! ```text
+//! version u8 = 1   kind u8   flags u16   key u32   sender 16   receiver 16   epoch u64   counter u64   nonce u64
+//! body (≤ BODY_MAX; may be encrypted)   tag 16
+//! ```
+//! All of the header is in the clear and proven by the tag. A receiver of zeros is everybody's, which only a scout may
+//! be. `key` names the mesh's key, `nonce` the receiver's boot (decisions B4, B5): both are zero until keys come.
+
+use crate::addr::TransportAddr;
+use crate::crypto::{Crypto, TAG_LEN};
+use crate::id::{Epoch, NodeId};
+use crate::limits::{BODY_MAX, DATAGRAM_MAX};
+use crate::wire::addr::{put_addrs, read_addrs};
+use crate::wire::codec::{Malformed, Reader};
+use crate::wire::hello::Kind;
+
+/// The version of the header spoken here. Another is dropped and counted.
+pub const DATAGRAM_VERSION: u8 = 1;
+/// Bytes before the body.
+pub const HEADER_LEN: usize = 64;
+
+const _: () = assert!(HEADER_LEN + BODY_MAX + TAG_LEN <= DATAGRAM_MAX, "a body fits a datagram");
+
+/// What the body is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum DatagramKind {
+    /// I am here: a [`Scout`]. Changes nothing but where a link is tried.
+    Scout = 1,
+    /// A packet of membership.
+    Membership = 2,
+    /// A message of the registry.
+    Registry = 3,
+    /// The sender leaves now. No body.
+    Goodbye = 4,
+    /// Reserved: the sender's boot nonce, for who used a wrong one.
+    Nonce = 5,
+}
+
+impl DatagramKind {
+    fn from_number(number: u8) -> Result<Self, Malformed> {
+        Ok(match number {
+            1 => Self::Scout,
+            2 => Self::Membership,
+            3 => Self::Registry,
+            4 => Self::Goodbye,
+            5 => Self::Nonce,
+            _ => return Err(Malformed("datagram: unknown kind")),
+        })
+    }
+}
+
+/// What stands before the body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Header {
+    /// What the body is.
+    pub kind: DatagramKind,
+    /// Which of the mesh's keys sealed it; zero for the only one.
+    pub key: u32,
+    /// Who sent it.
+    pub sender: NodeId,
+    /// Who is to read it; `None` for everybody.
+    pub receiver: Option<NodeId>,
+    /// The sender's life.
+    pub epoch: Epoch,
+    /// The sender's count of datagrams in this life.
+    pub counter: u64,
+    /// The receiver's boot nonce, as far as the sender knows it.
+    pub nonce: u64,
+}
+
+/// Why a datagram was dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// It is no datagram of ours, or of another version.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// It is for another node, or came back to its sender.
+    #[error("datagram: for another node")]
+    NotForUs,
+    /// It was not sealed with the mesh's key.
+    #[error("datagram: the tag is wrong")]
+    Forged,
+}
+
+/// The whole datagram around `body`.
+///
+/// # Panics
+/// If `body` has more than [`BODY_MAX`] bytes: who makes bodies bounds them.
+pub fn seal(header: &Header, body: &[u8], crypto: &dyn Crypto) -> Vec<u8> {
+    assert!(body.len() <= BODY_MAX, "the makers of bodies keep to their bound");
+    let mut out = Vec::with_capacity(HEADER_LEN + body.len() + TAG_LEN);
+    out.extend_from_slice(&[DATAGRAM_VERSION, header.kind as u8, 0, 0]);
+    out.extend_from_slice(&header.key.to_be_bytes());
+    out.extend_from_slice(header.sender.as_bytes());
+    out.extend_from_slice(header.receiver.map_or([0; 16], |id| *id.as_bytes()).as_slice());
+    out.extend_from_slice(&header.epoch.0.to_be_bytes());
+    out.extend_from_slice(&header.counter.to_be_bytes());
+    out.extend_from_slice(&header.nonce.to_be_bytes());
+    out.extend_from_slice(body);
+    crypto.seal(header.sender, HEADER_LEN, &mut out);
+    out
+}
+
+/// Opens in place what [`seal`] made for `me`; the body is what stands behind [`HEADER_LEN`].
+///
+/// # Errors
+/// The datagram is to be dropped; the error says why.
+pub fn open(me: NodeId, datagram: &mut Vec<u8>, crypto: &dyn Crypto) -> Result<Header, Refused> {
+    if datagram.len() > DATAGRAM_MAX {
+        return Err(Malformed("datagram: over its limit").into());
+    }
+    let header = read_header(&mut Reader::new(datagram))?;
+    let for_us = match header.receiver {
+        Some(receiver) => receiver == me,
+        None => header.kind == DatagramKind::Scout,
+    };
+    if !for_us || header.sender == me {
+        return Err(Refused::NotForUs);
+    }
+    if datagram.len() < HEADER_LEN + TAG_LEN || !crypto.open(header.sender, HEADER_LEN, datagram) {
+        return Err(Refused::Forged);
+    }
+    Ok(header)
+}
+
+fn read_header(reader: &mut Reader<'_>) -> Result<Header, Malformed> {
+    if reader.u8()? != DATAGRAM_VERSION {
+        return Err(Malformed("datagram: another version"));
+    }
+    let kind = DatagramKind::from_number(reader.u8()?)?;
+    reader.u16()?; // Flags: none has a meaning yet.
+    Ok(Header {
+        kind,
+        key: reader.u32()?,
+        sender: NodeId::from_bytes(reader.array()?),
+        receiver: Some(reader.array()?).filter(|id| *id != [0; 16]).map(NodeId::from_bytes),
+        epoch: Epoch(reader.u64()?),
+        counter: reader.u64()?,
+        nonce: reader.u64()?,
+    })
+}
+
+/// The body of a scout: which mesh the sender is of, and where it can be dialled.
+///
+/// ```text
+/// mesh 8   kind u8 (0 member, 1 visitor)   addresses   (more, from a newer node: ignored)
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Scout {
+    /// The first 8 bytes of the digest of the mesh's name.
+    pub mesh: [u8; 8],
+    /// Member or visitor.
+    pub kind: Kind,
+    /// Where the sender listens.
+    pub addresses: Vec<TransportAddr>,
+}
+
+impl Scout {
+    /// Appends the body.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.mesh);
+        out.push(match self.kind {
+            Kind::Member => 0,
+            Kind::Visitor => 1,
+        });
+        put_addrs(out, &self.addresses);
+    }
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(body);
+        let mesh = reader.array()?;
+        let kind = match reader.u8()? {
+            0 => Kind::Member,
+            1 => Kind::Visitor,
+            _ => return Err(Malformed("scout: unknown kind of node")),
+        };
+        Ok(Self { mesh, kind, addresses: read_addrs(&mut reader)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Role;
+    use std::fmt::Write as _;
+
+    /// Tags with a sum of all bytes; encrypts nothing.
+    struct Sum;
+
+    impl Sum {
+        fn tag(bytes: &[u8]) -> [u8; TAG_LEN] {
+            let sum = bytes
+                .iter()
+                .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+            let mut tag = [0xee; TAG_LEN];
+            tag[..8].copy_from_slice(&sum.to_be_bytes());
+            tag
+        }
+    }
+
+    impl Crypto for Sum {
+        fn public_key(&self) -> [u8; 32] {
+            [0; 32]
+        }
+        fn digest(&self, _: &[u8]) -> [u8; 32] {
+            [0; 32]
+        }
+        fn sign(&self, _: &[u8]) -> Option<[u8; 64]> {
+            None
+        }
+        fn verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
+            false
+        }
+        fn prove(&self, _: Role, _: &[u8]) -> [u8; 32] {
+            [0; 32]
+        }
+        fn check(&self, _: Role, _: &[u8], _: &[u8; 32]) -> bool {
+            false
+        }
+        fn seal(&self, _: NodeId, _: usize, buffer: &mut Vec<u8>) {
+            buffer.extend_from_slice(&Self::tag(buffer));
+        }
+        fn open(&self, _: NodeId, _: usize, buffer: &mut Vec<u8>) -> bool {
+            let at = buffer.len() - TAG_LEN;
+            let right = Self::tag(&buffer[..at]) == buffer[at..];
+            buffer.truncate(at);
+            right
+        }
+    }
+
+    fn header(kind: DatagramKind, receiver: Option<NodeId>) -> Header {
+        let sender = NodeId::from_bytes([0xaa; 16]);
+        Header { kind, key: 0, sender, receiver, epoch: Epoch(3), counter: 258, nonce: 0 }
+    }
+
+    fn me() -> NodeId {
+        NodeId::from_bytes([0xbb; 16])
+    }
+
+    fn scout() -> Vec<u8> {
+        let addresses = vec![
+            TransportAddr::Tcp("127.0.0.1:7001".parse().unwrap()),
+            TransportAddr::Unix { host: 9, path: "/run/a".into() },
+        ];
+        let mut body = Vec::new();
+        Scout { mesh: *b"meshmesh", kind: Kind::Member, addresses }.encode(&mut body);
+        seal(&header(DatagramKind::Scout, None), &body, &Sum)
+    }
+
+    #[test]
+    fn golden_bytes_stay_as_they_are() {
+        let all = [
+            ("scout", scout()),
+            ("membership", seal(&header(DatagramKind::Membership, Some(me())), b"packet", &Sum)),
+            ("registry", seal(&header(DatagramKind::Registry, Some(me())), b"message", &Sum)),
+            ("goodbye", seal(&header(DatagramKind::Goodbye, Some(me())), b"", &Sum)),
+        ];
+        let mut text = String::new();
+        for (name, bytes) in all {
+            text.push_str(name);
+            text.push(' ');
+            bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+            text.push('\n');
+        }
+        assert_eq!(text, include_str!("../../testdata/wire/datagram.txt"), "now:\n{text}");
+    }
+
+    #[test]
+    fn what_was_sealed_opens_for_its_receiver_alone() {
+        let expect = header(DatagramKind::Membership, Some(me()));
+        let sealed = seal(&expect, b"body", &Sum);
+        let mut datagram = sealed.clone();
+        assert_eq!(open(me(), &mut datagram, &Sum), Ok(expect));
+        assert_eq!(&datagram[HEADER_LEN..], b"body");
+        let other = NodeId::from_bytes([1; 16]);
+        assert_eq!(open(other, &mut sealed.clone(), &Sum), Err(Refused::NotForUs));
+        assert_eq!(open(expect.sender, &mut scout(), &Sum), Err(Refused::NotForUs));
+    }
+
+    #[test]
+    fn a_changed_byte_anywhere_is_refused() {
+        let sealed = seal(&header(DatagramKind::Goodbye, Some(me())), b"", &Sum);
+        for at in 0..sealed.len() {
+            let mut datagram = sealed.clone();
+            datagram[at] ^= 0x40;
+            assert!(open(me(), &mut datagram, &Sum).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_scout_reads_back_and_only_a_scout_is_for_everybody() {
+        let mut datagram = scout();
+        assert!(open(me(), &mut datagram, &Sum).is_ok());
+        assert_eq!(Scout::decode(&datagram[HEADER_LEN..]).unwrap().addresses.len(), 2);
+        let mut other = seal(&header(DatagramKind::Goodbye, None), b"", &Sum);
+        assert_eq!(open(me(), &mut other, &Sum), Err(Refused::NotForUs));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_opening_panic(bytes: Vec<u8>) {
+            let _ = open(me(), &mut bytes.clone(), &Sum);
+            let _ = Scout::decode(&bytes);
+        }
+    }
+}
