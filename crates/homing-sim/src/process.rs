@@ -32,7 +32,7 @@ pub(crate) struct Process {
     pub(crate) server: Server,
     pub(crate) phase: Phase,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(super) effects: VecDeque<Effect>,
+    pub(crate) effects: VecDeque<Effect>,
     /// The timer that the world holds for us.
     pub(crate) alarm: Option<Time>,
 }
@@ -164,7 +164,7 @@ impl Process {
         self.effects.pop_front()
     }
 
-    pub(super) fn note(&mut self, note: Note) {
+    pub(crate) fn note(&mut self, note: Note) {
         self.effects.push_back(Effect::Note(note));
     }
 
@@ -289,7 +289,7 @@ impl Process {
         self.node.handle_input(now, node::Input::Offer { key, offer: Arc::new(record) });
     }
 
-    pub(super) fn withdraw(&mut self, now: Time, key: RecordKey) {
+    pub(crate) fn withdraw(&mut self, now: Time, key: RecordKey) {
         self.node.handle_input(now, node::Input::Withdraw { key });
         for arrived in self.server.withdraw(key) {
             self.refuse(
@@ -343,17 +343,17 @@ impl Process {
         }
     }
 
-    pub(super) fn link_input(&mut self, now: Time, conn: LinkId, input: link::Input<'_>) {
+    pub(crate) fn link_input(&mut self, now: Time, conn: LinkId, input: link::Input<'_>) {
         if let Some(line) = self.wires.touch(conn) {
             line.link.handle_input(now, input);
         }
     }
 
-    pub(super) fn is_me(&self, node: NodeId) -> bool {
+    pub(crate) fn is_me(&self, node: NodeId) -> bool {
         self.who.id() == node
     }
 
-    pub(super) fn refuse(&mut self, now: Time, origin: Origin, status: Status) {
+    pub(crate) fn refuse(&mut self, now: Time, origin: Origin, status: Status) {
         match origin {
             Origin::Link { conn, request } => {
                 self.link_input(now, conn, link::Input::Fail { request, status });

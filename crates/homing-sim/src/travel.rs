@@ -16,7 +16,7 @@ use homing_core::wire::{Hello, Target};
 use std::sync::Arc;
 
 impl Process {
-    pub(super) fn move_requester(&mut self, now: Time) -> bool {
+    pub(crate) fn move_requester(&mut self, now: Time) -> bool {
         let Some(output) = self.caller.requester.poll_output() else { return false };
         match output {
             requester::Output::Start { call, node, .. } => self.attempt(now, call, node),
@@ -29,7 +29,7 @@ impl Process {
         true
     }
 
-    pub(super) fn move_responders(&mut self, now: Time) -> bool {
+    pub(crate) fn move_responders(&mut self, now: Time) -> bool {
         let Some(decision) = self.server.poll_decision() else { return false };
         match decision {
             Decision::Begin(work) => {
@@ -45,7 +45,7 @@ impl Process {
         true
     }
 
-    pub(super) fn move_links(&mut self, now: Time) -> bool {
+    pub(crate) fn move_links(&mut self, now: Time) -> bool {
         let Some(conn) = self.wires.pop_touched() else { return false };
         while let Some(output) = self.wires.touch(conn).and_then(|line| line.link.poll_output()) {
             self.hear_link(now, conn, output);
@@ -113,7 +113,7 @@ impl Process {
     }
 
     /// Starts an attempt at a call, over the link to the node, or when there is one.
-    pub(super) fn attempt(&mut self, now: Time, call: CallKey, node: NodeId) {
+    pub(crate) fn attempt(&mut self, now: Time, call: CallKey, node: NodeId) {
         if self.is_me(node) {
             return self.attempt_here(now, call);
         }
@@ -171,7 +171,7 @@ impl Process {
     }
 
     /// An attempt has ended: the requester says what follows, unless it was a reply.
-    pub(super) fn ended_attempt(&mut self, now: Time, token: u64, outcome: link::Outcome) {
+    pub(crate) fn ended_attempt(&mut self, now: Time, token: u64, outcome: link::Outcome) {
         let Some(call) = self.caller.attempt_ended(token) else { return };
         let outcome = match outcome {
             link::Outcome::Reply(payload, _) => {
@@ -189,7 +189,7 @@ impl Process {
     }
 
     /// The caller of a call goes away.
-    pub(super) fn give_up(&mut self, now: Time, serial: u64) {
+    pub(crate) fn give_up(&mut self, now: Time, serial: u64) {
         let Some(call) = self.caller.find(serial) else { return };
         self.stop_attempt(now, call);
         self.caller.requester.handle_input(now, requester::Input::Abandon { call });
@@ -220,7 +220,7 @@ impl Process {
     }
 
     /// A handler is done.
-    pub(super) fn worked(&mut self, now: Time, work: u64) {
+    pub(crate) fn worked(&mut self, now: Time, work: u64) {
         let Some(arrived) = self.server.done(now, work) else { return };
         let payload = Payload::raw(answer(&arrived.payload));
         match arrived.origin {

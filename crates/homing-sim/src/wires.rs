@@ -118,6 +118,16 @@ impl Wires {
         Some(line)
     }
 
+    /// A line, only to look at.
+    pub(crate) fn line(&self, conn: LinkId) -> Option<&Line> {
+        self.lines.get(&conn)
+    }
+
+    /// A line has nothing to tell at present.
+    pub(crate) fn untouch(&mut self, conn: LinkId) {
+        self.touched.remove(&conn);
+    }
+
     /// All lines, only to look at.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (LinkId, &Line)> {
         self.lines.iter().map(|(conn, line)| (*conn, line))
