@@ -237,6 +237,14 @@ pub const SNAPSHOT_PERIOD: Duration = Duration::from_millis(10);
 pub const LEAVE_TIME: Duration = Duration::from_millis(200);
 /// Members told of a goodbye directly; gossip tells the others.
 pub const GOODBYES_MAX: usize = 16;
+/// Bytes of one entry of a rendezvous directory. A longer one is not an entry.
+pub const RENDEZVOUS_ENTRY_MAX: usize = 4 * 1024;
+/// Seeds of one node. Further ones are not asked; a verdict says so.
+pub const SEEDS_MAX: usize = 64;
+/// Interfaces on which a node scouts. Further ones stay silent; a verdict says so.
+pub const SCOUTED_MAX: usize = 32;
+/// Findings of discovery that wait for the node. Then the sources wait, and scouting datagrams are dropped.
+pub const FINDINGS_MAX: usize = 64;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 

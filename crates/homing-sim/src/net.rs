@@ -106,7 +106,7 @@ impl Net {
     }
 
     /// Sends a datagram to every host but the sender's.
-    pub(crate) fn scout(&mut self, now: Time, from: Scout) {
+    pub(crate) fn scout(&mut self, now: Time, from: &Scout) {
         let all: Vec<SocketAddr> = self.addresses.keys().copied().collect();
         for to in all {
             let Scout { host, source, bytes } = from.clone();
@@ -160,7 +160,8 @@ impl Net {
         &mut self,
         now: Time,
         from: Place,
-        (conn, bytes): (LinkId, Vec<u8>),
+        conn: LinkId,
+        bytes: Vec<u8>,
     ) {
         let Some(side) = self.side(conn, from) else { return };
         let pieces = cut_anew(bytes, &mut self.rng).into_iter().map(Piece::Bytes).collect();
@@ -181,6 +182,13 @@ impl Net {
             self.streams.keys().filter_map(|conn| Some((*conn, self.side(*conn, from)?))).collect();
         for end in ends {
             self.end(now, end, "reset by the peer");
+        }
+    }
+
+    /// A connection breaks for both sides.
+    pub(crate) fn reset(&mut self, now: Time, conn: LinkId) {
+        for side in [0, 1] {
+            self.push(now, conn, side, vec![Piece::End("reset on the way")]);
         }
     }
 

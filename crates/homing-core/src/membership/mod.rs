@@ -38,8 +38,8 @@ use sink::Sink;
 use std::collections::VecDeque;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
-pub(crate) use timers::on_grid;
 use timers::Timers;
+pub(crate) use timers::on_grid;
 use watch::{Act, Watch};
 
 /// What membership is told.

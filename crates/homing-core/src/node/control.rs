@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kind u8, then
-//! below 0x80      a message of the registry, kind included
+//! up to 0x80      a message of the registry, kind included
 //! 0x81 Sync       follow u8   filter        "tell me all, and (visitors) what changes from now on"
 //! 0x82 Dump       a frame of a dump of membership
 //! 0x83 Goodbye                              "I leave now"
@@ -55,7 +55,7 @@ impl<'a> Control<'a> {
     pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         Ok(match reader.u8()? {
-            0..0x80 => Self::Registry(bytes),
+            ..=0x80 => Self::Registry(bytes),
             0x81 => {
                 let after = if reader.u8()? == 0 { After::Gossip } else { After::Follow };
                 Self::Sync { filter: Filter::decode(&mut reader)?, after }

@@ -71,7 +71,12 @@ impl Node {
         self.outbox.push_back(Output::Scout(bytes));
     }
 
-    pub(super) fn handle_datagram(&mut self, now: Time, (from, source): (SocketAddr, Source), bytes: &mut Vec<u8>) {
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Time,
+        (from, source): (SocketAddr, Source),
+        bytes: &mut Vec<u8>,
+    ) {
         let Some(header) = self.sealer.open(bytes) else { return };
         let body = &bytes[HEADER_LEN..];
         let node = header.sender;
@@ -79,7 +84,8 @@ impl Node {
             DatagramKind::Scout => self.handle_scout(now, (from, source), node, body),
             DatagramKind::Membership => self.tell_membership(now, membership::Input::Packet(body)),
             DatagramKind::Registry => {
-                let message = registry::Input::Message { from: node, via: Via::Datagram, bytes: body };
+                let message =
+                    registry::Input::Message { from: node, via: Via::Datagram, bytes: body };
                 self.tell_registry(now, message);
             }
             DatagramKind::Goodbye => {
@@ -93,7 +99,13 @@ impl Node {
 
     /// Somebody calls: at most a reason to dial (decisions B5). Of many members that hear it, chance picks who is
     /// first, and the others learn of the new node from it.
-    fn handle_scout(&mut self, now: Time, (from, source): (SocketAddr, Source), node: NodeId, body: &[u8]) {
+    fn handle_scout(
+        &mut self,
+        now: Time,
+        (from, source): (SocketAddr, Source),
+        node: NodeId,
+        body: &[u8],
+    ) {
         if !self.scouting.heeds(now, from.ip()) {
             self.sealer.stats.too_many_scouts += 1;
             return;

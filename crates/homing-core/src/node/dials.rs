@@ -7,7 +7,9 @@
 use super::input::{DialId, Source};
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
-use crate::limits::{DIALS_MAX, JOINS_MAX, REDIAL_MAX, REDIAL_MIN, SUGGESTION_TRIES, SUGGESTIONS_MAX};
+use crate::limits::{
+    DIALS_MAX, JOINS_MAX, REDIAL_MAX, REDIAL_MIN, SUGGESTION_TRIES, SUGGESTIONS_MAX,
+};
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::DialClaim;
@@ -73,7 +75,13 @@ pub(super) struct UnderWay {
 
 impl Dials {
     /// Plans to reach a goal. Of two reasons for one goal the stronger stays. `false`: there is no room.
-    pub(super) fn plan(&mut self, goal: Goal, why: Why, addresses: Vec<TransportAddr>, at: Time) -> bool {
+    pub(super) fn plan(
+        &mut self,
+        goal: Goal,
+        why: Why,
+        addresses: Vec<TransportAddr>,
+        at: Time,
+    ) -> bool {
         let Some(plan) = self.plans.get(&goal) else {
             if self.plans.len() >= SUGGESTIONS_MAX && queue_of(why) == SUGGESTED {
                 return false;
@@ -92,7 +100,8 @@ impl Dials {
     /// The next goal that is due and may be dialled now; it is taken out of its queue and must be
     /// [started](Self::start), [postponed](Self::postpone) or [dropped](Self::forget).
     pub(super) fn pop_due(&mut self, now: Time) -> Option<(Goal, Why, Vec<TransportAddr>)> {
-        let queue = self.open_queues().find(|queue| self.first(*queue).is_some_and(|at| at <= now))?;
+        let queue =
+            self.open_queues().find(|queue| self.first(*queue).is_some_and(|at| at <= now))?;
         let (_, goal) = self.queues[queue].pop_first().expect("it was seen just now");
         let plan = self.plans.get_mut(&goal).expect("what is queued is planned");
         plan.due = None;
@@ -147,7 +156,9 @@ impl Dials {
     /// A dial failed; unless its goal is given up it is planned anew. `None`: it was not under way.
     pub(super) fn failed(&mut self, dial: DialId, now: Time, rng: &mut Rng) -> Option<Failure> {
         let UnderWay { goal, why, .. } = self.end(dial)?;
-        let Some(plan) = self.plans.get_mut(&goal) else { return Some(Failure { goal, why, failures: 1 }) };
+        let Some(plan) = self.plans.get_mut(&goal) else {
+            return Some(Failure { goal, why, failures: 1 });
+        };
         plan.failures += 1;
         let (why, failures) = (plan.why, plan.failures);
         match why {

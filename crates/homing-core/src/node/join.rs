@@ -62,7 +62,13 @@ impl Node {
     }
 
     /// A peer asks for everything. Membership goes first: without it the records that follow are of nobody.
-    pub(super) fn answer_sync(&mut self, now: Time, link: LinkId, node: NodeId, (filter, after): (Filter, After)) {
+    pub(super) fn answer_sync(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        node: NodeId,
+        (filter, after): (Filter, After),
+    ) {
         let Some(kind) = self.peers.peer(&node).map(|peer| peer.about.kind) else { return };
         if let (Kind::Member, Some(membership)) = (kind, &self.membership) {
             for frame in membership.dump() {

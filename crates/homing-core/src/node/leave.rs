@@ -38,7 +38,8 @@ impl Node {
         }
         self.scouting.end();
         let me = self.config.me.id;
-        let offers: Vec<RecordKey> = self.registry.records_of(&me).map(|record| record.key).collect();
+        let offers: Vec<RecordKey> =
+            self.registry.records_of(&me).map(|record| record.key).collect();
         for key in offers.into_iter().filter(|key| *key != RecordKey::NODE) {
             self.tell_registry(now, registry::Input::Withdraw { key });
         }
@@ -63,7 +64,8 @@ impl Node {
         for link in links {
             self.outbox.push_back(Output::Control { link, bytes: Control::Goodbye.encode() });
         }
-        let mut members: Vec<_> = self.membership.iter().flat_map(membership::Membership::alive).cloned().collect();
+        let mut members: Vec<_> =
+            self.membership.iter().flat_map(membership::Membership::alive).cloned().collect();
         for _ in 0..GOODBYES_MAX.min(members.len()) {
             let member = members.swap_remove(self.rng.index(members.len()));
             self.send_datagram(&member, DatagramKind::Goodbye, &[]);

@@ -11,7 +11,7 @@ use super::peers::{End, NewLink};
 use super::voices::elsewhere;
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
-use crate::limits::{SCOUT_SLOW, LINKS_MAX};
+use crate::limits::{LINKS_MAX, SCOUT_SLOW};
 use crate::membership;
 use crate::registry::{self, Reach, Via};
 use crate::talk::{Code, Status};
@@ -35,7 +35,8 @@ impl Node {
         };
         if about.id == self.config.me.id {
             if about.epoch > self.config.me.epoch {
-                let place = address.map_or_else(|| "unknown address".into(), |addr| addr.to_string());
+                let place =
+                    address.map_or_else(|| "unknown address".into(), |addr| addr.to_string());
                 self.fatal(elsewhere(&place));
             }
             return self.close(link, Code::FailedPrecondition, "this is a link to ourselves");
@@ -45,7 +46,11 @@ impl Node {
         }
         if !self.peers.has_room() {
             self.sealer.stats.links_refused += 1;
-            return self.close(link, Code::ResourceExhausted, &format!("this node has {LINKS_MAX} links already"));
+            return self.close(
+                link,
+                Code::ResourceExhausted,
+                &format!("this node has {LINKS_MAX} links already"),
+            );
         }
         let new = self.new_link(link, &about, dialler, (dialled, address));
         self.take_link(now, about, new);
@@ -79,14 +84,19 @@ impl Node {
         let Some(peer) = self.peers.at(link) else { return };
         let (node, kind) = (peer.about.id, peer.about.kind);
         match Control::decode(bytes) {
-            Ok(Control::Sync { filter, after }) => self.answer_sync(now, link, node, (filter, after)),
+            Ok(Control::Sync { filter, after }) => {
+                self.answer_sync(now, link, node, (filter, after))
+            }
             Ok(Control::Dump(frame)) if kind == Kind::Member => {
                 self.tell_membership(now, membership::Input::Apply(frame));
                 // The registry takes records only of those whom membership counts: it must hear of them first.
                 self.listen(now);
             }
             Ok(Control::Registry(bytes)) => {
-                self.tell_registry(now, registry::Input::Message { from: node, via: Via::Link, bytes });
+                self.tell_registry(
+                    now,
+                    registry::Input::Message { from: node, via: Via::Link, bytes },
+                );
             }
             Ok(Control::Goodbye) => self.departed(now, node),
             Ok(Control::Keep(wish)) => peer.wish = wish,
@@ -99,7 +109,10 @@ impl Node {
         let Some(peer) = self.peers.at(link) else { return };
         let (node, wish) = (peer.about.id, peer.wish);
         let follows = peer.about.kind == Kind::Visitor;
-        let is_wanted = wish == Wish::Keep || follows || self.peers.is_kept(&node) || self.join.guide() == Some(node);
+        let is_wanted = wish == Wish::Keep
+            || follows
+            || self.peers.is_kept(&node)
+            || self.join.guide() == Some(node);
         if !is_wanted {
             self.close(link, Code::Ok, "idle");
         }

@@ -105,8 +105,12 @@ impl Node {
         }
         match input {
             Input::Listening { addresses } => self.handle_listening(now, addresses),
-            Input::Datagram { from, bytes, source } => self.handle_datagram(now, (from, source), bytes),
-            Input::Suggested { source, node, addresses } => self.suggest(now, source, node, addresses),
+            Input::Datagram { from, bytes, source } => {
+                self.handle_datagram(now, (from, source), bytes)
+            }
+            Input::Suggested { source, node, addresses } => {
+                self.suggest(now, source, node, addresses)
+            }
             Input::Established { link, dialler, peer, address } => {
                 self.handle_established(now, link, dialler, (peer, address));
             }
@@ -240,7 +244,10 @@ impl Node {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("me", &self.config.me.id).field("phase", &self.phase).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("me", &self.config.me.id)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
     }
 }
 

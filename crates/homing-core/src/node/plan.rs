@@ -9,8 +9,8 @@ use crate::addr::TransportAddr;
 use crate::id::NodeId;
 use crate::limits::{ADDRESSES_MAX, CALL_TIME, REDIAL_MAX, SCOUT_SLOW};
 use crate::membership;
-use crate::registry::{Body, Reach, RecordKey};
 use crate::registry;
+use crate::registry::{Body, Reach, RecordKey};
 use crate::time::Time;
 use crate::wire::Kind;
 
@@ -23,7 +23,13 @@ enum Verdict {
 
 impl Node {
     /// Somebody may be there.
-    pub(super) fn suggest(&mut self, at: Time, source: Source, node: Option<NodeId>, addresses: Vec<TransportAddr>) {
+    pub(super) fn suggest(
+        &mut self,
+        at: Time,
+        source: Source,
+        node: Option<NodeId>,
+        addresses: Vec<TransportAddr>,
+    ) {
         if node == Some(self.config.me.id) || self.phase != Phase::Running {
             return;
         }
@@ -36,7 +42,10 @@ impl Node {
             None => {
                 let ours = &self.config.me.addresses;
                 let mut others = addresses.into_iter().filter(|addr| !ours.contains(addr));
-                others.by_ref().take(ADDRESSES_MAX).all(|addr| self.dials.plan(Goal::Place(addr), why, Vec::new(), at))
+                others
+                    .by_ref()
+                    .take(ADDRESSES_MAX)
+                    .all(|addr| self.dials.plan(Goal::Place(addr), why, Vec::new(), at))
             }
         };
         self.sealer.stats.suggestions_dropped += u64::from(!taken);
@@ -72,13 +81,20 @@ impl Node {
         }
     }
 
-    pub(super) fn handle_dial_failed(&mut self, now: Time, dial: DialId, tried: Vec<(TransportAddr, String)>) {
+    pub(super) fn handle_dial_failed(
+        &mut self,
+        now: Time,
+        dial: DialId,
+        tried: Vec<(TransportAddr, String)>,
+    ) {
         let Some(failure) = self.dials.failed(dial, now, &mut self.rng) else { return };
         let node = match failure.goal {
             Goal::Node(node) => Some(node),
             Goal::Place(_) => None,
         };
-        if let Some(node) = node.filter(|node| failure.why > Why::Seed(None) && self.peers.route(node).is_none()) {
+        if let Some(node) =
+            node.filter(|node| failure.why > Why::Seed(None) && self.peers.route(node).is_none())
+        {
             self.tell_registry(now, registry::Input::Reached { node, reach: Reach::Unreachable });
             self.tell_membership(now, membership::Input::Doubt(node));
         }
@@ -103,7 +119,8 @@ impl Node {
             return Verdict::Later(now + REDIAL_MAX);
         }
         let node = match (goal, why) {
-            (Goal::Node(node), _) | (Goal::Place(_), Why::Seed(Some(node))) => Some(*node),
+            (Goal::Node(node), _) => Some(*node),
+            (Goal::Place(_), Why::Seed(node)) => node,
             (Goal::Place(_), _) => None,
         };
         let is_linked = node.is_some_and(|node| self.peers.route(&node).is_some());
@@ -114,10 +131,14 @@ impl Node {
             _ if is_linked => return Verdict::Never,
             Why::Suggested(_) if is_alive => return Verdict::Never,
             // A visitor needs one member; the others are for when it is lost.
-            Why::Suggested(_) | Why::Seed(_) if self.has_guide() => return Verdict::Later(now + SCOUT_SLOW),
+            Why::Suggested(_) | Why::Seed(_) if self.has_guide() => {
+                return Verdict::Later(now + SCOUT_SLOW);
+            }
             Why::Wanted(until) if until < now || is_gone => return Verdict::Never,
             Why::Broken if is_gone => return Verdict::Never,
-            Why::Kept if !node.is_some_and(|node| self.peers.is_kept(&node)) => return Verdict::Never,
+            Why::Kept if !node.is_some_and(|node| self.peers.is_kept(&node)) => {
+                return Verdict::Never;
+            }
             Why::Kept if is_gone => return Verdict::Later(now + REDIAL_MAX),
             Why::Suggested(_) | Why::Seed(_) | Why::Wanted(_) | Why::Broken | Why::Kept => {}
         }
@@ -134,15 +155,20 @@ impl Node {
         match goal {
             Goal::Place(addr) => addresses.push(addr.clone()),
             Goal::Node(node) => {
-                let record = self.registry.records_of(node).find(|record| record.key == RecordKey::NODE);
+                let record =
+                    self.registry.records_of(node).find(|record| record.key == RecordKey::NODE);
                 if let Some(Body::Node(record)) = record.map(|record| &record.body) {
                     addresses.extend(record.addresses.iter().cloned());
                 }
-                addresses.extend(self.peers.peer(node).into_iter().flat_map(|peer| peer.about.addresses.clone()));
+                addresses.extend(
+                    self.peers.peer(node).into_iter().flat_map(|peer| peer.about.addresses.clone()),
+                );
             }
         }
         let is_unix = |addr: &TransportAddr| matches!(addr, TransportAddr::Unix { .. });
-        addresses.retain(|addr| !matches!(addr, TransportAddr::Unix { host, .. } if *host != self.config.host));
+        addresses.retain(
+            |addr| !matches!(addr, TransportAddr::Unix { host, .. } if *host != self.config.host),
+        );
         let mut unique: Vec<TransportAddr> = Vec::new();
         for addr in addresses {
             if !unique.contains(&addr) && unique.len() < ADDRESSES_MAX {

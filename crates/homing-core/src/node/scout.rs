@@ -85,7 +85,8 @@ mod tests {
         let mut scouting = Scouting::default();
         scouting.begin(Time::ZERO);
         let mut at = Vec::new();
-        while let Some(now) = scouting.poll_timeout().filter(|now| *now < Time::from_millis(40_000)) {
+        while let Some(now) = scouting.poll_timeout().filter(|now| *now < Time::from_millis(40_000))
+        {
             assert!(scouting.is_due(now, company));
             at.push(now.as_millis());
         }
@@ -102,7 +103,8 @@ mod tests {
     fn ten_calls_a_second_are_heeded_from_each_source() {
         let mut scouting = Scouting::default();
         let [one, other] = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])];
-        let mut heeded = |at, from| (0..50).filter(|_| scouting.heeds(Time::from_millis(at), from)).count();
+        let mut heeded =
+            |at, from| (0..50).filter(|_| scouting.heeds(Time::from_millis(at), from)).count();
         assert_eq!(heeded(5, one), 10);
         assert_eq!(heeded(6, other), 10);
         assert_eq!(heeded(1_100, one), 10);

@@ -44,7 +44,9 @@ impl Show {
             Change::Offered(record) | Change::Updated(record) => {
                 (record, |node, offer| NodeEvent::Offered { node, offer })
             }
-            Change::Withdrawn(record) => (record, |node, offer| NodeEvent::Withdrawn { node, offer }),
+            Change::Withdrawn(record) => {
+                (record, |node, offer| NodeEvent::Withdrawn { node, offer })
+            }
             Change::Node(_) => return,
         };
         if let Body::Offer(offer) = &record.body {
@@ -58,7 +60,8 @@ impl Show {
 
     /// Some nodes that live, `not` left out.
     pub(super) fn some_alive(&self, count: usize, not: &NodeId) -> Vec<NodeId> {
-        let alive = self.shown.nodes().filter(|known| known.state == NodeState::Alive && known.id != *not);
+        let alive =
+            self.shown.nodes().filter(|known| known.state == NodeState::Alive && known.id != *not);
         alive.map(|known| known.id).take(count).collect()
     }
 
@@ -76,7 +79,11 @@ impl Show {
         }
         for (node, name) in std::mem::replace(&mut self.joined, alive) {
             if !self.joined.contains_key(&node) {
-                let how = if self.goodbyes.contains(&node) { Departure::Goodbye } else { Departure::Silence };
+                let how = if self.goodbyes.contains(&node) {
+                    Departure::Goodbye
+                } else {
+                    Departure::Silence
+                };
                 self.events.push(NodeEvent::NodeLeft { node, name, how });
             }
         }

@@ -30,7 +30,9 @@ impl Node {
 
     /// Moves what membership and registry say until both are quiet.
     pub(super) fn listen(&mut self, now: Time) {
-        while let Some(output) = self.membership.as_mut().and_then(membership::Membership::poll_output) {
+        while let Some(output) =
+            self.membership.as_mut().and_then(membership::Membership::poll_output)
+        {
             if self.hear_membership(now, output) == Roll::Changed {
                 let members = self.members().collect();
                 self.tell_registry(now, registry::Input::Members(members));
@@ -100,7 +102,9 @@ impl Node {
     fn hear_registry(&mut self, output: registry::Output) {
         match output {
             registry::Output::Send { to, via: Via::Link, bytes } => match self.peers.route(&to) {
-                Some(link) => self.outbox.push_back(Output::Control { link, bytes: Control::Registry(&bytes).encode() }),
+                Some(link) => self
+                    .outbox
+                    .push_back(Output::Control { link, bytes: Control::Registry(&bytes).encode() }),
                 None => self.sealer.stats.unsendable += 1,
             },
             registry::Output::Send { to, via: Via::Datagram, bytes } => {
@@ -113,7 +117,9 @@ impl Node {
                 }
             }
             registry::Output::Changed(change) => self.show.note(change),
-            registry::Output::Refused { key, status } => self.outbox.push_back(Output::Refused { key, status }),
+            registry::Output::Refused { key, status } => {
+                self.outbox.push_back(Output::Refused { key, status })
+            }
             registry::Output::Synced { .. } => self.join.told_all(),
             registry::Output::Fatal(status) => self.fatal(status),
         }
