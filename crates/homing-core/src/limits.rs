@@ -204,14 +204,6 @@ pub const TICK: Duration = Duration::from_millis(4);
 
 /// Entries read from a rendezvous directory (decisions B3). Further ones are not seen.
 pub const RENDEZVOUS_MAX: usize = 1_024;
-/// Bytes of one entry of a rendezvous directory. A longer one is not an entry.
-pub const RENDEZVOUS_ENTRY_MAX: usize = 4 * 1024;
-/// Seeds of one node. Further ones are not asked; a verdict says so.
-pub const SEEDS_MAX: usize = 64;
-/// Interfaces on which a node scouts. Further ones stay silent; a verdict says so.
-pub const SCOUTED_MAX: usize = 32;
-/// Findings of discovery that wait for the node. Then the sources wait, and scouting datagrams are dropped.
-pub const FINDINGS_MAX: usize = 64;
 /// Suggestions of where a node may be, kept to be tried. Further ones are not heeded until some were.
 pub const SUGGESTIONS_MAX: usize = 1_024;
 /// Dials to nodes that were only suggested, under way at once.
@@ -261,3 +253,5 @@ const _: () =
 const _: () = assert!(RECORD_MAX + 4 <= REGISTRY_DATAGRAM_MAX, "a record fits a registry message");
 const _: () =
     assert!(256 * 4 < REGISTRY_DATAGRAM_MAX, "the sums of all buckets fit a registry message");
+const _: () =
+    assert!(REGISTRY_DATAGRAM_MAX <= BODY_MAX, "a registry message is a body of a datagram");

@@ -99,6 +99,12 @@ impl Caller {
         Some(CallKey(*found.0))
     }
 
+    /// Some call of the world that has not ended.
+    pub(crate) fn any(&self, rng: &mut Rng) -> Option<u64> {
+        let nth = rng.index(self.calls.len());
+        self.calls.values().nth(nth).map(|pending| pending.serial)
+    }
+
     /// What a call is addressed to, as links want it.
     pub(crate) fn target(&self, key: TargetKey) -> Arc<Target> {
         Arc::clone(&self.targets[key.0 as usize])

@@ -137,6 +137,8 @@ pub(crate) enum Effect {
 pub(crate) enum Note {
     /// A handler begins the work of this call.
     Executed { serial: u64 },
+    /// An offer is no longer made.
+    Withdrawn { serial: u64 },
     /// A call ended for its caller.
     Ended { serial: u64, end: End },
     /// A handshake is complete.

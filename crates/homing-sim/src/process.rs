@@ -159,6 +159,11 @@ impl Process {
         self.settle(now);
     }
 
+    /// Whether it is about to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.phase != Phase::Running
+    }
+
     /// What it does next.
     pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
@@ -290,6 +295,8 @@ impl Process {
     }
 
     pub(crate) fn withdraw(&mut self, now: Time, key: RecordKey) {
+        let Some(serial) = self.server.serial(key) else { return };
+        self.note(Note::Withdrawn { serial });
         self.node.handle_input(now, node::Input::Withdraw { key });
         for arrived in self.server.withdraw(key) {
             self.refuse(

@@ -26,6 +26,7 @@ pub(crate) struct Offer {
     pub(crate) service: usize,
     pub(crate) serial: u64,
     pub(crate) state: State,
+    pub(crate) concurrency: u32,
     responder: Responder,
 }
 
@@ -68,18 +69,31 @@ pub(crate) enum Decision {
     Drained(RecordKey),
 }
 
+impl Offer {
+    /// Whether it takes no further call.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.state == State::Draining
+    }
+}
+
 impl Server {
     /// Adds an offer.
     pub(crate) fn offer(&mut self, order: OfferOrder) {
         let capacity = Capacity { concurrency: order.concurrency, ..Capacity::default() };
         let responder = Responder::new(capacity);
-        let OfferOrder { key, service, serial, .. } = order;
-        self.offers.insert(key, Offer { service, serial, state: State::Open, responder });
+        let OfferOrder { key, service, serial, concurrency } = order;
+        let state = State::Open;
+        self.offers.insert(key, Offer { service, serial, state, concurrency, responder });
     }
 
     /// The offers, in the order of their keys.
     pub(crate) fn offers(&self) -> impl Iterator<Item = (RecordKey, &Offer)> {
         self.offers.iter().map(|(key, offer)| (*key, offer))
+    }
+
+    /// Which offer is made under a key.
+    pub(crate) fn serial(&self, key: RecordKey) -> Option<u64> {
+        self.offers.get(&key).map(|offer| offer.serial)
     }
 
     /// Takes no further call for an offer. `None`: it is not there, or drains already.

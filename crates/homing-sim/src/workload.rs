@@ -65,6 +65,12 @@ impl World {
         let Some((key, serial)) = pick(&mut self.rng, &offers) else { return };
         let drains = self.rng.chance(1, 2);
         self.tell(host, || format!("withdraws {key:?}, offer {serial}, drained {drains}"));
+        if self.plan.sabotage == Some(Sabotage::KeepOffer)
+            && let Some(process) = self.hosts[host].running()
+        {
+            process.server.withdraw(key);
+            return;
+        }
         let command = if drains { Command::Drain { key } } else { Command::Withdraw { key } };
         self.stimulate(host, Stimulus::Command(command));
     }
@@ -117,11 +123,6 @@ impl World {
             1..4 => 8 + self.rng.index(40_000),
             _ => 8 + self.rng.index(200),
         }
-    }
-
-    /// Whether a deed is kept from its node by sabotage.
-    pub(crate) fn is_sabotaged(&self, sabotage: Sabotage) -> bool {
-        self.plan.sabotage == Some(sabotage)
     }
 
     /// When the paused will all be back.

@@ -322,6 +322,10 @@ impl World {
                 }
                 self.ledger.end(*serial, end)
             }
+            Note::Withdrawn { serial } => {
+                self.ledger.withdraw(*serial);
+                Ok(())
+            }
             Note::LinkUp { .. } => {
                 self.misfortune.last_handshake = self.now;
                 Ok(())
