@@ -1,2 +1,34 @@
-//! (to be written)
-fn main() {}
+//! What does a person do with a mesh? The binary `homing`: arguments in, output and an exit code out.
+//!
+//! It is an ordinary program of the crate `homing`, without privileges. What was typed (`args`) becomes settings
+//! (`settings`) before anything acts (`commands`); only `output` prints.
+
+mod args;
+mod children;
+mod commands;
+mod exec;
+mod exit;
+mod logging;
+mod mesh;
+mod output;
+mod payload;
+mod runtime;
+mod settings;
+mod signals;
+mod span;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let output = output::Output::new(args.screen.color);
+    let outcome = logging::start(args.screen.verbose).and_then(|()| commands::run(args, output));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}

@@ -4,7 +4,7 @@
 
 mod isolation;
 mod parts;
-mod settings;
+pub(crate) mod settings;
 
 use crate::error::ConfigError;
 use crate::info::Kind;

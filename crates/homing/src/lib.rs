@@ -1,23 +1,58 @@
-//! (to be written)
+//! A service mesh in a library: programs on a private network find each other with no configuration, agree on who
+//! offers what, and talk over direct links.
+//!
+//! ```
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use homing::{Config, Node};
+//!
+//! # let config = Config::isolated();
+//! # #[cfg(any())]
+//! let config = Config::default();
+//! let node = Node::join(config).await?;
+//! node.serve("greet@1.0.0", |name: String| async move { format!("hello, {name}") }).await?;
+//! let greeting: String = node.call("greet", "world").await?;
+//! assert_eq!(greeting, "hello, world");
+//! # node.close().await;
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! Start with [`Node`]. [`Requester`] and [`Responder`] are the handles behind its short forms, [`Config`] has every
+//! setting, [`testing`] a network in memory for tests of your own.
 
-#[allow(dead_code)]
 mod clock;
-#[allow(dead_code, reason = "its reader, node.rs, comes on top")]
 pub mod config;
-#[allow(dead_code, reason = "its makers, responder.rs and node.rs, come on top")]
 pub mod context;
-#[allow(dead_code, reason = "its caller, the runtime, comes on top")]
+mod crank;
 mod discovery;
 pub mod encoding;
-#[allow(dead_code, reason = "its maker, requester.rs, comes on top")]
 pub mod error;
-#[allow(dead_code, reason = "its maker, node.rs, comes on top")]
 pub mod events;
-#[allow(dead_code, reason = "its caller, responder.rs, comes on top")]
 pub mod handler;
 pub mod info;
-#[allow(dead_code)]
 pub mod net;
-#[allow(dead_code, unused_imports, reason = "its caller, the runtime, comes on top")]
+mod node;
+mod requester;
+mod responder;
+mod runtime;
 mod security;
 pub mod testing;
+
+pub use config::Config;
+pub use context::Context;
+pub use error::{CallError, ConfigError, JoinError, ServeError};
+pub use events::{Event, Events};
+pub use handler::{Annotated, Handler, RawHandler};
+pub use homing_core::addr::TransportAddr;
+pub use homing_core::balance::{BadBalancer, Balancer};
+pub use homing_core::id::{BadNodeId, Epoch, NodeId};
+pub use homing_core::limits;
+pub use homing_core::name::{
+    Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName, Range,
+    ServiceName, Version, VersionReq,
+};
+pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
+pub use node::Node;
+pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
+pub use responder::{Offer, Responder, ResponderBuilder};

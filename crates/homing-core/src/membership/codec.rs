@@ -55,7 +55,9 @@ impl foca::Codec<Identity> for Codec {
 pub(super) fn put_members(out: &mut Vec<u8>, members: &[Member<Identity>]) {
     let count = u16::try_from(members.len()).expect("at most DUMP_PER_FRAME at once");
     out.extend_from_slice(&count.to_be_bytes());
-    members.iter().for_each(|member| put_member(out, member));
+    for member in members {
+        put_member(out, member);
+    }
 }
 
 /// Reads what [`put_members`] wrote.

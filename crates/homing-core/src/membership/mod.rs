@@ -11,6 +11,7 @@ mod codec;
 mod identity;
 mod roster;
 mod sink;
+mod suspect;
 mod timers;
 mod watch;
 
@@ -30,8 +31,8 @@ use crate::time::Time;
 use crate::wire::codec::Reader;
 use codec::Codec;
 use foca::{
-    Config, Foca, Header, Member, Message, NoCustomBroadcast, OwnedNotification, PeriodicParams,
-    State, Timer,
+    Config, Foca, Member, Message, NoCustomBroadcast, OwnedNotification, PeriodicParams, State,
+    Timer,
 };
 use roster::Roster;
 use sink::Sink;
@@ -40,7 +41,7 @@ use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
 use timers::Timers;
 pub(crate) use timers::on_grid;
-use watch::{Act, Watch};
+use watch::Watch;
 
 /// What membership is told.
 #[derive(Debug)]
@@ -165,9 +166,7 @@ impl Membership {
                 self.roster.forget(member);
             }
             let act = match &timer {
-                Timer::ProbeRandomMember(_) => {
-                    self.watch.period(self.roster.neighbour(&self.me().id))
-                }
+                Timer::ProbeRandomMember(_) => self.watch.period(self.neighbour()),
                 Timer::SendIndirectProbe { .. } => self.watch.again(),
                 _ => None,
             };
@@ -221,10 +220,8 @@ impl Membership {
             self.stats.refused += 1;
             return;
         };
-        let members = match reader.is_empty() {
-            true => Vec::new(),
-            false => codec::read_members(&mut reader).unwrap_or_default(),
-        };
+        // Nothing follows in the shortest packets; what is malformed foca will refuse.
+        let members = codec::read_members(&mut reader).unwrap_or_default();
         let named = members.iter().map(Member::id).chain([&header.src]);
         if self.is_full() && !self.roster.knows_all(named) {
             self.stats.over_limit += 1;
@@ -296,76 +293,6 @@ impl Membership {
         self.run(|foca, sink| foca.gossip(sink));
     }
 
-    /// Speaks to two of those held gone. After a cut that ended, each side so learns that the other gave it up, takes
-    /// a new name and is back.
-    fn call_the_gone(&mut self) {
-        let gone = self.roster.gone().count();
-        for nth in [self.rng.index(gone), self.rng.index(gone)] {
-            let member = self.roster.gone().nth(nth).cloned();
-            if let Some(member) = member {
-                self.run(|foca, sink| foca.announce(member, sink));
-            }
-        }
-    }
-
-    fn follow(&mut self, act: Option<Act>) {
-        match act {
-            // With one other member foca's own probe always meets it.
-            Some(_) if self.foca.num_members() < 2 => {}
-            Some(Act::Ask(node)) => self.ask(node),
-            Some(Act::Doubt(node)) => {
-                self.doubt(node);
-                self.ask(node);
-            }
-            None => {}
-        }
-    }
-
-    /// Suspects a member as foca does after a failed probe: unless it refutes, it is gone after [`SUSPICION`].
-    fn doubt(&mut self, node: NodeId) {
-        let Some(member) = self.member(node).filter(|member| member.state() == State::Alive) else {
-            return;
-        };
-        let suspect = Member::new(member.id().clone(), member.incarnation(), State::Suspect);
-        let timer = Timer::ChangeSuspectToDown {
-            member_id: member.id().clone(),
-            incarnation: member.incarnation(),
-            token: self.sink.token,
-        };
-        self.sink.timers.push((SUSPICION, timer));
-        self.run(|foca, sink| foca.apply_many([suspect].into_iter(), true, sink));
-    }
-
-    /// Pings a member. A suspect is told that it is one, so that its answer refutes it.
-    fn ask(&mut self, node: NodeId) {
-        let Some(member) = self.member(node) else { return };
-        let (src, dst) = (self.me().clone(), member.id().clone());
-        let mut bytes = Vec::with_capacity(128);
-        codec::put_header(
-            &mut bytes,
-            &Header { src, src_incarnation: 0, dst: dst.clone(), message: Message::Ping(0) },
-        );
-        if member.state() == State::Suspect {
-            codec::put_members(&mut bytes, &[member]);
-        }
-        self.outbox.push_back(Output::Send { to: dst, bytes });
-    }
-
-    /// Whether a suspicion has no object any more. foca would tell the healthy member that it is gone.
-    fn is_refuted(&self, timer: &Timer<Identity>) -> bool {
-        let Timer::ChangeSuspectToDown { member_id, incarnation, .. } = timer else { return false };
-        let stands = |member: &Member<Identity>| {
-            member.id() == member_id
-                && member.incarnation() == *incarnation
-                && member.state() == State::Suspect
-        };
-        !self.foca.iter_members().any(stands)
-    }
-
-    fn member(&self, node: NodeId) -> Option<Member<Identity>> {
-        self.foca.iter_members().find(|member| member.id().id == node).cloned()
-    }
-
     /// Lets foca act. Its errors are bad input, which it did not take in.
     fn run(
         &mut self,
@@ -382,7 +309,7 @@ impl Membership {
         for (after, timer) in std::mem::take(&mut self.sink.timers) {
             match timer {
                 Timer::PeriodicGossip(_) if self.foca.updates_backlog() == 0 => {
-                    self.timers.park(timer)
+                    self.timers.park(timer);
                 }
                 _ => self.timers.add(now, after, timer),
             }

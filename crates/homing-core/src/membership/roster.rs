@@ -65,7 +65,7 @@ impl Roster {
     pub(super) fn note(&mut self, note: OwnedNotification<Identity>) -> Option<Output> {
         match note {
             OwnedNotification::MemberUp(member) => self.up(member),
-            OwnedNotification::MemberDown(member) => self.down(member),
+            OwnedNotification::MemberDown(member) => Some(self.down(member)),
             OwnedNotification::Rename(_, now) => match self.nodes.get(&now.id)? {
                 Presence::Alive(_) => self.up(now),
                 Presence::Gone(_) => None,
@@ -83,12 +83,12 @@ impl Roster {
         (!member.has_left()).then_some(Output::Up(member))
     }
 
-    fn down(&mut self, member: Identity) -> Option<Output> {
+    fn down(&mut self, member: Identity) -> Output {
         self.nodes.insert(member.id, Presence::Gone(member.clone()));
         if self.nodes.len() > NODES_MAX {
             self.nodes.retain(|_, presence| alive(presence).is_some());
         }
-        Some(if member.has_left() { Output::Left(member) } else { Output::Down(member) })
+        if member.has_left() { Output::Left(member) } else { Output::Down(member) }
     }
 }
 

@@ -230,7 +230,7 @@ fn a_cut_heals_within_five_seconds() {
             mesh.cut_before = 0;
             mesh.run(seconds(5));
             (0..count).for_each(|number| {
-                assert_eq!(mesh.holders(number), count - 1, "{count} nodes, seed {seed}")
+                assert_eq!(mesh.holders(number), count - 1, "{count} nodes, seed {seed}");
             });
         }
     }

@@ -23,15 +23,13 @@ pub(super) struct Watch {
 
 #[derive(Clone, Copy, Debug, Default)]
 enum State {
+    /// Nobody has to answer now.
     #[default]
-    Nobody,
+    Content,
     Asked {
         whom: NodeId,
     },
     AskedTwice {
-        whom: NodeId,
-    },
-    Heard {
         whom: NodeId,
     },
 }
@@ -41,9 +39,9 @@ impl Watch {
     pub(super) fn period(&mut self, next: Option<NodeId>) -> Option<Act> {
         let silent = match self.state {
             State::AskedTwice { whom } => Some(whom),
-            State::Nobody | State::Asked { .. } | State::Heard { .. } => None,
+            State::Content | State::Asked { .. } => None,
         };
-        self.state = next.map_or(State::Nobody, |whom| State::Asked { whom });
+        self.state = next.map_or(State::Content, |whom| State::Asked { whom });
         next.map(|whom| if silent == Some(whom) { Act::Doubt(whom) } else { Act::Ask(whom) })
     }
 
@@ -56,19 +54,14 @@ impl Watch {
 
     /// Something came from `node`.
     pub(super) fn heard(&mut self, node: NodeId) {
-        match self.state {
-            State::Asked { whom } | State::AskedTwice { whom } if whom == node => {
-                self.state = State::Heard { whom };
-            }
-            State::Nobody
-            | State::Asked { .. }
-            | State::AskedTwice { .. }
-            | State::Heard { .. } => {}
+        let (State::Asked { whom } | State::AskedTwice { whom }) = self.state else { return };
+        if whom == node {
+            self.state = State::Content;
         }
     }
 
     /// This process stood still: what it did not hear proves nothing.
     pub(super) fn forgive(&mut self) {
-        self.state = State::Nobody;
+        self.state = State::Content;
     }
 }

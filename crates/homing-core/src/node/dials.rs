@@ -176,11 +176,6 @@ impl Dials {
         }
     }
 
-    /// Whether this goal is being dialled, or waits to be.
-    pub(super) fn is_planned(&self, goal: &Goal) -> bool {
-        self.plans.contains_key(goal)
-    }
-
     /// Whether something suggested was not tried yet.
     pub(super) fn has_untried(&self) -> bool {
         self.plans.values().any(|plan| plan.failures == 0)

@@ -9,7 +9,7 @@ use super::dials::{Goal, Why};
 use super::input::{LinkId, Source};
 use super::output::Output;
 use crate::id::NodeId;
-use crate::limits::{ALONE_TIME, JOINS_MAX};
+use crate::limits::{ALONE_TIME, CHUNK_MAX, JOINS_MAX};
 use crate::registry::{self, Filter};
 use crate::time::Time;
 use crate::wire::Kind;
@@ -57,7 +57,11 @@ impl Node {
                 (self.config.interest.clone(), After::Follow)
             }
         };
-        let bytes = Control::Sync { filter, after }.encode();
+        let mut bytes = Control::Sync { filter, after }.encode();
+        if bytes.len() > CHUNK_MAX {
+            // More services than can be named: then all of them.
+            bytes = Control::Sync { filter: Filter::All, after }.encode();
+        }
         self.outbox.push_back(Output::Control { link, bytes });
     }
 

@@ -26,9 +26,9 @@ impl Node {
         dialler: Dialler,
         (about, address): (About, Option<TransportAddr>),
     ) {
-        let dialled = match dialler {
+        let ours = match dialler {
             Dialler::Us(dial) => match self.end_dial(now, dial, about.id) {
-                Some(dialled) => Some(dialled),
+                Some(ours) => Some(ours),
                 None => return self.close(link, Code::Aborted, "this dial was given up"),
             },
             Dialler::Them(_) => None,
@@ -52,7 +52,7 @@ impl Node {
                 &format!("this node has {LINKS_MAX} links already"),
             );
         }
-        let new = self.new_link(link, &about, dialler, (dialled, address));
+        let new = self.new_link(link, &about, dialler, (ours, address));
         self.take_link(now, about, new);
     }
 
@@ -85,7 +85,7 @@ impl Node {
         let (node, kind) = (peer.about.id, peer.about.kind);
         match Control::decode(bytes) {
             Ok(Control::Sync { filter, after }) => {
-                self.answer_sync(now, link, node, (filter, after))
+                self.answer_sync(now, link, node, (filter, after));
             }
             Ok(Control::Dump(frame)) if kind == Kind::Member => {
                 self.tell_membership(now, membership::Input::Apply(frame));
@@ -124,13 +124,13 @@ impl Node {
 
     /// What a dial of ours was about; its plan is fulfilled.
     fn end_dial(&mut self, now: Time, dial: DialId, node: NodeId) -> Option<UnderWay> {
-        let dialled = self.dials.end(dial)?;
+        let ours = self.dials.end(dial)?;
         if node == self.config.me.id {
-            self.dials.forget(&dialled.goal);
+            self.dials.forget(&ours.goal);
         } else {
-            self.dials.reached(dialled.goal.clone(), node, now + SCOUT_SLOW);
+            self.dials.reached(ours.goal.clone(), node, now + SCOUT_SLOW);
         }
-        Some(dialled)
+        Some(ours)
     }
 
     fn new_link(
@@ -138,19 +138,19 @@ impl Node {
         link: LinkId,
         about: &About,
         dialler: Dialler,
-        (dialled, address): (Option<UnderWay>, Option<TransportAddr>),
+        (ours, address): (Option<UnderWay>, Option<TransportAddr>),
     ) -> NewLink {
         let me = &self.config.me;
-        let claim = match (dialler, &dialled) {
+        let claim = match (dialler, &ours) {
             (Dialler::Them(claim), _) => claim,
-            (Dialler::Us(_), Some(dialled)) => dialled.claim,
+            (Dialler::Us(_), Some(ours)) => ours.claim,
             (Dialler::Us(dial), None) => DialClaim { number: dial.0, dead: None },
         };
         let (direction, by) = match dialler {
             Dialler::Us(_) => (Direction::Dialled, (me.id, me.epoch)),
             Dialler::Them(_) => (Direction::Accepted, (about.id, about.epoch)),
         };
-        let found = dialled.map_or(Source::Itself, |dialled| match dialled.why {
+        let found = ours.map_or(Source::Itself, |ours| match ours.why {
             Why::Suggested(source) => source,
             Why::Seed(_) => Source::Seed,
             Why::Wanted(_) | Why::Broken | Why::Kept => Source::Gossip,

@@ -34,7 +34,7 @@ pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
 use crate::addr::TransportAddr;
 use crate::crypto::Crypto;
 use crate::id::NodeId;
-use crate::limits::{ADDRESSES_MAX, AGENT_MAX};
+use crate::limits::{ADDRESSES_MAX, AGENT_MAX, SEEDS_MAX};
 use crate::membership::{self, Identity, Membership, on_grid};
 use crate::registry::{self, Body, NodeRecord, RecordKey, Registry, Role};
 use crate::rng::Rng;
@@ -79,7 +79,7 @@ impl Node {
             .then(|| Membership::new(Identity::new(me.id, me.epoch, &[]), rng.split()));
         let registry = Registry::new(role, me.id, me.epoch, rng.split(), Arc::clone(&crypto));
         let mut dials = Dials::default();
-        for seed in &config.seeds {
+        for seed in config.seeds.iter().take(SEEDS_MAX) {
             dials.plan(Goal::Place(TransportAddr::Tcp(*seed)), Why::Seed(None), Vec::new(), now);
         }
         Self {
@@ -106,10 +106,10 @@ impl Node {
         match input {
             Input::Listening { addresses } => self.handle_listening(now, addresses),
             Input::Datagram { from, bytes, source } => {
-                self.handle_datagram(now, (from, source), bytes)
+                self.handle_datagram(now, (from, source), bytes);
             }
             Input::Suggested { source, node, addresses } => {
-                self.suggest(now, source, node, addresses)
+                self.suggest(now, source, node, addresses);
             }
             Input::Established { link, dialler, peer, address } => {
                 self.handle_established(now, link, dialler, (peer, address));
@@ -217,17 +217,15 @@ impl Node {
         } else {
             membership.handle_input(now, membership::Input::Moved(identity));
         }
-        let agent = me.agent.chars().take(AGENT_MAX / 4).collect();
+        let agent = me.agent[..me.agent.floor_char_boundary(AGENT_MAX)].to_owned();
         let record = NodeRecord { name: me.name.clone(), addresses, agent };
         let body = Body::Node(Arc::new(record));
         self.tell_registry(now, registry::Input::Offer { key: RecordKey::NODE, body });
     }
 
     fn company(&self) -> Company {
-        match self.peers.routes().next().is_some() || self.members().next().is_some() {
-            true => Company::Some,
-            false => Company::None,
-        }
+        let somebody = self.peers.routes().next().is_some() || self.members().next().is_some();
+        if somebody { Company::Some } else { Company::None }
     }
 
     /// Lets the machines inside hear of each other until all is quiet, then decides what follows for links.

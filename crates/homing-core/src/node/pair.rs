@@ -94,6 +94,7 @@ impl Pair {
     }
 
     /// All links, the one to use first.
+    #[cfg(test)]
     pub(super) fn links(&self) -> impl Iterator<Item = LinkId> {
         self.route().into_iter().chain(self.draining.iter().copied())
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The peers that have links, or had some and may dial again.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
-    peers: BTreeMap<NodeId, Peer>,
+    known: BTreeMap<NodeId, Peer>,
     links: BTreeMap<LinkId, NodeId>,
     /// Whom somebody here keeps, linked or not.
     kept: BTreeSet<NodeId>,
@@ -56,21 +56,21 @@ pub(super) struct LostLink {
 
 impl Peers {
     pub(super) fn peer(&self, node: &NodeId) -> Option<&Peer> {
-        self.peers.get(node)
+        self.known.get(node)
     }
 
     /// The other end of a link.
     pub(super) fn at(&mut self, link: LinkId) -> Option<&mut Peer> {
-        self.peers.get_mut(self.links.get(&link)?)
+        self.known.get_mut(self.links.get(&link)?)
     }
 
     pub(super) fn route(&self, node: &NodeId) -> Option<LinkId> {
-        self.peers.get(node)?.pair.route()
+        self.known.get(node)?.pair.route()
     }
 
     /// The peers with a link in use.
     pub(super) fn routes(&self) -> impl Iterator<Item = (&Peer, LinkId)> {
-        self.peers.values().filter_map(|peer| Some((peer, peer.pair.route()?)))
+        self.known.values().filter_map(|peer| Some((peer, peer.pair.route()?)))
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -83,18 +83,18 @@ impl Peers {
 
     /// What to say in a dial to this node.
     pub(super) fn claim(&self, node: Option<&NodeId>, number: u64) -> crate::wire::DialClaim {
-        let pair = node.and_then(|node| self.peers.get(node)).map(|peer| &peer.pair);
+        let pair = node.and_then(|node| self.known.get(node)).map(|peer| &peer.pair);
         pair.map_or(crate::wire::DialClaim { number, dead: None }, |pair| pair.claim(number))
     }
 
     /// Takes in a link whose handshake is complete.
     pub(super) fn established(&mut self, about: About, new: NewLink) -> Decision {
         let (node, link) = (about.id, new.contender.link);
-        if self.peers.len() >= NODES_MAX {
-            self.peers.retain(|_, peer| !peer.pair.is_empty());
+        if self.known.len() >= NODES_MAX {
+            self.known.retain(|_, peer| !peer.pair.is_empty());
         }
         self.links.insert(link, node);
-        let peer = self.peers.entry(node).or_insert_with(|| Peer {
+        let peer = self.known.entry(node).or_insert_with(|| Peer {
             about: about.clone(),
             pair: Pair::new(node),
             found: new.found,
@@ -112,14 +112,14 @@ impl Peers {
     /// A link is gone. `None`: it was not known.
     pub(super) fn lost(&mut self, link: LinkId) -> Option<LostLink> {
         let node = self.links.remove(&link)?;
-        let peer = self.peers.get_mut(&node).expect("a link has a peer");
+        let peer = self.known.get_mut(&node).expect("a link has a peer");
         peer.ends.remove(&link);
         let lost = LostLink { node, kind: peer.about.kind, was_route: peer.pair.lost(link) };
         if peer.pair.route().is_none() {
             (peer.wish, peer.rtt) = (Wish::Release, None);
         }
         if peer.pair.is_empty() && peer.about.kind == Kind::Visitor {
-            self.peers.remove(&node);
+            self.known.remove(&node);
         }
         Some(lost)
     }
@@ -145,7 +145,7 @@ impl Peers {
     }
 
     pub(super) fn infos(&self) -> impl Iterator<Item = PeerInfo> {
-        self.peers.values().map(|peer| {
+        self.known.values().map(|peer| {
             let link = peer.pair.route();
             let end = link.and_then(|link| peer.ends.get(&link));
             PeerInfo {

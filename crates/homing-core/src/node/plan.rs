@@ -37,16 +37,14 @@ impl Node {
             return;
         }
         let why = Why::Suggested(source);
-        let taken = match node {
-            Some(node) => self.dials.plan(Goal::Node(node), why, addresses, at),
-            None => {
-                let ours = &self.config.me.addresses;
-                let mut others = addresses.into_iter().filter(|addr| !ours.contains(addr));
-                others
-                    .by_ref()
-                    .take(ADDRESSES_MAX)
-                    .all(|addr| self.dials.plan(Goal::Place(addr), why, Vec::new(), at))
-            }
+        let taken = if let Some(node) = node {
+            self.dials.plan(Goal::Node(node), why, addresses, at)
+        } else {
+            let ours = &self.config.me.addresses;
+            let mut others =
+                addresses.into_iter().filter(|addr| !ours.contains(addr)).take(ADDRESSES_MAX);
+            // Where there is no room for one there is none for the next.
+            others.all(|addr| self.dials.plan(Goal::Place(addr), why, Vec::new(), at))
         };
         self.sealer.stats.suggestions_dropped += u64::from(!taken);
     }

@@ -71,7 +71,7 @@ impl Scouting {
 
 fn pause(done: usize, company: Company) -> Duration {
     match (SCOUT_START.get(done), company) {
-        (Some(since_start), _) => *since_start - SCOUT_START[done - 1],
+        (Some(since_start), _) => since_start.saturating_sub(SCOUT_START[done - 1]),
         (None, Company::None) => SCOUT_FAST,
         (None, Company::Some) => SCOUT_SLOW,
     }

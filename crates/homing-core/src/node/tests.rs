@@ -134,6 +134,8 @@ struct World {
     /// The two ends of each link that stands.
     wires: BTreeMap<u64, [usize; 2]>,
     lost_percent: u64,
+    /// Those before and those from this number on cannot reach each other.
+    cut_before: usize,
     jitter: Duration,
     order: u64,
 }
@@ -147,6 +149,7 @@ impl World {
             flying: BTreeMap::new(),
             wires: BTreeMap::new(),
             lost_percent: 0,
+            cut_before: 0,
             jitter: Duration::ZERO,
             order: 0,
         }
@@ -231,7 +234,7 @@ impl World {
                 Output::Route { node, link: Some(link) } => drop(seat.routes.insert(node, link)),
                 Output::Route { node, link: None } => drop(seat.routes.remove(&node)),
                 Output::Refused { status, .. } | Output::Fatal(status) => {
-                    seat.ended = Some(status.to_string())
+                    seat.ended = Some(status.to_string());
                 }
                 Output::Event(event) => seat.events.push((self.now, event)),
                 Output::Left => seat.ended = Some("left".into()),
@@ -257,7 +260,8 @@ impl World {
         match flying {
             Flying::Datagram { from, to, mut bytes } => {
                 let listens = |seat: &Seat| seat.address == to && seat.state != Running::Crashed;
-                if let Some(number) = self.seats.iter().position(listens) {
+                let number = self.seats.iter().position(listens);
+                if let Some(number) = number.filter(|number| self.can_reach(from, *number)) {
                     let input = Input::Datagram {
                         from: socket(from),
                         bytes: &mut bytes,
@@ -267,7 +271,10 @@ impl World {
                 }
             }
             Flying::Scout { from, bytes } => {
-                for number in (0..self.seats.len()).filter(|number| *number != from) {
+                for number in 0..self.seats.len() {
+                    if number == from || !self.can_reach(from, number) {
+                        continue;
+                    }
                     let bytes = &mut bytes.clone();
                     self.input(
                         number,
@@ -310,7 +317,8 @@ impl World {
                 && node.is_none_or(|node| node == seat.about.id)
                 && seat.node.config.mesh == self.seats[from].node.config.mesh
         };
-        let Some(to) = self.seats.iter().position(answers) else {
+        let to = self.seats.iter().position(answers);
+        let Some(to) = to.filter(|to| self.can_reach(from, *to)) else {
             let tried = addresses.into_iter().map(|addr| (addr, "refused".into())).collect();
             return self.input(from, Input::DialFailed { dial, tried });
         };
@@ -364,7 +372,26 @@ impl World {
             .filter(|(_, ends)| ends.contains(&number))
             .map(|(wire, _)| *wire)
             .collect();
-        its.into_iter().for_each(|wire| self.cut(wire, Code::Unavailable));
+        for wire in its {
+            self.cut(wire, Code::Unavailable);
+        }
+    }
+
+    fn can_reach(&self, from: usize, to: usize) -> bool {
+        (from < self.cut_before) == (to < self.cut_before)
+    }
+
+    fn split(&mut self, before: usize) {
+        self.cut_before = before;
+        let torn: Vec<u64> = self
+            .wires
+            .iter()
+            .filter(|(_, ends)| !self.can_reach(ends[0], ends[1]))
+            .map(|(wire, _)| *wire)
+            .collect();
+        for wire in torn {
+            self.cut(wire, Code::Unavailable);
+        }
     }
 
     fn pause(&mut self, number: usize) {
@@ -377,8 +404,10 @@ impl World {
         self.input(number, Input::Stalled(self.now.since(since)));
     }
 
+    /// Each name under a key of its own.
     fn offer(&mut self, number: usize, name: &str) {
-        self.input(number, Input::Offer { key: RecordKey(1), offer: offer(name) });
+        let key = RecordKey(u32::from(name.as_bytes()[0]));
+        self.input(number, Input::Offer { key, offer: offer(name) });
     }
 
     /// The nodes that serve `name` and can be called, as this node sees it.
@@ -546,10 +575,40 @@ fn a_node_paused_for_thirty_seconds_is_out_in_four_and_back_in_two() {
         world.wake(5);
         world.run(seconds(2));
         (0..8).for_each(|number| {
-            assert_eq!(world.serving(number, "words").len(), 8, "seed {seed}, node {number}")
+            assert_eq!(world.serving(number, "words").len(), 8, "seed {seed}, node {number}");
         });
         world.run(seconds(3));
         world.all_know_all();
+    }
+}
+
+#[test]
+fn a_cut_mesh_is_whole_five_seconds_after_the_cut_ends() {
+    for seed in 0..20 {
+        for (count, cut) in [(2, 10), (6, 10), (6, 30), (16, 20)] {
+            let mut world = World::members(count, seed);
+            (0..count).for_each(|number| world.offer(number, "words"));
+            world.run(seconds(5));
+            world.split(count / 2);
+            world.run(seconds(cut));
+            assert_eq!(world.serving(0, "words").len(), count / 2);
+            world.offer(0, "price");
+            world.split(0);
+            world.run(seconds(5));
+            world.all_know_all();
+            for number in 0..count {
+                assert_eq!(
+                    world.serving(number, "words").len(),
+                    count,
+                    "seed {seed}, node {number} of {count}"
+                );
+                assert_eq!(
+                    world.serving(number, "price"),
+                    [id(0)],
+                    "seed {seed}, node {number} of {count}"
+                );
+            }
+        }
     }
 }
 

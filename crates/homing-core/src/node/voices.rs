@@ -118,7 +118,7 @@ impl Node {
             }
             registry::Output::Changed(change) => self.show.note(change),
             registry::Output::Refused { key, status } => {
-                self.outbox.push_back(Output::Refused { key, status })
+                self.outbox.push_back(Output::Refused { key, status });
             }
             registry::Output::Synced { .. } => self.join.told_all(),
             registry::Output::Fatal(status) => self.fatal(status),

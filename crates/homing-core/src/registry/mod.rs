@@ -1,11 +1,11 @@
 //! Who offers what? The same on every node, eventually.
 //!
 //! Each node alone writes its own records and numbers them; everybody else only passes them on. What is known of an
-//! owner is a set of records under a floor ([`owner`]); merging two such sets does not depend on the order in which
-//! messages arrive, on how often, or on which were lost. News is gossiped ([`rumours`]); a comparison of sums with one
-//! random member every [`DIGEST_PERIOD`](crate::limits::DIGEST_PERIOD) finds what gossip missed ([`exchange`],
-//! [`message`]). Only of owners that live, as membership says, is anything taken from a peer; those who are gone
-//! are kept for a lease ([`lease`]) and then remembered by a headstone ([`headstones`]).
+//! owner is a set of records under a floor (`owner`); merging two such sets does not depend on the order in which
+//! messages arrive, on how often, or on which were lost. News is gossiped (`rumours`); a comparison of sums with one
+//! random member every [`DIGEST_PERIOD`](crate::limits::DIGEST_PERIOD) finds what gossip missed (`exchange`,
+//! `message`). Only of owners that live, as membership says, is anything taken from a peer; those who are gone
+//! are kept for a lease (`lease`) and then remembered by a headstone (`headstones`).
 //!
 //! | a node that | is treated so |
 //! |---|---|
@@ -153,6 +153,7 @@ impl Registry {
                 }
                 self.followers.sync(to, filter, now);
             }
+            Input::Alone => self.view.set_synced(),
             Input::Alive { node, epoch } => self.alive(now, node, epoch),
             Input::Gone { node } => self.gone(now, node),
             Input::Left { node } => self.forget(now, node),

@@ -81,7 +81,7 @@ impl Record {
         }
     }
 
-    /// Reads a record that fills `bytes`. The signature is read, not checked: see [`is_vouched_for`].
+    /// Reads a record that fills `bytes`. The signature is read, not checked: the registry does that where records are signed.
     ///
     /// # Errors
     /// The bytes are not a record, or one of a newer format.

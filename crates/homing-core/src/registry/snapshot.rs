@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub struct Snapshot {
     /// Higher in each later snapshot of the same registry.
     pub version: u64,
-    /// Whether a peer has told everything at least once. Until then what is absent may only be unknown yet.
+    /// Whether a peer has told everything at least once, or nobody is there to tell. Until then what is absent may only be unknown yet.
     pub synced: bool,
     services: BTreeMap<Namespace, Arc<Services>>,
     nodes: Arc<BTreeMap<NodeId, Arc<KnownNode>>>,
@@ -92,6 +92,12 @@ impl Snapshot {
         })
     }
 
+    /// The instance behind the key of a node's record. Looks at all of them: for who wants to show one, not to call it.
+    pub fn instance(&self, node: NodeId, key: RecordKey) -> Option<&Arc<Instance>> {
+        let all = self.services.values().flat_map(|services| services.values());
+        all.flat_map(|instances| instances.iter()).find(|one| one.node == node && one.key == key)
+    }
+
     /// A node, if it is known.
     pub fn node(&self, id: &NodeId) -> Option<&Arc<KnownNode>> {
         self.nodes.get(id)
@@ -157,14 +163,11 @@ impl View {
         }
     }
 
-    /// A peer has told everything. Whether that was news.
-    pub(crate) fn set_synced(&mut self) -> bool {
-        let news = !self.next.synced;
-        self.next.synced = true;
-        if news {
+    /// All that there is to know has been told.
+    pub(crate) fn set_synced(&mut self) {
+        if !std::mem::replace(&mut self.next.synced, true) {
             self.current = None;
         }
-        news
     }
 
     /// Whether the last snapshot is out of date.

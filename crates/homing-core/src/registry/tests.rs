@@ -35,9 +35,7 @@ fn news_reaches_all_within_a_second_without_faults() {
 
 #[test]
 fn all_know_the_same_five_seconds_after_the_last_fault() {
-    for (seed, count) in
-        [2, 3, 5, 8, 13, 20, 20, 20].into_iter().zip(0_u64..).map(|(count, seed)| (seed, count))
-    {
+    for (count, seed) in [2, 3, 5, 8, 13, 20, 20, 20].into_iter().zip(0_u64..) {
         let mut world = World::new(count, seed);
         world.network = Network { lost: 30, doubled: 20, ..Network::default() };
         let mut alive = BTreeMap::new();

@@ -76,6 +76,8 @@ pub enum Input<'a> {
         /// Whether it wants to be told of changes from now on, until its link ends.
         follow: bool,
     },
+    /// Nobody else is to be found: what is known here is all there is, and snapshots say so from now on.
+    Alone,
     /// Membership says that this life of a node takes part, for the first time or again.
     Alive {
         /// The node.

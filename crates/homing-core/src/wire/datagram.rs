@@ -266,7 +266,9 @@ mod tests {
         for (name, bytes) in all {
             text.push_str(name);
             text.push(' ');
-            bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+            for byte in bytes {
+                write!(text, "{byte:02x}").unwrap();
+            }
             text.push('\n');
         }
         assert_eq!(text, include_str!("../../testdata/wire/datagram.txt"), "now:\n{text}");

@@ -67,6 +67,13 @@ pub(crate) enum Rendezvous {
 /// A variable of the environment, or an empty text.
 type Environment<'a> = &'a dyn Fn(&'static str) -> OsString;
 
+impl Settings {
+    /// Whether the network is the system's, and not one of a test.
+    pub(crate) fn is_real(&self) -> bool {
+        !matches!(self.defaults, Defaults::Constants)
+    }
+}
+
 impl Config {
     /// Decides everything.
     ///

@@ -8,6 +8,7 @@
 //! Under the lock only the machine runs. What it put out leaves the lock as [`Effects`]; wakers, handlers and dropped
 //! values run after it.
 
+pub(crate) mod batch;
 mod reader;
 mod waiters;
 mod writer;
@@ -165,13 +166,13 @@ impl LinkCell {
             Ok((payload, options)) => Input::Reply { request: id, payload, options },
             Err(status) => Input::Fail { request: id, status },
         };
-        let crowd = if reader::in_batch() { Crowd::Batch } else { Crowd::Caller };
+        let crowd = if batch::is_running() { Crowd::Batch } else { Crowd::Caller };
         self.input(crowd, input);
     }
 
     /// Puts any other input in.
     pub(crate) fn handle(self: &Arc<Self>, input: Input<'_>) {
-        let crowd = if reader::in_batch() { Crowd::Batch } else { Crowd::Caller };
+        let crowd = if batch::is_running() { Crowd::Batch } else { Crowd::Caller };
         self.input(crowd, input);
     }
 

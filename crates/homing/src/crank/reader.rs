@@ -1,9 +1,9 @@
 //! How do bytes come in? One task a link reads, lets the machine take whole frames, and flushes what that gave rise to.
 
+use super::batch::Batch;
 use super::{Crowd, LinkCell};
 use bytes::BytesMut;
 use homing_core::link::Input;
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -13,16 +13,6 @@ const READ_BUFFER: usize = 64 * 1024;
 
 /// Reads in a row before other tasks of this thread get their turn.
 const READS_IN_A_ROW: u32 = 8;
-
-thread_local! {
-    /// Whether this thread runs inside a reader's batch: then answers wait for its end to be flushed.
-    static IN_BATCH: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread runs inside a reader's batch.
-pub(super) fn in_batch() -> bool {
-    IN_BATCH.get()
-}
 
 /// Reads until the link or the connection ends.
 pub(super) async fn run(cell: Arc<LinkCell>) {
@@ -71,21 +61,5 @@ impl LinkCell {
             });
         }
         self.with(now, Crowd::Flusher, |_| {});
-    }
-}
-
-/// Marks the thread while it lives, also where a handler panics.
-struct Batch;
-
-impl Batch {
-    fn begin() -> Self {
-        IN_BATCH.set(true);
-        Self
-    }
-}
-
-impl Drop for Batch {
-    fn drop(&mut self) {
-        IN_BATCH.set(false);
     }
 }

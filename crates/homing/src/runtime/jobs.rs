@@ -6,7 +6,7 @@
 use super::Runtime;
 use super::attached::Attached;
 use super::offers::OfferCell;
-use crate::context::{Called, Context};
+use crate::context::{Asked, Context};
 use crate::crank::{Answer, LinkCell, batch};
 use crate::handler::Working;
 use homing_core::id::NodeId;
@@ -134,8 +134,8 @@ impl Drop for Done {
 }
 
 /// What was called, for the handler's context.
-pub(crate) fn called(offer: &OfferCell, target: &Target) -> Arc<Called> {
-    Arc::new(Called {
+pub(crate) fn called(offer: &OfferCell, target: &Target) -> Arc<Asked> {
+    Arc::new(Asked {
         namespace: target.namespace.clone(),
         service: target.service.clone(),
         version: offer.record.version.clone(),

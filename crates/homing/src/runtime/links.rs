@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 pub(crate) struct Links {
     all: Mutex<BTreeMap<LinkId, Arc<LinkCell>>>,
     routes: ArcSwap<BTreeMap<NodeId, Arc<LinkCell>>>,
-    /// How many dials to a node have failed so far, while somebody waits for one.
+    /// How many dials to a node have failed so far. Of nodes that are known, so bounded with them.
     failures: Mutex<BTreeMap<NodeId, u64>>,
     changed: Notify,
     closed: Notify,
@@ -25,9 +25,11 @@ pub(crate) struct Links {
 pub(crate) struct NoRoute;
 
 impl Links {
-    /// Takes a connection in, its handshake still to be done.
-    pub(crate) fn insert(&self, id: LinkId, link: Arc<LinkCell>) {
-        self.all.lock().insert(id, link);
+    /// Takes a connection in, its handshake still to be done. It starts under the lock, so that its end cannot be
+    /// told before it is here.
+    pub(crate) fn start(&self, id: LinkId, start: impl FnOnce() -> Arc<LinkCell>) {
+        let mut all = self.all.lock();
+        all.insert(id, start());
     }
 
     /// Forgets a link that is no more.
@@ -51,6 +53,12 @@ impl Links {
         self.all.lock().len()
     }
 
+    /// A node is no longer known: nobody waits for it.
+    pub(crate) fn forget(&self, node: NodeId) {
+        self.failures.lock().remove(&node);
+        self.changed.notify_waiters();
+    }
+
     /// From now on calls to `node` take this link, or none.
     pub(crate) fn set_route(&self, node: NodeId, link: Option<LinkId>) {
         let link = link.and_then(|id| self.by_id(id));
@@ -67,9 +75,7 @@ impl Links {
 
     /// A dial to `node` has failed: who waits for it tries elsewhere.
     pub(crate) fn note_failure(&self, node: NodeId) {
-        if let Some(count) = self.failures.lock().get_mut(&node) {
-            *count += 1;
-        }
+        *self.failures.lock().entry(node).or_default() += 1;
         self.changed.notify_waiters();
     }
 
@@ -78,24 +84,10 @@ impl Links {
         self.routes.load().get(&node).cloned()
     }
 
-    /// Waits for a link to `node`.
-    ///
-    /// # Errors
-    /// A dial failed meanwhile.
-    pub(crate) async fn wait_for_route(&self, node: NodeId) -> Result<Arc<LinkCell>, NoRoute> {
+    /// Begins to wait for a link to `node`, before it is asked for, so that no answer can be missed.
+    pub(crate) fn expect(&self, node: NodeId) -> Expected<'_> {
         let before = *self.failures.lock().entry(node).or_default();
-        loop {
-            let changed = self.changed.notified();
-            if let Some(link) = self.route(node) {
-                self.failures.lock().remove(&node);
-                return Ok(link);
-            }
-            match self.failures.lock().get(&node) {
-                Some(count) if *count == before => {}
-                Some(_) | None => return Err(NoRoute),
-            }
-            changed.await;
-        }
+        Expected { links: self, node, before }
     }
 
     /// Waits until no link is left.
@@ -106,6 +98,32 @@ impl Links {
                 return;
             }
             closed.await;
+        }
+    }
+}
+
+/// Somebody waits for a link to a node.
+pub(crate) struct Expected<'a> {
+    links: &'a Links,
+    node: NodeId,
+    before: u64,
+}
+
+impl Expected<'_> {
+    /// Waits for the link.
+    ///
+    /// # Errors
+    /// A dial has failed since the wait began.
+    pub(crate) async fn link(self) -> Result<Arc<LinkCell>, NoRoute> {
+        loop {
+            let changed = self.links.changed.notified();
+            if let Some(link) = self.links.route(self.node) {
+                return Ok(link);
+            }
+            if self.links.failures.lock().get(&self.node) != Some(&self.before) {
+                return Err(NoRoute);
+            }
+            changed.await;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Runtime;
 use super::jobs::{self, Job, Reply};
-use crate::context::Called;
+use crate::context::Asked;
 use crate::handler::ErasedHandler;
 use arc_swap::ArcSwap;
 use homing_core::crypto::Action;
@@ -30,7 +30,7 @@ pub(crate) struct OfferCell {
     pub(crate) record: Arc<OfferRecord>,
     pub(crate) handler: ErasedHandler,
     desk: Mutex<Desk>,
-    called: OnceLock<Arc<Called>>,
+    called: OnceLock<Arc<Asked>>,
     idle: Notify,
 }
 
@@ -53,7 +53,7 @@ impl OfferCell {
     }
 
     /// What was called, shared by all calls of the method that is called first: usually the only one.
-    pub(crate) fn called(&self, target: &Target) -> Arc<Called> {
+    pub(crate) fn called(&self, target: &Target) -> Arc<Asked> {
         let called = self.called.get_or_init(|| jobs::called(self, target));
         if called.method == target.method {
             return Arc::clone(called);
@@ -170,6 +170,10 @@ impl Offers {
             table.remove(&key);
             table
         });
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.load().len()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<OfferCell>> {

@@ -6,6 +6,8 @@
 pub(crate) mod local;
 mod ring;
 
+use ::ring::rand::{SecureRandom as _, SystemRandom};
+
 pub(crate) use self::ring::{RingCrypto, sha256};
 
 /// What the nodes of a mesh know and nobody else.
@@ -25,4 +27,14 @@ impl std::fmt::Debug for MeshKey {
             Self::Insecure => "Insecure",
         })
     }
+}
+
+/// Fresh random bytes of the system: for nonces and seeds.
+///
+/// # Panics
+/// The system has no random bytes: nothing that follows could be trusted.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("the system's random bytes do not run out");
+    bytes
 }

@@ -20,9 +20,9 @@ fn check(links: &[Contender], expect: u64) {
     for order in orders(links.len()) {
         for peer in [A, B] {
             let mut pair = Pair::new(peer);
-            order.iter().for_each(|at| {
+            for at in &order {
                 pair.established(links[*at]);
-            });
+            }
             assert_eq!(pair.route(), Some(LinkId(expect)), "order {order:?}");
         }
     }
@@ -155,8 +155,8 @@ impl World {
         for (at, wire) in self.wires.iter().enumerate() {
             for side in 0..2 {
                 match (wire.seen[side], wire.seen[1 - side]) {
-                    (Seen::NotYet, Seen::Lost) | (Seen::Up, Seen::Lost) => {
-                        can.push((at, side, Seen::Lost))
+                    (Seen::NotYet | Seen::Up, Seen::Lost) => {
+                        can.push((at, side, Seen::Lost));
                     }
                     (Seen::NotYet, _) => can.push((at, side, Seen::Up)),
                     _ => {}

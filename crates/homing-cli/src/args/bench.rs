@@ -1,0 +1,66 @@
+//! What can be typed after `homing bench`?
+
+use clap::Subcommand;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::span;
+
+/// Measure this machine: homing beside what bare sockets do.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing bench call")]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) what: BenchWhat,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchWhat {
+    Call(BenchCallArgs),
+}
+
+/// Calls to an echo service in a second process, alternating with a bare echo over TCP and over a unix socket.
+///
+/// Both ends of each are spawned tasks on runtimes of two workers; in all of them a caller waits for its answer before
+/// it asks again. The bare echoes have one connection per caller, homing has one link for all. Every figure is the
+/// median of the rounds, every ratio the median of the rounds' ratios.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing bench call
+  homing bench call --size 1024 --concurrency 1,10,1000 --duration 10s
+  homing bench call --transport unix --json
+
+--transport (default here: tcp, so that the bare TCP echo is comparable) chooses what homing's link runs over.")]
+pub(crate) struct BenchCallArgs {
+    /// Bytes of each request and of each reply
+    #[arg(long, value_name = "BYTES", default_value_t = 128,
+          value_parser = clap::value_parser!(u32).range(1..=16 * 1024 * 1024))]
+    pub(crate) size: u32,
+    /// Callers at once; several separated by commas
+    #[arg(long, value_name = "N,…", default_value = "1,100", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) concurrency: Vec<u32>,
+    /// How long each system is measured with each number of callers, all rounds together
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = span::parse_positive)]
+    pub(crate) duration: Duration,
+    /// Rounds: the systems take turns this often
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What the benchmark tells the bare echo.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EchoArgs {
+    /// Bytes of each request and of each reply.
+    #[arg(long)]
+    pub(crate) size: usize,
+    /// Where to bind the unix socket.
+    #[arg(long)]
+    pub(crate) socket: PathBuf,
+}

@@ -1,0 +1,86 @@
+//! What can be typed after `homing call`?
+
+use clap::ValueEnum;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::mesh::{Address, Balancer};
+use crate::span;
+
+/// Call a service and print its reply.
+///
+/// The payload is the argument, or else stdin where that is not a terminal. When nobody offers the service the call
+/// waits for somebody until its time is over.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing call words/count < README.md
+  homing call words@1/count 'four words of input'    a range chooses among versions
+  homing call 'price@>=1.2 <3/quote' '{\"item\": 7}' --encoding json --timeout 500ms
+  homing call clock -n --who                         no payload; tell who answered")]
+pub(crate) struct CallArgs {
+    /// Whom to call: SERVICE[@RANGE][/METHOD]; ranges as npm writes them
+    #[arg(value_name = "SERVICE[@RANGE][/METHOD]")]
+    pub(crate) address: Address,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// How long it may take, from the end of reading stdin
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = span::parse)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
+    /// The caller's word that a repetition does no harm: repeat it elsewhere when an instance dies
+    #[arg(long)]
+    pub(crate) repeatable: bool,
+    /// Something to send along; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// Tell on stderr which instance answered
+    #[arg(long)]
+    pub(crate) who: bool,
+}
+
+/// What is sent.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InputArgs {
+    /// What to send [default: stdin, where it is not a terminal]
+    #[arg(value_name = "PAYLOAD")]
+    pub(crate) payload: Option<OsString>,
+    /// Send nothing, and leave stdin alone
+    #[arg(short = 'n', long, conflicts_with = "payload")]
+    pub(crate) nothing: bool,
+    /// What the payload is [default: text if it is UTF-8, else raw]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) encoding: Option<TypedEncoding>,
+}
+
+/// Who is to answer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChoiceArgs {
+    /// Fail at once when nobody offers it
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// How to choose among instances: round-robin or least-pending [default: round-robin]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) balancer: Option<Balancer>,
+    /// Only this instance: the id of its node, the first digits of it, or its name
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) instance: Option<String>,
+}
+
+/// The encodings that a person can type.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum TypedEncoding {
+    /// JSON; checked before it is sent
+    Json,
+    /// UTF-8 text; checked before it is sent
+    Text,
+    /// Bytes
+    Raw,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("it is written KEY=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,38 @@
+//! What can be typed to look at a mesh?
+
+/// List the services: name, version, methods, instances, labels.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing ls
+  homing ls --all           a line for each instance, in every namespace
+  homing ls --json | jq '.[].service'")]
+pub(crate) struct ListArgs {
+    /// A line for each instance, in every namespace, also those that cannot be reached
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// One JSON document: an array of services with their instances
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// List the nodes: name, id, how found, state, links, round-trip time.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing nodes
+  homing nodes --json | jq '.[] | select(.state == \"alive\") | .name'")]
+pub(crate) struct NodesArgs {
+    /// One JSON document: an array of nodes
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Tell what appears and what goes, a line each, until interrupted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing watch
+  homing watch --json | jq -c 'select(.event == \"withdrawn\")'")]
+pub(crate) struct WatchArgs {
+    /// One JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+}

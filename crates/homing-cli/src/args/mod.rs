@@ -1,0 +1,185 @@
+//! What can be typed? Every flag and command, with its help; nothing here acts.
+
+mod bench;
+mod call;
+mod intervals;
+mod listing;
+mod serve;
+
+pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
+pub(crate) use call::{CallArgs, InputArgs, TypedEncoding};
+pub(crate) use intervals::IntervalArgs;
+pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
+pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::mesh::{Address, MeshName, Namespace, NodeName};
+use crate::span;
+
+const EXAMPLES: &str = "\
+Examples:
+  homing serve words@1.2.0/count --exec 'wc -w'    any program is a service
+  homing call words/count < README.md              and is called from anywhere
+  homing ls                                        what is offered
+  homing demo                                      the whole in one terminal
+
+Exit codes:
+  0        done
+  1        other failures
+  2        wrong usage or configuration
+  10 + N   the mesh failed with gRPC's code N: 14 DEADLINE_EXCEEDED, 15 NOT_FOUND, 24 UNAVAILABLE …
+  130 143  ended by SIGINT, SIGTERM";
+
+/// Programs find each other and call each other, with no address, no port, no broker and no configuration.
+#[derive(Debug, Parser)]
+#[command(name = "homing", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) mesh: MeshArgs,
+    #[command(flatten)]
+    pub(crate) intervals: IntervalArgs,
+    #[command(flatten)]
+    pub(crate) screen: ScreenArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What a person, or a test, wants of `homing`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(ServeArgs),
+    Call(CallArgs),
+    Ls(ListArgs),
+    Nodes(NodesArgs),
+    Watch(WatchArgs),
+    Demo(DemoArgs),
+    Bench(BenchArgs),
+    /// A caller of the demo, in a process of its own.
+    #[command(hide = true)]
+    DemoCaller(DemoCallerArgs),
+    /// The bare echo that the benchmark compares with, in a process of its own.
+    #[command(hide = true)]
+    BenchEcho(EchoArgs),
+}
+
+/// Which mesh, and how to reach it.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Mesh options")]
+pub(crate) struct MeshArgs {
+    /// The mesh: nodes of different meshes never meet [default: default]
+    #[arg(long, global = true, env = "HOMING_MESH", value_name = "NAME")]
+    pub(crate) mesh: Option<MeshName>,
+    /// The part of the mesh whose services are offered and called [default: default]
+    #[arg(long, global = true, env = "HOMING_NAMESPACE", value_name = "NAME")]
+    pub(crate) namespace: Option<Namespace>,
+    /// The name of this node, for people [default: program and process number]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) name: Option<NodeName>,
+    /// Where to listen; others than loopback need --insecure [default: loopback, any port]
+    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// What to tell others to dial, when it differs from where we listen
+    #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT")]
+    pub(crate) advertise: Vec<SocketAddr>,
+    /// Leave out the proof that both ends are programs of the same user; whoever reaches the port is let in
+    #[arg(long, global = true)]
+    pub(crate) insecure: bool,
+    /// A node to try, besides those that are found
+    #[arg(
+        long,
+        global = true,
+        env = "HOMING_SEEDS",
+        value_name = "HOST:PORT",
+        value_delimiter = ','
+    )]
+    pub(crate) seed: Vec<String>,
+    /// The UDP port on which nodes look for each other
+    #[arg(long, global = true, hide_short_help = true, value_name = "PORT")]
+    pub(crate) discovery_port: Option<u16>,
+    /// The multicast group on which nodes look for each other (with --insecure --listen)
+    #[arg(long, global = true, hide_short_help = true, value_name = "ADDR")]
+    pub(crate) group: Option<IpAddr>,
+    /// How many routers a multicast may pass
+    #[arg(long, global = true, hide_short_help = true, value_name = "N")]
+    pub(crate) ttl: Option<u8>,
+    /// Look for nodes on this network interface only; may be given several times
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
+    pub(crate) interface: Vec<String>,
+    /// What links run over [default: auto]
+    #[arg(long, global = true, value_enum, value_name = "KIND")]
+    pub(crate) transport: Option<Transport>,
+}
+
+/// What a link may run over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Transport {
+    /// Unix sockets on one host, TCP otherwise
+    Auto,
+    /// TCP only
+    Tcp,
+    /// Unix sockets only
+    Unix,
+}
+
+impl Transport {
+    /// As it is typed.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+        }
+    }
+}
+
+/// What a person sees besides the result.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Screen")]
+pub(crate) struct ScreenArgs {
+    /// Say on stderr what happens: -v the main things, -vv more, -vvv all (or a filter in `HOMING_LOG`)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to use colour; `NO_COLOR` in the environment means never
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Show a mesh at work: services and callers as real processes, one killed and replaced before your eyes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing demo                 until Ctrl-C
+  homing demo --seconds 10    ends by itself, with a summary")]
+pub(crate) struct DemoArgs {
+    /// End after this many seconds [default: when interrupted]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: Option<u64>,
+}
+
+/// What the demo tells its callers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoCallerArgs {
+    /// Whom to call.
+    pub(crate) address: Address,
+    /// What to send.
+    pub(crate) payload: String,
+    /// Between two calls.
+    #[arg(long, value_parser = span::parse)]
+    pub(crate) every: Duration,
+}
+
+#[cfg(test)]
+mod tests;

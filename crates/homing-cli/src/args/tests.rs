@@ -1,0 +1,66 @@
+//! Does each command take what its help says, and refuse the rest?
+
+use super::*;
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+#[track_caller]
+fn refused(line: &str) -> clap::Error {
+    Args::try_parse_from(line.split(' ')).expect_err(line)
+}
+
+#[test]
+fn the_definition_of_the_arguments_is_consistent() {
+    Args::command().debug_assert();
+}
+
+#[test]
+fn every_visible_command_shows_an_example() {
+    let command = Args::command();
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.contains(&format!("  homing {}", sub.get_name())), "{}", sub.get_name());
+    }
+}
+
+#[test]
+fn a_service_answers_in_exactly_one_way() {
+    assert!(Args::try_parse_from("homing serve echo@1.0.0 --echo".split(' ')).is_ok());
+    assert_eq!(refused("homing serve echo").kind(), ErrorKind::MissingRequiredArgument);
+    assert_eq!(refused("homing serve echo --echo --reply x").kind(), ErrorKind::ArgumentConflict);
+}
+
+#[test]
+fn wrong_values_are_refused_where_they_are_typed() {
+    refused("homing call words --timeout 5");
+    refused("homing call words x -n");
+    refused("homing call words --metadata novalue");
+    refused("homing bench call --concurrency 0");
+    refused("homing bench call --duration 0s");
+    refused("homing ls --transport pigeon");
+}
+
+#[test]
+fn mesh_options_may_stand_after_the_command() {
+    let args = Args::try_parse_from("homing ls --mesh blue --seed a:1,b:2".split(' ')).unwrap();
+    assert_eq!(args.mesh.mesh.map(|mesh| mesh.to_string()).as_deref(), Some("blue"));
+    assert_eq!(args.mesh.seed, ["a:1", "b:2"]);
+}
+
+#[test]
+fn each_command_takes_its_least() {
+    for line in [
+        "homing serve words@1.2.0/count --reply x",
+        "homing call words",
+        "homing call words@1/count -n --name me",
+        "homing ls",
+        "homing nodes --json",
+        "homing watch",
+        "homing demo --seconds 3",
+        "homing demo-caller words x --every 1s",
+        "homing bench call",
+        "homing bench-echo --size 1 --socket x",
+    ] {
+        assert!(Args::try_parse_from(line.split(' ')).is_ok(), "{line}");
+    }
+}

@@ -1,0 +1,92 @@
+//! How is a service called from a shell?
+
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+use crate::args::CallArgs;
+use crate::exit::Failure;
+use crate::mesh::{Code, Instance, Node, NodeId, Payload, Reply, Requester, Status};
+use crate::output::Output;
+use crate::payload;
+use crate::runtime;
+use crate::settings::Settings;
+use crate::signals::Signals;
+
+/// Sends the payload, prints the reply.
+pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
+    let payload = payload::read(&args.input)?;
+    let started = Instant::now();
+    runtime::run_alone(async {
+        let mut signals = Signals::new()?;
+        let node = signals.or(async { Ok(Node::join(settings.visitor()).await?) }).await?;
+        let outcome = signals.or(ask(&node, args, payload, started)).await;
+        node.close().await; // tells the other side that nobody waits any more, when a signal came
+        let reply = outcome?;
+        if args.who {
+            output.note(format_args!("answered by {}", described(&reply.instance)));
+        }
+        output.reply(&reply.payload.bytes)
+    })
+}
+
+async fn ask(
+    node: &Node,
+    args: &CallArgs,
+    payload: Payload,
+    started: Instant,
+) -> Result<Reply, Failure> {
+    // A full picture first: the highest version is chosen among all, and a name that nobody has is known not to exist.
+    let _ = timeout(args.timeout, node.synced()).await;
+    let mut call = requester(node, args, started).request(&args.address, payload);
+    for (key, value) in &args.metadata {
+        call = call.metadata(key.clone(), value.clone());
+    }
+    if let Some(wanted) = &args.choice.instance {
+        call = call.instance(instance(node, wanted)?);
+    }
+    Ok(call.await?)
+}
+
+fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {
+    let remaining = args.timeout.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
+    let mut builder = node.requester().timeout(remaining).repeatable(args.repeatable);
+    if args.choice.no_wait {
+        builder = builder.no_wait();
+    }
+    if let Some(balancer) = &args.choice.balancer {
+        builder = builder.balancer(*balancer);
+    }
+    builder.build()
+}
+
+/// The one instance whose node has this id, an id that starts so, or this name.
+fn instance(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
+    if let Ok(id) = wanted.parse() {
+        return Ok(id);
+    }
+    let mut found: Vec<NodeId> = node
+        .services()
+        .into_iter()
+        .flat_map(|service| service.instances)
+        .filter(|instance| {
+            instance.node_name.as_str() == wanted || instance.node.to_string().starts_with(wanted)
+        })
+        .map(|instance| instance.node)
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    match found[..] {
+        [one] => Ok(one),
+        [] => {
+            let message = format!("no instance is called {wanted} (`homing ls --all` lists them)");
+            Err(Status::not_started(Code::NotFound, message).into())
+        }
+        _ => Err(Failure::Usage(format!("{} nodes are called {wanted}: give an id", found.len()))),
+    }
+}
+
+fn described(instance: &Instance) -> String {
+    let version =
+        instance.version.as_ref().map_or_else(String::new, |version| format!("@{version}"));
+    format!("{}{version} ({})", instance.name, instance.node)
+}

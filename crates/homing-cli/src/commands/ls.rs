@@ -1,0 +1,118 @@
+//! Which services are there?
+
+use std::collections::BTreeSet;
+
+use crate::args::ListArgs;
+use crate::exit::Failure;
+use crate::mesh::{InstanceInfo, InstanceState, Namespace, ServiceInfo};
+use crate::output::{Output, Paint};
+use crate::runtime;
+use crate::settings::Settings;
+use crate::signals::Signals;
+
+/// Prints what is offered.
+pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
+    runtime::run_alone(async {
+        let mut signals = Signals::new()?;
+        let node = signals.or(super::visit(settings)).await?;
+        let namespace = node.info().namespace;
+        let mut services = node.services();
+        node.close().await;
+        if !args.all {
+            services.retain(|service| service.namespace == namespace);
+        }
+        match args {
+            ListArgs { json: true, .. } => output.document(&services),
+            ListArgs { all: true, .. } => print_instances(&services, output),
+            ListArgs { .. } => print_services(&services, &namespace, output),
+        }
+    })
+}
+
+fn print_services(
+    services: &[ServiceInfo],
+    namespace: &Namespace,
+    output: Output,
+) -> Result<(), Failure> {
+    if services.is_empty() {
+        output.note(format_args!("no services in namespace {namespace}"));
+        return Ok(());
+    }
+    let rows = services.iter().map(|service| {
+        let cells = vec![
+            service.service.to_string(),
+            version(service),
+            methods(service),
+            counted(&service.instances),
+            labels(&service.instances),
+        ];
+        (paint(&service.instances), cells)
+    });
+    output.table(&["SERVICE", "VERSION", "METHODS", "INSTANCES", "LABELS"], rows.collect())
+}
+
+fn print_instances(services: &[ServiceInfo], output: Output) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    for service in services {
+        for instance in &service.instances {
+            let cells = vec![
+                service.namespace.to_string(),
+                service.service.to_string(),
+                version(service),
+                methods(service),
+                instance.node_name.to_string(),
+                instance.node.to_string(),
+                instance.state.to_string(),
+                labels(std::slice::from_ref(instance)),
+            ];
+            rows.push((paint(std::slice::from_ref(instance)), cells));
+        }
+    }
+    if rows.is_empty() {
+        output.note("no services");
+        return Ok(());
+    }
+    output.table(
+        &["NAMESPACE", "SERVICE", "VERSION", "METHODS", "NODE", "ID", "STATE", "LABELS"],
+        rows,
+    )
+}
+
+fn version(service: &ServiceInfo) -> String {
+    service.version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
+}
+
+/// The default method is the empty text; a person sees `/`.
+fn methods(service: &ServiceInfo) -> String {
+    let shown = |method: &String| if method.is_empty() { "/".to_owned() } else { method.clone() };
+    service.methods.iter().map(shown).collect::<Vec<_>>().join(" ")
+}
+
+/// `3`, or `3 (1 draining)`: how many there are, and how many of them take no calls.
+fn counted(instances: &[InstanceInfo]) -> String {
+    let count =
+        |state: InstanceState| instances.iter().filter(|instance| instance.state == state).count();
+    let troubles: Vec<String> = [InstanceState::Draining, InstanceState::Unreachable]
+        .into_iter()
+        .filter(|state| count(*state) > 0)
+        .map(|state| format!("{} {state}", count(state)))
+        .collect();
+    match troubles[..] {
+        [] => instances.len().to_string(),
+        _ => format!("{} ({})", instances.len(), troubles.join(", ")),
+    }
+}
+
+fn labels(instances: &[InstanceInfo]) -> String {
+    let all: BTreeSet<String> =
+        instances.iter().flat_map(|instance| &instance.labels).map(ToString::to_string).collect();
+    all.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+fn paint(instances: &[InstanceInfo]) -> Paint {
+    if instances.iter().any(|instance| instance.state == InstanceState::Ready) {
+        Paint::Plain
+    } else {
+        Paint::Dim
+    }
+}

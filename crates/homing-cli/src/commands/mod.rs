@@ -1,0 +1,46 @@
+//! What acts? One file per command; each makes its runtime, joins a mesh if it needs one, and leaves it again.
+
+mod bench;
+mod call;
+mod demo;
+mod ls;
+mod nodes;
+mod serve;
+mod watch;
+
+use std::time::Duration;
+use tokio::time::timeout;
+
+use crate::args::{Args, BenchWhat, Command};
+use crate::exit::Failure;
+use crate::mesh::Node;
+use crate::output::Output;
+use crate::settings::Settings;
+
+/// How long a listing waits for the first full picture of the mesh.
+const SYNC_TIME: Duration = Duration::from_secs(5);
+
+/// Does what was typed.
+pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
+    let settings = Settings::new(args.mesh, args.intervals);
+    match args.command {
+        Command::Serve(args) => serve::run(&args, &settings, output),
+        Command::Call(args) => call::run(&args, &settings, output),
+        Command::Ls(args) => ls::run(&args, &settings, output),
+        Command::Nodes(args) => nodes::run(&args, &settings, output),
+        Command::Watch(args) => watch::run(&args, &settings, output),
+        Command::Demo(args) => demo::run(&args, output),
+        Command::DemoCaller(args) => demo::caller::run(&args, &settings, output),
+        Command::Bench(args) => match args.what {
+            BenchWhat::Call(args) => bench::run(&args, &settings, output),
+        },
+        Command::BenchEcho(args) => bench::echo::run(&args, output),
+    }
+}
+
+/// Joins as a visitor, and waits until the picture of the mesh is whole, or it is clear that nobody is there.
+async fn visit(settings: &Settings) -> Result<Node, Failure> {
+    let node = Node::join(settings.visitor()).await?;
+    let _ = timeout(SYNC_TIME, node.synced()).await; // late is told as what is known by then
+    Ok(node)
+}

@@ -1,0 +1,94 @@
+//! Do calls reach who they should, and say so when they cannot?
+
+use super::house::{House, start};
+
+#[test]
+fn any_program_is_a_service() {
+    let house = House::new();
+    let _words = house.serve(&["words@1.2.0/count", "--exec", "wc -w | tr -d ' '"]);
+    house.run_with("call words/count", b"four words of input").printed("4\n");
+    house.run("call words@1/count two\twords").printed("2\n");
+}
+
+#[test]
+fn an_echo_returns_any_bytes_and_adds_none() {
+    let house = House::new();
+    let _echo = house.serve(&["echo@1.0.0", "--echo"]);
+    house.run_with("call echo", b"no newline").printed("no newline");
+    house.run("call echo -n").printed("");
+    let large = "x".repeat(4 * 1024 * 1024);
+    house.run_with("call echo --timeout 30s", large.as_bytes()).printed(&large);
+}
+
+#[test]
+fn a_range_chooses_among_versions() {
+    let house = House::new();
+    let _old = house.serve(&["v@1.2.0", "--reply", "old"]);
+    let _new = house.serve(&["v@2.0.0", "--reply", "new"]);
+    house.run("call v@1 -n").printed("old");
+    house.run("call v@^2 -n").printed("new");
+    house.run("call v -n").printed("new");
+    house
+        .run("call v@^3 -n --no-wait")
+        .failed(24, "UNAVAILABLE: no instance of v@^3 (running: 1.2.0, 2.0.0)");
+}
+
+#[test]
+fn who_is_nowhere_is_not_found() {
+    let house = House::new();
+    house.run("call nobody -n --timeout 300ms").failed(15, "NOT_FOUND");
+    house.run("call nobody -n --no-wait").failed(15, "NOT_FOUND");
+}
+
+#[test]
+fn a_method_that_nobody_serves_is_unimplemented_and_the_others_are_named() {
+    let house = House::new();
+    let _words = house.serve(&["words/count", "--echo"]);
+    house.run("call words/spell x --timeout 1s").failed(22, "count");
+}
+
+#[test]
+fn a_call_waits_for_its_service() {
+    let house = House::new();
+    let call = start(house.homing("call late -n --timeout 30s"));
+    let _late = house.serve(&["late", "--reply", "here"]);
+    call.ended().printed("here\n");
+}
+
+#[test]
+fn a_program_fails_with_the_last_line_of_its_stderr() {
+    let house = House::new();
+    let _bad = house.serve(&["bad", "--exec", "echo reason >&2; exit 3"]);
+    house.run("call bad -n").failed(23, "INTERNAL: reason");
+    let _none = house.serve(&["none", "--exec", "no-such-program-here"]);
+    house.run("call none -n").failed(23, "INTERNAL: no such program: ");
+}
+
+#[test]
+fn a_program_is_told_of_its_call_and_of_no_secret() {
+    let house = House::new();
+    let line = "echo $HOMING_METHOD ${HOMING_MESH-none} ${HOMING_DEADLINE_MS:+limited}";
+    let _told = house.serve(&["told/**", "--exec", line]);
+    house.run("call told/a/b -n").printed("a/b none limited\n");
+}
+
+#[test]
+fn a_caller_chooses_its_instance_and_learns_who_answered() {
+    let house = House::new();
+    let _north = house.serve(&["who@1.0.0", "--reply", "n", "--name", "north"]);
+    let _south = house.serve(&["who@1.0.0", "--reply", "s", "--name", "south"]);
+    for _ in 0..3 {
+        let ran = house.run("call who -n --instance south --who");
+        ran.printed("s");
+        assert!(ran.stderr.starts_with("answered by south@1.0.0 ("), "{}", ran.stderr);
+    }
+    house.run("call who -n --instance east").failed(15, "no instance is called east");
+}
+
+#[test]
+fn namespaces_separate_services() {
+    let house = House::new();
+    let _blue = house.serve(&["colour", "--reply", "blue", "--namespace", "blue"]);
+    house.run("call colour -n --namespace blue").printed("blue");
+    house.run("call colour -n --no-wait").failed(15, "NOT_FOUND");
+}

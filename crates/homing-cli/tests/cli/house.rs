@@ -1,0 +1,203 @@
+//! Where do the tests live? Each in a mesh of its own, whose processes end with it.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a test waits for what must come. Only a broken one waits so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Lines of a process that wait to be read by a test.
+const LINES_MAX: usize = 10_000;
+
+/// A mesh that no other test, and nobody else on this host, is in.
+pub(crate) struct House {
+    name: String,
+    dir: TempDir,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let dir = tempfile::Builder::new().prefix("hm").tempdir().unwrap();
+        Self { name: format!("test-{}-{number}", std::process::id()), dir }
+    }
+
+    /// `homing` with these arguments, split at spaces. Its stdin is empty.
+    pub(crate) fn homing(&self, arguments: &str) -> Command {
+        self.homing_of(arguments.split(' '))
+    }
+
+    /// `homing` with these arguments.
+    pub(crate) fn homing_of<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_homing"));
+        for (name, _) in
+            env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HOMING_"))
+        {
+            command.env_remove(name);
+        }
+        command.env("HOMING_MESH", &self.name).env("XDG_RUNTIME_DIR", self.dir.path());
+        command.env("TMPDIR", self.dir.path());
+        command.args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
+        self.homing(arguments).output().unwrap().into()
+    }
+
+    /// Runs it to its end with this on stdin.
+    pub(crate) fn run_with(&self, arguments: &str, input: &[u8]) -> Ran {
+        let mut command = self.homing(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin: ChildStdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writer = thread::spawn(move || stdin.write_all(&input));
+        let output = child.wait_with_output().unwrap();
+        let _ = writer.join().unwrap(); // a reader may stop early
+        output.into()
+    }
+
+    /// `homing serve …`, once it says that it serves.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Process {
+        let process = start(self.homing_of([&["serve"], arguments].concat()));
+        let line = process.note();
+        assert!(line.starts_with("serving "), "{line}");
+        process
+    }
+
+    /// A named pipe: who writes to it waits for a reader, and who reads it learns when the last writer is gone.
+    pub(crate) fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+impl Ran {
+    /// That it worked, and printed this.
+    #[track_caller]
+    pub(crate) fn printed(&self, expect: &str) {
+        assert_eq!((self.code, self.stdout.as_str()), (Some(0), expect), "{}", self.stderr);
+    }
+
+    /// That it failed with this code, without a result, and one line that has this in it.
+    #[track_caller]
+    pub(crate) fn failed(&self, code: i32, part: &str) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stdout, "");
+        assert!(self.stderr.contains(part), "{}", self.stderr);
+    }
+
+    /// Its result as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+/// A process under way. Dropped, it is killed.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+}
+
+impl Process {
+    /// Its next line on stdout.
+    #[track_caller]
+    pub(crate) fn line(&self) -> String {
+        self.stdout.recv_timeout(PATIENCE).expect("a line on stdout")
+    }
+
+    /// Reads its stdout up to a line that has this in it.
+    #[track_caller]
+    pub(crate) fn line_with(&self, part: &str) -> String {
+        loop {
+            let line = self.line();
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// Its next line on stderr.
+    #[track_caller]
+    pub(crate) fn note(&self) -> String {
+        self.stderr.recv_timeout(PATIENCE).expect("a line on stderr")
+    }
+
+    /// `TERM`, `INT`, `KILL`, …
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", signal, &id]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end: exit code, and what it still printed.
+    pub(crate) fn ended(mut self) -> Ran {
+        let rest = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect();
+        let (stdout, stderr) = (rest(&self.stdout), rest(&self.stderr));
+        Ran { code: self.child.wait().unwrap().code(), stdout, stderr }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts it and follows what it prints.
+pub(crate) fn start(mut command: Command) -> Process {
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let stdout = lines(child.stdout.take().unwrap());
+    let stderr = lines(child.stderr.take().unwrap());
+    Process { child, stdout, stderr }
+}
+
+fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = sync_channel(LINES_MAX);
+    thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

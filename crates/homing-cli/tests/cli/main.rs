@@ -1,0 +1,11 @@
+//! Does the binary do what it says? Real processes in meshes of their own, over loopback and unix sockets.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
+
+mod bench;
+mod calls;
+mod demo;
+mod ends;
+mod house;
+mod inputs;
+mod listings;

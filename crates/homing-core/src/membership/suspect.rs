@@ -1,0 +1,83 @@
+//! Who is suspected, who is asked again, and who is called back?
+
+use super::identity::Identity;
+use super::watch::Act;
+use super::{Membership, Output, codec};
+use crate::id::NodeId;
+use crate::limits::SUSPICION;
+use foca::{Header, Member, Message, State, Timer};
+
+impl Membership {
+    /// Speaks to two of those held gone. After a cut that ended, each side so learns that the other gave it up, takes
+    /// a new name and is back.
+    pub(super) fn call_the_gone(&mut self) {
+        let gone = self.roster.gone().count();
+        for nth in [self.rng.index(gone), self.rng.index(gone)] {
+            let member = self.roster.gone().nth(nth).cloned();
+            if let Some(member) = member {
+                self.run(|foca, sink| foca.announce(member, sink));
+            }
+        }
+    }
+
+    /// Whom we watch: nobody while there is one other member, whom foca's own probe always meets.
+    pub(super) fn neighbour(&self) -> Option<NodeId> {
+        self.roster.neighbour(&self.me().id).filter(|_| self.foca.num_members() > 1)
+    }
+
+    pub(super) fn follow(&mut self, act: Option<Act>) {
+        match act {
+            Some(Act::Ask(node)) => self.ask(node),
+            Some(Act::Doubt(node)) => {
+                self.doubt(node);
+                self.ask(node);
+            }
+            None => {}
+        }
+    }
+
+    /// Suspects a member as foca does after a failed probe: unless it refutes, it is gone after [`SUSPICION`].
+    pub(super) fn doubt(&mut self, node: NodeId) {
+        let Some(member) = self.member(node).filter(|member| member.state() == State::Alive) else {
+            return;
+        };
+        let suspect = Member::new(member.id().clone(), member.incarnation(), State::Suspect);
+        let timer = Timer::ChangeSuspectToDown {
+            member_id: member.id().clone(),
+            incarnation: member.incarnation(),
+            token: self.sink.token,
+        };
+        self.sink.timers.push((SUSPICION, timer));
+        self.run(|foca, sink| foca.apply_many([suspect].into_iter(), true, sink));
+    }
+
+    /// Pings a member. A suspect is told that it is one, so that its answer refutes it.
+    fn ask(&mut self, node: NodeId) {
+        let Some(member) = self.member(node) else { return };
+        let (src, dst) = (self.me().clone(), member.id().clone());
+        let mut bytes = Vec::with_capacity(128);
+        codec::put_header(
+            &mut bytes,
+            &Header { src, src_incarnation: 0, dst: dst.clone(), message: Message::Ping(0) },
+        );
+        if member.state() == State::Suspect {
+            codec::put_members(&mut bytes, &[member]);
+        }
+        self.outbox.push_back(Output::Send { to: dst, bytes });
+    }
+
+    /// Whether a suspicion has no object any more. foca would tell the healthy member that it is gone.
+    pub(super) fn is_refuted(&self, timer: &Timer<Identity>) -> bool {
+        let Timer::ChangeSuspectToDown { member_id, incarnation, .. } = timer else { return false };
+        let stands = |member: &Member<Identity>| {
+            member.id() == member_id
+                && member.incarnation() == *incarnation
+                && member.state() == State::Suspect
+        };
+        !self.foca.iter_members().any(stands)
+    }
+
+    fn member(&self, node: NodeId) -> Option<Member<Identity>> {
+        self.foca.iter_members().find(|member| member.id().id == node).cloned()
+    }
+}

@@ -1,0 +1,305 @@
+//! How does a program call?
+
+use crate::encoding::{from_payload, to_payload};
+use crate::error::CallError;
+use crate::info::Instance;
+use crate::runtime::Runtime;
+use crate::runtime::calls::{Aim, Answered, Desk, Terms, Unanswered, refused};
+use crate::security::random;
+use bytes::Bytes;
+use homing_core::balance::Balancer;
+use homing_core::id::NodeId;
+use homing_core::limits::DEADLINE_MAX;
+use homing_core::name::{Address, BadName, Namespace};
+use homing_core::registry::RecordKey;
+use homing_core::requester::Wait;
+use homing_core::rng::Rng;
+use homing_core::talk::{Encoding, Options, Payload, Status};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::DropGuard;
+
+/// Calls services, by the settings it was built with. A cheap handle.
+///
+/// Its calls share one balancer, one retry budget and one waiting line.
+#[derive(Clone)]
+pub struct Requester {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    desk: Arc<Desk>,
+    runtime: Arc<Runtime>,
+    manner: Manner,
+    _follower: DropGuard,
+}
+
+/// How calls are made when they do not say.
+#[derive(Clone, Debug)]
+struct Manner {
+    namespace: Namespace,
+    timeout: Duration,
+    wait: Wait,
+    repeatable: bool,
+    encoding: Encoding,
+}
+
+/// Settings for a [`Requester`].
+#[derive(Clone)]
+pub struct RequesterBuilder {
+    runtime: Arc<Runtime>,
+    balancer: Balancer,
+    manner: Manner,
+}
+
+impl RequesterBuilder {
+    pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
+        let manner = Manner {
+            namespace: runtime.settings.namespace.clone(),
+            timeout: runtime.settings.timings.call,
+            wait: Wait::ForInstance,
+            repeatable: false,
+            encoding: Encoding::MessagePack,
+        };
+        Self { runtime, balancer: Balancer::default(), manner }
+    }
+
+    /// Looks services up here instead of in the node's namespace.
+    pub fn namespace(mut self, namespace: Namespace) -> Self {
+        self.manner.namespace = namespace;
+        self
+    }
+
+    /// How long a call may take, waiting for an instance included. Default: 5 s; at most 24 days.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.manner.timeout = timeout;
+        self
+    }
+
+    /// A call for which nobody is there fails at once, instead of waiting for somebody.
+    pub fn no_wait(mut self) -> Self {
+        self.manner.wait = Wait::Never;
+        self
+    }
+
+    /// How instances are chosen. Default: in turn.
+    pub fn balancer(mut self, balancer: Balancer) -> Self {
+        self.balancer = balancer;
+        self
+    }
+
+    /// All calls may safely run twice: one that was lost is tried elsewhere. Adds to the word of the offer, never
+    /// takes from it.
+    pub fn repeatable(mut self, repeatable: bool) -> Self {
+        self.manner.repeatable = repeatable;
+        self
+    }
+
+    /// How typed requests are written, and so how replies come back. Default: `MessagePack`.
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.manner.encoding = encoding;
+        self
+    }
+
+    /// The requester.
+    pub fn build(self) -> Requester {
+        let rng = Rng::from_seed(u64::from_be_bytes(random()));
+        let (desk, follower) = Desk::start(&self.runtime, self.balancer, rng);
+        let Self { runtime, manner, .. } = self;
+        Requester { shared: Arc::new(Shared { desk, runtime, manner, _follower: follower }) }
+    }
+}
+
+impl Requester {
+    /// Calls and waits for the reply.
+    ///
+    /// # Errors
+    /// The call's, with a code and a sentence; or the request or reply does not fit the types.
+    pub async fn call<Q, R>(&self, address: &str, request: &Q) -> Result<R, CallError>
+    where
+        Q: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        self.to(address)?.call(request).await?.decode()
+    }
+
+    /// Where calls go, looked up once: for a program that calls the same address often.
+    ///
+    /// # Errors
+    /// The text is no address.
+    pub fn to(&self, address: &str) -> Result<Callee, BadName> {
+        Ok(self.to_address(&address.parse()?))
+    }
+
+    /// As [`to`](Self::to), for an address that was parsed.
+    pub fn to_address(&self, address: &Address) -> Callee {
+        let aim = self.shared.desk.aim(&self.shared.manner.namespace, address);
+        Callee { shared: Arc::clone(&self.shared), aim }
+    }
+
+    /// Waits until there is an instance that takes calls to this address.
+    ///
+    /// # Errors
+    /// The text is no address, or this requester has called as many as it may.
+    pub async fn ready(&self, address: &str) -> Result<(), CallError> {
+        let callee = self.to(address)?;
+        let aim = callee.aim.map_err(|status| CallError::new(status, None))?;
+        self.shared.desk.ready(&aim).await;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Requester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requester").field("manner", &self.shared.manner).finish_non_exhaustive()
+    }
+}
+
+/// An address that a requester calls. A cheap handle.
+#[derive(Clone)]
+pub struct Callee {
+    shared: Arc<Shared>,
+    aim: Result<Arc<Aim>, Status>,
+}
+
+impl Callee {
+    /// A call with a typed request. Nothing happens until it is awaited.
+    pub fn call<Q: Serialize + ?Sized>(&self, request: &Q) -> Call {
+        self.begin(to_payload(request, self.shared.manner.encoding))
+    }
+
+    /// A call with bytes. Nothing happens until it is awaited.
+    pub fn call_raw(&self, payload: Payload) -> Call {
+        self.begin(Ok(payload))
+    }
+
+    fn begin(&self, payload: Result<Payload, Status>) -> Call {
+        let Manner { timeout, wait, repeatable, .. } = self.shared.manner;
+        let terms = Terms { deadline: None, wait, repeatable, instance: None };
+        Call { callee: self.clone(), payload, options: None, timeout, terms }
+    }
+}
+
+impl fmt::Debug for Callee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.aim {
+            Ok(aim) => write!(f, "Callee({} in {})", aim.address, aim.namespace),
+            Err(status) => write!(f, "Callee({status})"),
+        }
+    }
+}
+
+/// A call to be made: await it for its [`Reply`]. Dropping the future stops the work behind it.
+#[must_use = "nothing is called until it is awaited"]
+#[derive(Debug)]
+pub struct Call {
+    callee: Callee,
+    payload: Result<Payload, Status>,
+    options: Option<Box<Options>>,
+    timeout: Duration,
+    terms: Terms,
+}
+
+impl Call {
+    /// How long this call may take.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// This call may safely run twice.
+    pub fn repeatable(mut self, repeatable: bool) -> Self {
+        self.terms.repeatable = repeatable;
+        self
+    }
+
+    /// Only an instance of this node will do.
+    pub fn instance(mut self, node: NodeId) -> Self {
+        self.terms.instance = Some(node);
+        self
+    }
+
+    /// Sends a name and value along; all together at most 4 KiB.
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
+        self.options.get_or_insert_default().metadata.push((name.into(), value.into()));
+        self
+    }
+
+    async fn make(self) -> Result<Reply, CallError> {
+        let Self { callee, payload, options, timeout, mut terms } = self;
+        let shared = &callee.shared;
+        let made = match (callee.aim, payload) {
+            (Ok(aim), Ok(payload)) => {
+                let now = shared.runtime.clock.now();
+                terms.deadline = Some(now + timeout.min(DEADLINE_MAX));
+                shared.desk.call(&aim, payload, options, terms).await
+            }
+            (Err(status), _) | (_, Err(status)) => Err(refused(status)),
+        };
+        match made {
+            Ok(Answered { payload, options, node, key }) => {
+                let metadata = options.map_or_else(Vec::new, |options| options.metadata);
+                Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
+            }
+            Err(Unanswered { status, node }) => {
+                let instance = node.map(|(node, key)| shared.runtime.instance(node, key));
+                Err(CallError::new(status, instance))
+            }
+        }
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = Result<Reply, CallError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.make())
+    }
+}
+
+/// What a call came back with.
+#[derive(Clone)]
+pub struct Reply {
+    /// The answer.
+    pub payload: Payload,
+    /// What the handler sent beside it.
+    pub metadata: Vec<(String, Bytes)>,
+    from: (NodeId, RecordKey),
+    shared: Arc<Shared>,
+}
+
+impl Reply {
+    /// The node that answered.
+    pub const fn node(&self) -> NodeId {
+        self.from.0
+    }
+
+    /// Who answered, as it is known now.
+    pub fn instance(&self) -> Instance {
+        self.shared.runtime.instance(self.from.0, self.from.1)
+    }
+
+    /// The answer as a type.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn decode<R: DeserializeOwned>(&self) -> Result<R, CallError> {
+        from_payload(&self.payload)
+            .map_err(|status| CallError::new(status, Some(self.instance())))
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { payload, metadata, .. } = self;
+        let mut shown = f.debug_struct("Reply");
+        shown.field("payload", payload).field("metadata", metadata).field("node", &self.node());
+        shown.finish_non_exhaustive()
+    }
+}
+

@@ -1,0 +1,466 @@
+//! How does one call travel from its caller to an answer?
+//!
+//! The requester machine stands behind a short lock, like a link's. A call's future puts its input in and takes its
+//! own order out; orders for others (a retry that is due, an instance that appeared) are left in their slots, and they
+//! are woken. Dropping the future abandons the call: the link cancels it, the work behind it is stopped.
+
+use super::Runtime;
+use super::jobs::{Job, Reply as JobReply};
+use crate::crank::{Answer, Ticket};
+use homing_core::balance::Balancer;
+use homing_core::id::NodeId;
+use homing_core::link::{self, Open};
+use homing_core::name::{Address, Namespace};
+use homing_core::registry::{RecordKey, Snapshot};
+use homing_core::requester::{Begin, CallKey, Input, LinkState, Outcome, Output, Requester, TargetKey, Wait};
+use homing_core::rng::Rng;
+use homing_core::talk::{Code, Options, Payload, Started, Status};
+use homing_core::time::Time;
+use homing_core::wire;
+use parking_lot::Mutex;
+use slab::Slab;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How a node's snapshots come.
+type Snapshots = watch::Receiver<Arc<Snapshot>>;
+
+/// One requester: its machine and the calls under way.
+pub(crate) struct Desk {
+    runtime: Arc<Runtime>,
+    state: Mutex<State>,
+    /// The clock's task has to look again.
+    rearm: Notify,
+}
+
+struct State {
+    machine: Requester,
+    slots: Slab<Slot>,
+    aims: BTreeMap<(Namespace, Address), Arc<Aim>>,
+    ready: BTreeMap<TargetKey, Arc<Notify>>,
+    next_target: u32,
+    armed: Time,
+}
+
+/// A call's place: what the machine wants of it.
+#[derive(Default)]
+struct Slot {
+    order: Option<Order>,
+    waker: Option<Waker>,
+}
+
+enum Order {
+    Start { node: NodeId, key: RecordKey, attempt: u8 },
+    Fail(Status),
+}
+
+/// Where calls go: an address in a namespace, looked up once.
+pub(crate) struct Aim {
+    key: TargetKey,
+    pub(crate) namespace: Namespace,
+    pub(crate) address: Address,
+    /// What links are told, by the offer that takes the call.
+    targets: Mutex<BTreeMap<RecordKey, (link::TargetKey, Arc<wire::Target>)>>,
+}
+
+/// How a call is to be made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) deadline: Option<Time>,
+    pub(crate) wait: Wait,
+    pub(crate) repeatable: bool,
+    pub(crate) instance: Option<NodeId>,
+}
+
+/// A reply and who gave it.
+pub(crate) struct Answered {
+    pub(crate) payload: Payload,
+    pub(crate) options: Option<Box<Options>>,
+    pub(crate) node: NodeId,
+    pub(crate) key: RecordKey,
+}
+
+/// A failure and who told it, if anybody was asked.
+pub(crate) struct Unanswered {
+    pub(crate) status: Status,
+    pub(crate) node: Option<(NodeId, RecordKey)>,
+}
+
+impl Desk {
+    /// A requester that follows the node's snapshots until the guard is dropped.
+    pub(crate) fn start(
+        runtime: &Arc<Runtime>,
+        balancer: Balancer,
+        rng: Rng,
+    ) -> (Arc<Self>, DropGuard) {
+        let mut machine = Requester::new(balancer, rng);
+        let mut snapshots = runtime.snapshots.subscribe();
+        let first = snapshots.borrow_and_update().clone();
+        machine.handle_input(runtime.clock.now(), Input::Snapshot(first));
+        let state = State {
+            machine,
+            slots: Slab::new(),
+            aims: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            next_target: 0,
+            armed: Time::MAX,
+        };
+        let desk = Arc::new(Self {
+            runtime: Arc::clone(runtime),
+            state: Mutex::new(state),
+            rearm: Notify::new(),
+        });
+        let last_handle = CancellationToken::new();
+        tokio::spawn(follow(Arc::clone(&desk), snapshots, last_handle.clone()));
+        (desk, last_handle.drop_guard())
+    }
+
+    /// The aim for an address.
+    ///
+    /// # Errors
+    /// This requester has as many addresses as it may.
+    pub(crate) fn aim(&self, namespace: &Namespace, address: &Address) -> Result<Arc<Aim>, Status> {
+        let now = self.runtime.clock.now();
+        let state = &mut *self.state.lock();
+        let place = (namespace.clone(), address.clone());
+        if let Some(aim) = state.aims.get(&place) {
+            return Ok(Arc::clone(aim));
+        }
+        if state.next_target as usize >= homing_core::limits::TARGETS_MAX {
+            let message = "this requester has called as many addresses as it may (TARGETS_MAX)";
+            return Err(Status::not_started(Code::ResourceExhausted, message));
+        }
+        let key = TargetKey(state.next_target);
+        state.next_target += 1;
+        let (namespace, address) = place.clone();
+        let input = Input::Target { key, namespace: namespace.clone(), address: address.clone() };
+        state.machine.handle_input(now, input);
+        let aim = Arc::new(Aim { key, namespace, address, targets: Mutex::default() });
+        state.aims.insert(place, Arc::clone(&aim));
+        Ok(aim)
+    }
+
+    /// Waits until there is an instance to call.
+    pub(crate) async fn ready(&self, aim: &Aim) {
+        loop {
+            let notify = {
+                let state = &mut *self.state.lock();
+                if state.machine.ready(aim.key) {
+                    return;
+                }
+                Arc::clone(state.ready.entry(aim.key).or_default())
+            };
+            let notified = notify.notified();
+            if self.state.lock().machine.ready(aim.key) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Makes a call, over as many attempts as it takes.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        aim: &Arc<Aim>,
+        payload: Payload,
+        options: Option<Box<Options>>,
+        terms: Terms,
+    ) -> Result<Answered, Unanswered> {
+        let deadline = terms.deadline;
+        let mut seat = Seat::begin(self, aim, terms);
+        let mut asked = None;
+        loop {
+            let (node, key, attempt) = match poll_fn(|cx| seat.poll_order(cx)).await {
+                Order::Start { node, key, attempt } => (node, key, attempt),
+                Order::Fail(status) => return Err(Unanswered { status, node: asked }),
+            };
+            asked = Some((node, key));
+            let options = with_attempt(options.clone(), attempt);
+            let call = Attempt { aim, node, key, deadline, payload: payload.clone(), options };
+            let ended = tokio::select! {
+                biased;
+                outcome = self.attempt(call) => Ok(outcome),
+                order = poll_fn(|cx| seat.poll_order(cx)) => Err(order),
+            };
+            match ended {
+                Ok(link::Outcome::Reply(payload, options)) => {
+                    seat.finish();
+                    return Ok(Answered { payload, options, node, key });
+                }
+                Ok(link::Outcome::Failed(status)) => seat.report(Outcome::Failed(*status)),
+                Ok(link::Outcome::NotSent) => seat.report(Outcome::NotSent),
+                Ok(link::Outcome::Lost) => seat.report(Outcome::Lost),
+                Err(Order::Fail(status)) => return Err(Unanswered { status, node: asked }),
+                Err(Order::Start { .. }) => {
+                    unreachable!("no attempt starts while one is under way")
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, call: Attempt<'_>) -> link::Outcome {
+        if call.node == self.runtime.me.id {
+            return self.attempt_here(call).await;
+        }
+        let link = match self.runtime.links.route(call.node) {
+            Some(link) => link,
+            None => match self.runtime.reach(call.node).await {
+                Ok(link) => {
+                    self.note_link(call.node, LinkState::Up);
+                    link
+                }
+                Err(_) => {
+                    self.note_link(call.node, LinkState::Failed);
+                    return link::Outcome::NotSent;
+                }
+            },
+        };
+        let (key, target) = call.aim.target(&self.runtime, call.key);
+        let Attempt { deadline, payload, options, .. } = call;
+        let open = Open { token: 0, key, target: &target, deadline, payload, options };
+        match link.open(open) {
+            Ok(ticket) => wait(ticket).await,
+            Err(status) => link::Outcome::Failed(Box::new(status)),
+        }
+    }
+
+    /// A node's call to itself takes the same way, without a socket.
+    async fn attempt_here(&self, call: Attempt<'_>) -> link::Outcome {
+        let (answer, answered) = oneshot::channel::<Answer>();
+        let (_, target) = call.aim.target(&self.runtime, call.key);
+        let job = Job {
+            reply: JobReply::Local(answer),
+            caller: self.runtime.me.id,
+            target,
+            deadline: call.deadline,
+            payload: call.payload,
+            options: call.options.map_or_else(Options::default, |options| *options),
+        };
+        self.runtime.offers.dispatch(&self.runtime, job);
+        match answered.await {
+            Ok(Ok((payload, options))) => link::Outcome::Reply(payload, options),
+            Ok(Err(status)) => link::Outcome::Failed(Box::new(status)),
+            Err(_) => link::Outcome::Lost,
+        }
+    }
+
+    fn note_link(&self, node: NodeId, state: LinkState) {
+        self.turn(|_| Input::Link { node, state });
+    }
+
+    /// Puts an input in, and leaves every order in the slot it is for.
+    fn turn(&self, input: impl FnOnce(&mut State) -> Input) {
+        let now = self.runtime.clock.now();
+        let mut state = self.state.lock();
+        let input = input(&mut state);
+        state.machine.handle_input(now, input);
+        let woken = state.sort_orders();
+        let rearm = state.must_rearm();
+        drop(state);
+        woken.wake();
+        if rearm {
+            self.rearm.notify_one();
+        }
+    }
+}
+
+/// Who is to be woken once the lock is released. Mostly nobody.
+#[derive(Default)]
+struct Woken {
+    wakers: Vec<Waker>,
+    ready: Vec<Arc<Notify>>,
+}
+
+impl Woken {
+    fn wake(self) {
+        self.wakers.into_iter().for_each(Waker::wake);
+        for notify in self.ready {
+            notify.notify_waiters();
+        }
+    }
+}
+
+impl State {
+    fn sort_orders(&mut self) -> Woken {
+        let mut woken = Woken::default();
+        while let Some(output) = self.machine.poll_output() {
+            let (call, order) = match output {
+                Output::Start { call, node, key, attempt, .. } => {
+                    (call, Order::Start { node, key, attempt })
+                }
+                Output::Fail { call, status } => (call, Order::Fail(status)),
+                Output::Ready { target } => {
+                    woken.ready.extend(self.ready.remove(&target));
+                    continue;
+                }
+            };
+            let slot = self.slots.get_mut(call.0).expect("a call lives as long as its slot");
+            slot.order = Some(order);
+            woken.wakers.extend(slot.waker.take());
+        }
+        woken
+    }
+
+    fn must_rearm(&mut self) -> bool {
+        let due = self.machine.poll_timeout().unwrap_or(Time::MAX);
+        let earlier = due < self.armed;
+        if earlier {
+            self.armed = due;
+        }
+        earlier
+    }
+}
+
+/// A call's hold on its requester. Dropping it abandons the call.
+struct Seat {
+    desk: Arc<Desk>,
+    call: CallKey,
+    /// Whether the machine still knows the call.
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Live,
+    Over,
+}
+
+impl Seat {
+    fn begin(desk: &Arc<Desk>, aim: &Aim, terms: Terms) -> Self {
+        let mut key = CallKey(0);
+        desk.turn(|state| {
+            key = CallKey(state.slots.insert(Slot::default()));
+            let Terms { deadline, wait, repeatable, instance } = terms;
+            Input::Begin(Begin { call: key, target: aim.key, deadline, wait, repeatable, instance })
+        });
+        Self { desk: Arc::clone(desk), call: key, stage: Stage::Live }
+    }
+
+    fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Order> {
+        let mut state = self.desk.state.lock();
+        let slot = &mut state.slots[self.call.0];
+        match slot.order.take() {
+            Some(order) => {
+                if matches!(order, Order::Fail(_)) {
+                    self.stage = Stage::Over;
+                }
+                Poll::Ready(order)
+            }
+            None => {
+                match &mut slot.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn report(&mut self, outcome: Outcome) {
+        let call = self.call;
+        self.desk.turn(|_| Input::Outcome { call, outcome });
+    }
+
+    fn finish(&mut self) {
+        self.report(Outcome::Replied);
+        self.stage = Stage::Over;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let call = self.call;
+        // The slot is freed under the same lock as the machine's number, so that neither is used twice. A Fail that
+        // nobody fetched means the same as none.
+        if self.stage == Stage::Live {
+            let fetched = self.desk.state.lock().slots[call.0].order.take();
+            if !matches!(fetched, Some(Order::Fail(_))) {
+                self.desk.turn(|_| Input::Abandon { call });
+            }
+        }
+        self.desk.state.lock().slots.remove(call.0);
+    }
+}
+
+impl Aim {
+    /// What links are told of the offer under `key`.
+    fn target(&self, runtime: &Runtime, key: RecordKey) -> (link::TargetKey, Arc<wire::Target>) {
+        let mut targets = self.targets.lock();
+        let (number, target) = targets.entry(key).or_insert_with(|| {
+            let target = wire::Target {
+                offer: key.0,
+                namespace: self.namespace.clone(),
+                service: self.address.service.clone(),
+                method: self.address.method.clone(),
+            };
+            (runtime.next_target(), Arc::new(target))
+        });
+        (*number, Arc::clone(target))
+    }
+}
+
+struct Attempt<'a> {
+    aim: &'a Arc<Aim>,
+    node: NodeId,
+    key: RecordKey,
+    deadline: Option<Time>,
+    payload: Payload,
+    options: Option<Box<Options>>,
+}
+
+async fn wait(ticket: Ticket) -> link::Outcome {
+    poll_fn(|cx| ticket.poll(cx)).await
+}
+
+/// The options of an attempt: which one it is, where it is not the first.
+fn with_attempt(options: Option<Box<Options>>, attempt: u8) -> Option<Box<Options>> {
+    if attempt <= 1 {
+        return options;
+    }
+    let mut options = options.unwrap_or_default();
+    options.attempt = attempt - 1;
+    Some(options)
+}
+
+/// Tells the machine of snapshots and of time, until the last handle is gone.
+async fn follow(desk: Arc<Desk>, mut snapshots: Snapshots, last_handle: CancellationToken) {
+    let clock = desk.runtime.clock;
+    loop {
+        let due = {
+            let mut state = desk.state.lock();
+            state.armed = state.machine.poll_timeout().unwrap_or(Time::MAX);
+            state.armed
+        };
+        tokio::select! {
+            () = last_handle.cancelled() => return,
+            () = desk.rearm.notified() => {}
+            () = clock.sleep_until(due) => desk.handle_time(clock.now()),
+            changed = snapshots.changed() => match changed {
+                Ok(()) => {
+                    let snapshot = snapshots.borrow_and_update().clone();
+                    desk.turn(|_| Input::Snapshot(snapshot));
+                }
+                Err(_) => return,
+            },
+        }
+    }
+}
+
+impl Desk {
+    fn handle_time(&self, now: Time) {
+        let mut state = self.state.lock();
+        state.machine.handle_timeout(now);
+        let woken = state.sort_orders();
+        drop(state);
+        woken.wake();
+    }
+}
+
+/// A failure before a call was begun.
+pub(crate) fn refused(status: Status) -> Unanswered {
+    Unanswered { status: Status { started: Started::No, ..status }, node: None }
+}

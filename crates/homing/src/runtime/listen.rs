@@ -1,0 +1,151 @@
+//! Where can this node be reached, and who knocks?
+
+use super::attached::Origin;
+use super::dial::{Connection, attach};
+use super::{Runtime, Said};
+use crate::config::Transport;
+use crate::config::settings::{Listen, Settings};
+use crate::discovery::directory::Directory;
+use crate::discovery::rendezvous::socket_path;
+use crate::error::JoinError;
+use crate::net::{Datagrams, Listener, bind_pair};
+use homing_core::addr::TransportAddr;
+use homing_core::crypto::Role;
+use homing_core::id::NodeId;
+use homing_core::limits::{ADDRESSES_MAX, DATAGRAM_MAX, LINKS_MAX};
+use homing_core::wire::{DialClaim, Kind};
+use std::future::poll_fn;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// A pause after the system refused a connection: it is out of descriptors, and asking at once would only burn time.
+const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+
+/// Everything a node listens on.
+#[derive(Default)]
+pub(super) struct Ears {
+    pub(super) listeners: Vec<Box<dyn Listener>>,
+    pub(super) datagrams: Vec<Arc<dyn Datagrams>>,
+    /// What peers are told: the preferred first.
+    pub(super) addresses: Vec<TransportAddr>,
+}
+
+/// Opens what the settings ask for. A visitor on its own host needs nothing: nobody dials it.
+///
+/// # Errors
+/// An address that was asked for cannot be had.
+pub(super) fn open(
+    settings: &Settings,
+    me: NodeId,
+    directory: Option<&Directory>,
+    host: u64,
+) -> Result<Ears, JoinError> {
+    let mut ears = Ears::default();
+    match &settings.listen {
+        Listen::Loopback if settings.kind == Kind::Visitor.into() => return Ok(ears),
+        Listen::Loopback => {
+            let port = ears.add_pair(settings, (Ipv4Addr::LOCALHOST, 0).into())?;
+            // A host without IPv6, or with this port taken there, is reached by the other.
+            let _ = ears.add_pair(settings, (Ipv6Addr::LOCALHOST, port).into());
+        }
+        Listen::At(addresses) => {
+            for address in addresses {
+                ears.add_pair(settings, *address)?;
+            }
+        }
+    }
+    if settings.transport != Transport::Tcp
+        && let Some(path) = directory.and_then(|directory| socket_path(directory, me))
+    {
+        let address = TransportAddr::Unix { host, path };
+        let listener = settings.net.listen(&address).map_err(|source| JoinError::Listen { address: address.clone(), source });
+        match listener {
+            Ok(listener) => {
+                ears.listeners.push(listener);
+                ears.addresses.insert(0, address);
+            }
+            Err(error) if settings.transport == Transport::Unix => return Err(error),
+            Err(error) => tracing::warn!(%error, "no unix socket: programs on this host use TCP"),
+        }
+    }
+    ears.advertise(settings);
+    Ok(ears)
+}
+
+impl Ears {
+    fn add_pair(&mut self, settings: &Settings, at: SocketAddr) -> Result<u16, JoinError> {
+        let (listener, datagrams) = bind_pair(&*settings.net, at.ip(), at.port())
+            .map_err(|source| JoinError::Listen { address: TransportAddr::Tcp(at), source })?;
+        let local = listener.local();
+        let port = match &local {
+            TransportAddr::Tcp(local) => local.port(),
+            _ => at.port(),
+        };
+        self.addresses.extend(reachable(local));
+        self.listeners.push(listener);
+        self.datagrams.push(Arc::from(datagrams));
+        Ok(port)
+    }
+
+    fn advertise(&mut self, settings: &Settings) {
+        if !settings.advertise.is_empty() {
+            self.addresses.retain(|address| matches!(address, TransportAddr::Unix { .. }));
+            self.addresses.extend(settings.advertise.iter().copied().map(TransportAddr::Tcp));
+        }
+        self.addresses.truncate(ADDRESSES_MAX);
+    }
+}
+
+/// An address of "any interface" stands for those there are: peers can dial none but these.
+fn reachable(local: TransportAddr) -> Vec<TransportAddr> {
+    let TransportAddr::Tcp(at) = local else { return vec![local] };
+    if !at.ip().is_unspecified() {
+        return vec![local];
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let same_family = |ip: &IpAddr| ip.is_ipv4() == at.is_ipv4();
+    let mut ips: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(same_family).collect();
+    ips.sort_by_key(|ip| ip.is_loopback());
+    ips.into_iter().map(|ip| TransportAddr::Tcp(SocketAddr::new(ip, at.port()))).collect()
+}
+
+/// Accepts until the node closes.
+pub(super) async fn accept(runtime: Arc<Runtime>, listener: Box<dyn Listener>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = poll_fn(|cx| listener.poll_accept(cx)) => accepted,
+            () = runtime.life.closing.cancelled() => return,
+        };
+        match accepted {
+            Ok(_) if runtime.links.len() >= LINKS_MAX => {
+                tracing::warn!("a connection was closed unread: {LINKS_MAX} links are open (LINKS_MAX)");
+            }
+            Ok((socket, address)) => {
+                let connection = Connection { role: Role::Acceptor, origin: Origin::Accepted, socket };
+                let (shaken, _) = oneshot::channel();
+                attach(&runtime, connection, Some(address), (DialClaim::default(), None), shaken);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(AFTER_REFUSAL).await;
+            }
+        }
+    }
+}
+
+/// Hears datagrams until the node is over.
+pub(super) async fn hear(runtime: Arc<Runtime>, datagrams: Arc<dyn Datagrams>) {
+    let mut buffer = [0; DATAGRAM_MAX + 1];
+    loop {
+        let heard = tokio::select! {
+            heard = poll_fn(|cx| datagrams.poll_recv(cx, &mut buffer)) => heard,
+            () = runtime.life.over.cancelled() => return,
+        };
+        // An error is about a datagram sent before: its receiver is gone, which membership finds out by itself.
+        if let Ok((length, from)) = heard {
+            runtime.say(Said::Datagram { from, bytes: buffer[..length].to_vec() });
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What makes machines and sockets a node? This: it moves their values, and decides nothing.
+//!
+//! One task turns the node machine; each link turns its own (see [`crank`](crate::crank)); requesters and offers stand
+//! behind short locks of their own. What all of them share is [`Runtime`].
+
+pub(crate) mod attached;
+pub(crate) mod calls;
+mod close;
+mod dial;
+mod jobs;
+mod links;
+mod listen;
+mod show;
+pub(crate) mod offers;
+mod start;
+mod turn;
+
+pub(crate) use links::NoRoute;
+pub(crate) use start::start;
+
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::crank::LinkCell;
+use crate::events::EventSource;
+use bytes::Bytes;
+use homing_core::addr::TransportAddr;
+use homing_core::budget::Budget;
+use homing_core::crypto::{Authorize, Crypto};
+use homing_core::id::NodeId;
+use homing_core::link;
+use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
+use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
+use homing_core::talk::{Code, Status};
+use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
+use homing_core::wire::{DialClaim, Hello, Peer, Windows};
+use links::Links;
+use offers::{OfferCell, Offers};
+use parking_lot::RwLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What the parts of a node share.
+pub(crate) struct Runtime {
+    pub(crate) me: Peer,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) links: Links,
+    pub(crate) offers: Offers,
+    pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(crate) events: EventSource,
+    pub(crate) authorize: Box<dyn Authorize>,
+    seams: Seams,
+    /// Where this node listens, as told to peers.
+    addresses: RwLock<Vec<TransportAddr>>,
+    numbers: Numbers,
+    life: Life,
+}
+
+/// What links are made with.
+struct Seams {
+    crypto: Arc<dyn Crypto>,
+    budget: Arc<Budget>,
+    mesh: [u8; 8],
+    host: u64,
+}
+
+/// The next numbers to give out.
+#[derive(Default)]
+struct Numbers {
+    link: AtomicU64,
+    target: AtomicU32,
+    record: AtomicU32,
+}
+
+/// The node's tasks, the way to the one that turns the node machine, and their end.
+struct Life {
+    said: mpsc::Sender<Said>,
+    tasks: TaskTracker,
+    /// No new connections, no discovery.
+    closing: CancellationToken,
+    /// Everything.
+    over: CancellationToken,
+}
+
+/// What the parts of a node say to the task that turns the node machine.
+pub(crate) enum Said {
+    /// A handshake is complete.
+    Established { link: LinkId, dialler: Dialler, peer: Box<Peer>, address: Option<TransportAddr> },
+    /// A link is no more.
+    Lost { link: LinkId, status: Status },
+    /// A dial led nowhere.
+    DialFailed { dial: DialId, tried: Vec<(TransportAddr, String)> },
+    /// A peer's node machine speaks.
+    Control { link: LinkId, bytes: Bytes },
+    /// A datagram came.
+    Datagram { from: std::net::SocketAddr, bytes: Vec<u8> },
+    /// A ping was answered.
+    RoundTrip { link: LinkId, rtt: Duration },
+    /// A link is idle.
+    Idle { link: LinkId },
+    /// A service is offered.
+    Offer {
+        key: RecordKey,
+        offer: Arc<OfferRecord>,
+        answer: oneshot::Sender<Result<(), Status>>,
+    },
+    /// And no longer.
+    Withdraw { key: RecordKey },
+    /// A call wants a link.
+    Want { node: NodeId },
+    /// Somebody asks how the links fare.
+    Peers(oneshot::Sender<Vec<PeerInfo>>),
+    /// The node leaves the mesh.
+    Leave(oneshot::Sender<()>),
+}
+
+/// What waits for the node's task at most. A link that finds it full is closed: this process cannot keep up.
+const SAID_MAX: usize = 64 * 1024;
+
+impl Runtime {
+    /// Says something to the node's task, without waiting.
+    pub(crate) fn say(&self, said: Said) {
+        let full = match self.life.said.try_send(said) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return,
+            Err(mpsc::error::TrySendError::Full(said)) => said,
+        };
+        let link = match full {
+            Said::Control { link, .. } | Said::Established { link, .. } => link,
+            // Repeated by whoever said it, or of no use later.
+            Said::Datagram { .. } | Said::RoundTrip { .. } | Said::Idle { .. } | Said::Want { .. } => return,
+            // Must not be lost: there is a place for it as soon as the task has its turn.
+            said => {
+                let sender = self.life.said.clone();
+                self.life.tasks.spawn(async move { drop(sender.send(said).await) });
+                return;
+            }
+        };
+        if let Some(link) = self.links.by_id(link) {
+            let message = "this node cannot keep up with its peers";
+            let status = Status::new(Code::ResourceExhausted, message);
+            link.handle(link::Input::Close(status));
+        }
+    }
+
+    /// Says something to the node's task, and waits until there is room for it.
+    pub(crate) async fn say_surely(&self, said: Said) {
+        // The task is gone only when the node is closed.
+        let _ = self.life.said.send(said).await;
+    }
+
+    /// A link to `node`: the one there is, or a new one.
+    ///
+    /// # Errors
+    /// A dial failed.
+    pub(crate) async fn reach(&self, node: NodeId) -> Result<Arc<LinkCell>, NoRoute> {
+        let expected = self.links.expect(node);
+        self.say(Said::Want { node });
+        expected.link().await
+    }
+
+    /// A number that no other target has.
+    pub(crate) fn next_target(&self) -> link::TargetKey {
+        link::TargetKey(self.numbers.target.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A key that no other record of this node has.
+    pub(crate) fn next_record(&self) -> RecordKey {
+        RecordKey(self.numbers.record.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Where this node listens.
+    pub(crate) fn addresses(&self) -> Vec<TransportAddr> {
+        self.addresses.read().clone()
+    }
+
+    /// Whether the node is closing, or closed.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.life.closing.is_cancelled()
+    }
+
+    /// From now on this node offers it.
+    ///
+    /// # Errors
+    /// The registry takes no such record; the offer is gone again.
+    pub(crate) async fn offer(&self, cell: &Arc<OfferCell>) -> Result<(), Status> {
+        self.offers.insert(cell);
+        let (key, offer) = (cell.key, Arc::clone(&cell.record));
+        let (answer, taken) = oneshot::channel();
+        self.say_surely(Said::Offer { key, offer, answer }).await;
+        let closed = || Status::not_started(Code::FailedPrecondition, "the node is closed");
+        let taken = taken.await.unwrap_or_else(|_| Err(closed()));
+        taken.inspect_err(|_| self.offers.remove(cell.key))
+    }
+
+    /// And no longer: requesters are told, what still arrives is refused as not started.
+    pub(crate) async fn withdraw(&self, cell: &OfferCell) {
+        self.say_surely(Said::Withdraw { key: cell.key }).await;
+        self.refuse_further(cell);
+    }
+
+    /// As [`withdraw`](Self::withdraw), for who cannot wait.
+    pub(crate) fn withdraw_later(&self, cell: &OfferCell) {
+        self.say(Said::Withdraw { key: cell.key });
+        self.refuse_further(cell);
+    }
+
+    fn refuse_further(&self, cell: &OfferCell) {
+        cell.drain(self);
+        self.offers.remove(cell.key);
+    }
+
+    fn next_link(&self) -> LinkId {
+        LinkId(self.numbers.link.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn hello(&self, claim: DialClaim) -> Hello {
+        Hello {
+            versions: (VERSION_MIN, VERSION_MAX),
+            features: FEATURES,
+            required: 0,
+            mesh: self.seams.mesh,
+            nonce: crate::security::random(),
+            peer: Peer { addresses: self.addresses(), ..self.me.clone() },
+            claim,
+            windows: Windows::default(),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! How does a node come to life?
+
+use super::listen::{self, Ears};
+use super::turn::Turner;
+use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
+use crate::clock::Clock;
+use crate::config::settings::{Listen, Rendezvous as Place, Settings};
+use crate::discovery::directory::Directory;
+use crate::discovery::host::HostMark;
+use crate::discovery::rendezvous::{Entry, Part, Registration, Rendezvous};
+use crate::discovery::scout::{Reach, Scout};
+use crate::discovery::seeds::Seeds;
+use crate::discovery::{Finding, Source};
+use crate::error::JoinError;
+use crate::events::{Event, EventSource};
+use crate::security::{MeshKey, RingCrypto, local::local_key, random, sha256};
+use homing_core::budget::Budget;
+use homing_core::crypto::{AllowAll, Crypto};
+use homing_core::id::{Epoch, NodeId};
+use homing_core::limits::{BUDGET, FINDINGS_MAX};
+use homing_core::node::{Input, Node, NodeConfig};
+use homing_core::registry::{Filter, Snapshot};
+use homing_core::rng::Rng;
+use homing_core::talk::{Code, Status};
+use homing_core::wire::{Kind, Peer};
+use parking_lot::RwLock;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Where nodes of one user and host meet, and what they know of each other's host.
+struct Ground {
+    directory: Option<Arc<Directory>>,
+    here: HostMark,
+}
+
+/// Brings a node to life; its tasks run from here on.
+///
+/// # Errors
+/// What the settings ask for cannot be had.
+pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
+    let ground = Ground { directory: open_directory(&settings)?, here: HostMark::here() };
+    let key = mesh_key(&settings, ground.directory.as_deref())?;
+    let crypto = RingCrypto::new(&key).map_err(|_| no_chance())?;
+    let id = crypto.id();
+    let kind: Kind = settings.kind.into();
+    let ears = listen::open(&settings, id, ground.directory.as_deref(), ground.here.token())?;
+    let me = Peer {
+        id,
+        key: crypto.public_key(),
+        epoch: Epoch(1), // A fresh identity, which nobody has met (decisions A10).
+        kind,
+        name: settings.name.clone(),
+        agent: concat!("homing/", env!("CARGO_PKG_VERSION")).into(),
+        addresses: Vec::new(),
+    };
+    let digest = sha256(settings.mesh.as_str().as_bytes());
+    let seams = Seams {
+        crypto: Arc::new(crypto),
+        budget: Arc::new(Budget::new(BUDGET)),
+        mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
+        host: ground.here.token(),
+    };
+    let (said, hearing) = mpsc::channel(SAID_MAX);
+    let life = Life {
+        said,
+        tasks: TaskTracker::new(),
+        closing: CancellationToken::new(),
+        over: CancellationToken::new(),
+    };
+    let runtime = Arc::new(Runtime {
+        me,
+        settings,
+        clock: Clock::new(),
+        links: Default::default(),
+        offers: Default::default(),
+        snapshots: watch::Sender::new(Arc::new(Snapshot::default())),
+        events: EventSource::new(),
+        authorize: Box::new(AllowAll),
+        seams,
+        addresses: RwLock::new(ears.addresses.clone()),
+        numbers: Numbers::default(),
+        life,
+    });
+    set_going(&runtime, ears, ground, hearing)?;
+    Ok(runtime)
+}
+
+fn set_going(
+    runtime: &Arc<Runtime>,
+    ears: Ears,
+    ground: Ground,
+    said: mpsc::Receiver<super::Said>,
+) -> Result<(), JoinError> {
+    let registration = publish(runtime, &ears, &ground)?;
+    let (finder, findings) = mpsc::channel(FINDINGS_MAX);
+    let scout = start_discovery(runtime, &ground, finder);
+    let Ears { listeners, datagrams, addresses } = ears;
+    let tasks = &runtime.life.tasks;
+    for listener in listeners {
+        tasks.spawn(listen::accept(Arc::clone(runtime), listener));
+    }
+    for socket in &datagrams {
+        tasks.spawn(listen::hear(Arc::clone(runtime), Arc::clone(socket)));
+    }
+    let mut machine = node_machine(runtime);
+    runtime.events.tell(Event::Listening { addresses: addresses.clone() });
+    machine.handle_input(runtime.clock.now(), Input::Listening { addresses });
+    let turner = Turner {
+        runtime: Arc::clone(runtime),
+        machine,
+        said,
+        findings,
+        scout,
+        datagrams,
+        offering: Vec::new(),
+        leaving: None,
+    };
+    tasks.spawn(async move {
+        turner.run().await;
+        drop(registration);
+    });
+    Ok(())
+}
+
+fn node_machine(runtime: &Runtime) -> Node {
+    let config = NodeConfig {
+        me: runtime.me.clone(),
+        mesh: runtime.seams.mesh,
+        host: runtime.seams.host,
+        seeds: Vec::new(), // They are resolved, and suggested, by discovery.
+        interest: Filter::All,
+    };
+    let rng = Rng::from_seed(u64::from_be_bytes(random()));
+    Node::new(runtime.clock.now(), config, rng, Arc::clone(&runtime.seams.crypto))
+}
+
+fn open_directory(settings: &Settings) -> Result<Option<Arc<Directory>>, JoinError> {
+    let base = match &settings.discovery.rendezvous {
+        Place::Nowhere => return Ok(None),
+        Place::Usual => None,
+        Place::Under(base) => Some(base.as_path()),
+    };
+    let directory = Directory::open(base, &settings.mesh);
+    directory.map(|directory| Some(Arc::new(directory))).map_err(|error| JoinError::Rendezvous(error.into()))
+}
+
+fn mesh_key(settings: &Settings, directory: Option<&Directory>) -> Result<MeshKey, JoinError> {
+    match directory {
+        _ if settings.insecure => Ok(MeshKey::Insecure),
+        Some(directory) => local_key(directory).map_err(|error| JoinError::Rendezvous(error.into())),
+        None => {
+            let message = "without a rendezvous directory there is no key to prove; only --insecure goes without one";
+            Err(JoinError::Refused(Status::not_started(Code::FailedPrecondition, message)))
+        }
+    }
+}
+
+/// Puts a member into the rendezvous directory; a visitor is found by nobody.
+fn publish(
+    runtime: &Runtime,
+    ears: &Ears,
+    ground: &Ground,
+) -> Result<Option<Registration>, JoinError> {
+    let Some(directory) = &ground.directory else { return Ok(None) };
+    if runtime.me.kind == Kind::Visitor {
+        return Ok(None);
+    }
+    let Peer { id: node, epoch, .. } = runtime.me;
+    let (host, addresses) = (ground.here.clone(), ears.addresses.clone());
+    let entry = Entry { node, epoch, host, addresses };
+    Registration::publish(Arc::clone(directory), entry)
+        .map(Some)
+        .map_err(|error| JoinError::Rendezvous(error.into()))
+}
+
+/// Sets all sources going at once; none blocks another.
+fn start_discovery(
+    runtime: &Arc<Runtime>,
+    ground: &Ground,
+    finder: mpsc::Sender<Finding>,
+) -> Option<Scout> {
+    let discovery = &runtime.settings.discovery;
+    let me: NodeId = runtime.me.id;
+    if let Some(directory) = &ground.directory {
+        let part = match runtime.me.kind {
+            Kind::Member => Part::Member,
+            Kind::Visitor => Part::Visitor,
+        };
+        let source = Rendezvous::new(Arc::clone(directory), me, ground.here.clone(), part);
+        look(runtime, Box::new(source), finder.clone());
+    }
+    if !discovery.seeds.is_empty() {
+        let source = Seeds::new(discovery.seeds.clone(), discovery.port);
+        look(runtime, Box::new(source), finder.clone());
+    }
+    if !discovery.scouting {
+        return None;
+    }
+    let beyond_host = match &runtime.settings.listen {
+        Listen::Loopback => false,
+        Listen::At(addresses) => addresses.iter().any(|at| !at.ip().is_loopback()),
+    };
+    Some(match discovery.group {
+        IpAddr::V4(group) if beyond_host && runtime.settings.insecure && runtime.settings.is_real() => {
+            let (port, interfaces) = (discovery.port, discovery.interfaces.clone());
+            let reach = Reach { port, group, ttl: discovery.ttl.into(), interfaces };
+            Scout::on_network(reach, finder)
+        }
+        _ => Scout::on_host(&runtime.settings.net, discovery.port, finder),
+    })
+}
+
+fn look(runtime: &Runtime, source: Box<dyn Source>, finder: mpsc::Sender<Finding>) {
+    let closing = runtime.life.closing.clone();
+    runtime.life.tasks.spawn(async move {
+        tokio::select! {
+            () = source.run(finder) => {}
+            () = closing.cancelled() => {}
+        }
+    });
+}
+
+fn no_chance() -> JoinError {
+    JoinError::Refused(Status::not_started(Code::Internal, "the system gave no random bytes"))
+}

@@ -1,0 +1,260 @@
+//! How is the node machine turned? One task puts in what the parts of the node say, and carries out what comes out.
+
+use super::dial::{self, Dial};
+use super::{Runtime, Said};
+use crate::discovery::scout::Scout;
+use crate::discovery::{Finding, Origin};
+use crate::events::Event;
+use crate::info::{Carrier, Direction};
+use crate::net::Datagrams;
+use homing_core::addr::TransportAddr;
+use homing_core::limits::STALL;
+use homing_core::link;
+use homing_core::node::{self, Input, Node, NodeEvent, Output, Source};
+use homing_core::registry::RecordKey;
+use homing_core::talk::Status;
+use homing_core::time::Time;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// The node machine and what only its task uses.
+pub(super) struct Turner {
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) machine: Node,
+    pub(super) said: mpsc::Receiver<Said>,
+    pub(super) findings: mpsc::Receiver<Finding>,
+    pub(super) scout: Option<Scout>,
+    pub(super) datagrams: Vec<Arc<dyn Datagrams>>,
+    /// Who waits to hear whether an offer was taken.
+    pub(super) offering: Vec<(RecordKey, oneshot::Sender<Result<(), Status>>)>,
+    /// Who waits for the goodbye to be said.
+    pub(super) leaving: Option<oneshot::Sender<()>>,
+}
+
+impl Turner {
+    /// Turns until the node is over.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.carry_out();
+            let due = self.machine.poll_timeout().unwrap_or(Time::MAX);
+            let clock = self.runtime.clock;
+            let over = self.runtime.life.over.clone();
+            tokio::select! {
+                biased;
+                () = over.cancelled() => return,
+                said = self.said.recv() => match said {
+                    Some(said) => self.hear(said),
+                    None => return,
+                },
+                heard = hear_scout(&mut self.scout) => match heard {
+                    Some((origin, from, bytes)) => self.hear_datagram(from, bytes, source(origin)),
+                    None => self.scout = None,
+                },
+                Some(finding) = self.findings.recv() => self.find(finding),
+                () = clock.sleep_until(due) => self.tick(due),
+            }
+        }
+    }
+
+    /// Time has come. After a stall of this process, first all that waits is heard, then the machine learns how long it
+    /// stood still (decisions C7).
+    fn tick(&mut self, due: Time) {
+        let now = self.runtime.clock.now();
+        let late = now.since(due);
+        if late > STALL {
+            while let Ok(said) = self.said.try_recv() {
+                self.hear(said);
+            }
+            self.machine.handle_input(now, Input::Stalled(late));
+        }
+        self.machine.handle_timeout(now);
+    }
+
+    fn hear(&mut self, said: Said) {
+        let now = self.runtime.clock.now();
+        let input = match said {
+            Said::Established { link, dialler, peer, address } => {
+                Input::Established { link, dialler, peer: *peer, address }
+            }
+            Said::Lost { link, status } => Input::Lost { link, status },
+            Said::DialFailed { dial, tried } => Input::DialFailed { dial, tried },
+            Said::Control { link, bytes } => {
+                return self.machine.handle_input(now, Input::Control { link, bytes: &bytes });
+            }
+            Said::Datagram { from, bytes } => return self.hear_datagram(from, bytes, Source::Gossip),
+            Said::RoundTrip { link, rtt } => Input::RoundTrip { link, rtt },
+            Said::Idle { link } => Input::Idle { link },
+            Said::Offer { key, offer, answer } => {
+                self.offering.push((key, answer));
+                Input::Offer { key, offer }
+            }
+            Said::Withdraw { key } => Input::Withdraw { key },
+            Said::Want { node } => Input::Want { node },
+            Said::Peers(asker) => {
+                // Who asked may have gone.
+                let _ = asker.send(self.machine.peers().collect());
+                return;
+            }
+            Said::Leave(asker) => {
+                self.leaving = Some(asker);
+                Input::Leave
+            }
+        };
+        self.machine.handle_input(now, input);
+    }
+
+    fn hear_datagram(&mut self, from: SocketAddr, mut bytes: Vec<u8>, source: Source) {
+        let now = self.runtime.clock.now();
+        self.machine.handle_input(now, Input::Datagram { from, bytes: &mut bytes, source });
+    }
+
+    fn find(&mut self, finding: Finding) {
+        match finding {
+            Finding::Suggestion(found) => {
+                let now = self.runtime.clock.now();
+                let source = source(found.origin);
+                let (node, addresses) = (found.node, found.addresses);
+                self.machine.handle_input(now, Input::Suggested { source, node, addresses });
+            }
+            Finding::Verdict(verdict) => {
+                tracing::debug!(source = %verdict.origin, tried = verdict.tried, outcome = ?verdict.outcome, "discovery");
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Datagram { to, bytes } => self.send(to, &bytes),
+                Output::Scout(bytes) => {
+                    if let Some(scout) = &self.scout {
+                        scout.send(bytes);
+                    }
+                }
+                Output::Control { link, bytes } => {
+                    self.to_link(link, link::Input::Control(bytes.into()));
+                }
+                Output::Dial { dial, node, addresses, claim } => {
+                    let dial = Dial { id: dial, node, addresses, claim };
+                    let runtime = Arc::clone(&self.runtime);
+                    self.runtime.life.tasks.spawn(dial::run(runtime, dial));
+                }
+                Output::Drain { link } => self.to_link(link, link::Input::Drain),
+                Output::Close { link, status } => self.to_link(link, link::Input::Close(status)),
+                Output::Snapshot(snapshot) => drop(self.runtime.snapshots.send_replace(snapshot)),
+                Output::Route { node, link } => self.runtime.links.set_route(node, link),
+                Output::Event(event) => self.tell(event),
+                Output::Refused { key, status } => self.refuse(key, status),
+                Output::Left => drop(self.leaving.take().map(|asker| asker.send(()))),
+                Output::Fatal(status) => {
+                    tracing::error!(%status, "this node cannot go on");
+                    self.runtime.events.tell(Event::Error(status));
+                    self.runtime.life.closing.cancel();
+                    self.runtime.life.over.cancel();
+                }
+            }
+        }
+        for (_, answer) in self.offering.drain(..) {
+            // Who offered may have gone.
+            let _ = answer.send(Ok(()));
+        }
+    }
+
+    fn refuse(&mut self, key: RecordKey, status: Status) {
+        let Some(place) = self.offering.iter().position(|(offered, _)| *offered == key) else { return };
+        let _ = self.offering.swap_remove(place).1.send(Err(status));
+    }
+
+    fn to_link(&self, link: node::LinkId, input: link::Input<'_>) {
+        if let Some(link) = self.runtime.links.by_id(link) {
+            link.handle(input);
+        }
+    }
+
+    fn send(&self, to: SocketAddr, bytes: &[u8]) {
+        let fits = |socket: &&Arc<dyn Datagrams>| {
+            socket.local().is_ok_and(|local| local.is_ipv4() == to.is_ipv4())
+        };
+        if let Some(socket) = self.datagrams.iter().find(fits) {
+            // A datagram that cannot be sent is one that was lost.
+            let _ = socket.try_send(bytes, to);
+        }
+    }
+
+    fn tell(&mut self, event: NodeEvent) {
+        tracing::debug!(?event, "mesh");
+        let event = match event {
+            NodeEvent::NodeJoined { node, name } => {
+                Event::NodeJoined { node, name, kind: homing_core::wire::Kind::Member.into() }
+            }
+            NodeEvent::NodeLeft { node, name, .. } => {
+                self.runtime.links.forget(node);
+                Event::NodeLeft { node, name }
+            }
+            NodeEvent::LinkUp { node, .. } => {
+                let Some(peer) = self.machine.peers().find(|peer| peer.node == node) else { return };
+                Event::LinkUp {
+                    node,
+                    direction: direction(peer.direction),
+                    transport: carrier(peer.address.as_ref()),
+                }
+            }
+            NodeEvent::LinkDown { node, why, .. } => Event::LinkDown { node, why },
+            NodeEvent::Unreachable { node, tried } => {
+                if let Some(node) = node {
+                    self.runtime.links.note_failure(node);
+                }
+                Event::Unreachable { node, tried }
+            }
+            NodeEvent::Offered { node, offer } => Event::Offered {
+                node,
+                namespace: offer.namespace.clone(),
+                service: offer.service.clone(),
+                version: offer.version.clone(),
+            },
+            NodeEvent::Withdrawn { node, offer } => Event::Withdrawn {
+                node,
+                namespace: offer.namespace.clone(),
+                service: offer.service.clone(),
+                version: offer.version.clone(),
+            },
+            // A kind of event that came later than this list.
+            _ => return,
+        };
+        self.runtime.events.tell(event);
+    }
+}
+
+/// Who dialled, in the words of the public API.
+pub(crate) fn direction(direction: Option<node::Direction>) -> Direction {
+    match direction {
+        Some(node::Direction::Accepted) => Direction::In,
+        Some(node::Direction::Dialled) | None => Direction::Out,
+    }
+}
+
+/// What carries a link, from the address at its other end.
+pub(crate) fn carrier(address: Option<&TransportAddr>) -> Carrier {
+    match address {
+        Some(TransportAddr::Unix { .. }) => Carrier::Unix,
+        _ => Carrier::Tcp,
+    }
+}
+
+fn source(origin: Origin) -> Source {
+    match origin {
+        Origin::Rendezvous => Source::Rendezvous,
+        Origin::Broadcast => Source::Broadcast,
+        Origin::Multicast => Source::Multicast,
+        Origin::Seed => Source::Seed,
+    }
+}
+
+/// The next datagram of the scout; never, where there is none.
+async fn hear_scout(scout: &mut Option<Scout>) -> Option<(Origin, SocketAddr, Vec<u8>)> {
+    match scout {
+        Some(scout) => scout.hear().await.map(|heard| (heard.origin, heard.from, heard.bytes)),
+        None => std::future::pending().await,
+    }
+}
