@@ -19,8 +19,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::exit::Failure;
-use crate::mesh::{Config, MeshName};
 use crate::runtime::MEASURED_WORKERS;
+use homing::{Config, MeshName};
 
 /// How long a child may take to say its first line.
 const START_TIME: Duration = Duration::from_secs(20);

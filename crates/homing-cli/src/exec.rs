@@ -15,8 +15,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use crate::mesh::limits::{MESSAGE_MAX, PAYLOAD_MAX};
-use crate::mesh::{Code, Status};
+use homing::limits::{MESSAGE_MAX, PAYLOAD_MAX};
+use homing::{Code, Status};
 
 /// Between asking a group to end and ending it.
 const GRACE: Duration = Duration::from_secs(2);

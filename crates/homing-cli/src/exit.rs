@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use crate::mesh::{CallError, JoinError, ServeError, Status};
 use crate::signals::Signal;
+use homing::{CallError, JoinError, ServeError, Status};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl From<anyhow::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::Code;
+    use homing::Code;
 
     #[track_caller]
     fn check(failure: &Failure, number: u8, message: &str) {

@@ -8,7 +8,7 @@ use std::str;
 
 use crate::args::{InputArgs, TypedEncoding};
 use crate::exit::Failure;
-use crate::mesh::{Code, Encoding, Payload, Status, limits::PAYLOAD_MAX};
+use homing::{Code, Encoding, Payload, Status, limits::PAYLOAD_MAX};
 
 /// Reads what is to be sent, to its end. Nobody waits for a deadline yet.
 pub(crate) fn read(args: &InputArgs) -> Result<Payload, Failure> {

@@ -1,7 +1,7 @@
 //! What did the person mean? The mesh options that were typed, as the configuration of a node.
 
 use crate::args::{IntervalArgs, MeshArgs, Transport};
-use crate::mesh::{self, Config, Timings};
+use homing::{Config, Timings};
 
 /// How every node of this command joins the mesh.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl Settings {
         config.discovery.port = args.discovery_port.unwrap_or(config.discovery.port);
         config.discovery.group = args.group.or(config.discovery.group);
         config.discovery.ttl = args.ttl.unwrap_or(config.discovery.ttl);
-        config.transport = args.transport.map_or(config.transport, mesh::Transport::from);
+        config.transport = args.transport.map_or(config.transport, homing::Transport::from);
         self.apply_intervals(&mut config.timings);
         config
     }
@@ -72,7 +72,7 @@ impl Settings {
     }
 }
 
-impl From<Transport> for mesh::Transport {
+impl From<Transport> for homing::Transport {
     fn from(typed: Transport) -> Self {
         match typed {
             Transport::Auto => Self::Auto,

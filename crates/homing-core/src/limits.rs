@@ -48,6 +48,13 @@ pub const BUDGET: usize = 256 * 1024 * 1024;
 pub const BINDINGS_MAX: u32 = 1_024;
 /// Frames waiting to be written on one link. Beyond, new calls are refused with `RESOURCE_EXHAUSTED`, not started.
 pub const OUTGOING_MAX: usize = 16 * 1024;
+/// Frames waiting to be written on one link, answers included. A peer that has more said to it and reads nothing loses
+/// the link, with `RESOURCE_EXHAUSTED`.
+pub const OUTBOX_MAX: usize = 3 * OUTGOING_MAX;
+/// Bytes of control messages waiting to be written on one link. Beyond, the peer does not read, and loses the link.
+pub const CONTROL_WAITING_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of a payload that are not counted in [`BUDGET`]: [`CONVERSATIONS_MAX`] bounds so small ones well enough.
+pub const UNCOUNTED_MAX: usize = 1024;
 /// Bytes of bulk handed to the socket at once (decisions C10): what a small call may have to wait behind.
 pub const BULK_IN_FLIGHT: usize = 64 * 1024;
 /// Bytes handed to the socket in one write, bulk and small frames together.
@@ -245,8 +252,15 @@ const _: () = assert!(
     "a chunk fits a frame"
 );
 const _: () = assert!(RECORD_MAX + 64 + 16 <= DATAGRAM_MAX, "a record fits a datagram");
-const _: () =
-    assert!(CHUNK_MAX <= WINDOW as usize && WINDOW <= LINK_WINDOW, "a chunk fits the windows");
+const _: () = assert!(
+    2 * CHUNK_MAX <= WINDOW as usize && WINDOW <= LINK_WINDOW,
+    "a chunk fits half a window: bulk never stalls"
+);
+const _: () = assert!(
+    OUTGOING_MAX + 4 * CONVERSATIONS_MAX as usize <= OUTBOX_MAX,
+    "who keeps to the rules never fills the outbox"
+);
+const _: () = assert!(BULK_IN_FLIGHT < WRITE_MAX, "small frames have room beside bulk");
 const _: () = assert!(LINK_WINDOW as usize <= BUDGET, "one link cannot spend the budget of all");
 const _: () =
     assert!(REGISTRY_DATAGRAM_MAX + 88 <= DATAGRAM_MAX, "a registry message fits a datagram");

@@ -39,7 +39,7 @@ mod runtime;
 mod security;
 pub mod testing;
 
-pub use config::Config;
+pub use config::{Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{CallError, ConfigError, JoinError, ServeError};
 pub use events::{Event, Events};
@@ -49,10 +49,14 @@ pub use homing_core::balance::{BadBalancer, Balancer};
 pub use homing_core::id::{BadNodeId, Epoch, NodeId};
 pub use homing_core::limits;
 pub use homing_core::name::{
-    Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName, Range,
-    ServiceName, Version, VersionReq,
+    Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName,
+    Range, ServiceName, Version, VersionReq,
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
+pub use info::{
+    Carrier, Direction, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo, NodeState,
+    PeerInfo, ServiceInfo,
+};
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};

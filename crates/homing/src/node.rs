@@ -65,7 +65,11 @@ impl Node {
     ///
     /// # Errors
     /// The name is none, a bound is reached, or the node is closed. Nothing is offered.
-    pub async fn serve<M>(&self, name: &str, handler: impl Handler<M>) -> Result<Offer, ServeError> {
+    pub async fn serve<M>(
+        &self,
+        name: &str,
+        handler: impl Handler<M>,
+    ) -> Result<Offer, ServeError> {
         self.responder(name).offer(handler.erase()).await
     }
 
@@ -148,4 +152,3 @@ impl Drop for Inner {
         self.runtime.abandon();
     }
 }
-

@@ -289,8 +289,7 @@ impl Reply {
     /// # Errors
     /// It does not fit.
     pub fn decode<R: DeserializeOwned>(&self) -> Result<R, CallError> {
-        from_payload(&self.payload)
-            .map_err(|status| CallError::new(status, Some(self.instance())))
+        from_payload(&self.payload).map_err(|status| CallError::new(status, Some(self.instance())))
     }
 }
 
@@ -302,4 +301,3 @@ impl fmt::Debug for Reply {
         shown.finish_non_exhaustive()
     }
 }
-

@@ -155,10 +155,13 @@ impl ResponderBuilder {
     fn record(&self) -> Result<OfferRecord, ServeError> {
         let name: OfferName = self.name.parse()?;
         if self.labels.len() > LABELS_MAX {
-            return Err(exhausted(format!("an offer has at most {LABELS_MAX} labels (LABELS_MAX)")));
+            return Err(exhausted(format!(
+                "an offer has at most {LABELS_MAX} labels (LABELS_MAX)"
+            )));
         }
         if self.metadata.len() > METADATA_MAX {
-            let message = format!("an offer has at most {METADATA_MAX} bytes of metadata (METADATA_MAX)");
+            let message =
+                format!("an offer has at most {METADATA_MAX} bytes of metadata (METADATA_MAX)");
             return Err(exhausted(message));
         }
         let method = OfferedMethod { pattern: name.methods, repeatable: self.repeatable };

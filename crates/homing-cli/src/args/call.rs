@@ -4,8 +4,8 @@ use clap::ValueEnum;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::mesh::{Address, Balancer};
 use crate::span;
+use homing::{Address, Balancer};
 
 /// Call a service and print its reply.
 ///

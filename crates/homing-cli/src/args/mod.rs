@@ -16,8 +16,8 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::mesh::{Address, MeshName, Namespace, NodeName};
 use crate::span;
+use homing::{Address, MeshName, Namespace, NodeName};
 
 const EXAMPLES: &str = "\
 Examples:

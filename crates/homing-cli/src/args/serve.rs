@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::mesh::{Label, OfferName};
 use crate::span;
+use homing::{Label, OfferName};
 
 /// Offer a service, until interrupted: any program, an echo, or a fixed text.
 ///

@@ -5,12 +5,12 @@ use tokio::time::timeout;
 
 use crate::args::CallArgs;
 use crate::exit::Failure;
-use crate::mesh::{Code, Instance, Node, NodeId, Payload, Reply, Requester, Status};
 use crate::output::Output;
 use crate::payload;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use homing::{Code, Instance, Node, NodeId, Payload, Reply, Requester, Status};
 
 /// Sends the payload, prints the reply.
 pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Resul
         node.close().await; // tells the other side that nobody waits any more, when a signal came
         let reply = outcome?;
         if args.who {
-            output.note(format_args!("answered by {}", described(&reply.instance)));
+            output.note(format_args!("answered by {}", described(&reply.instance())));
         }
         output.reply(&reply.payload.bytes)
     })
@@ -37,7 +37,7 @@ async fn ask(
 ) -> Result<Reply, Failure> {
     // A full picture first: the highest version is chosen among all, and a name that nobody has is known not to exist.
     let _ = timeout(args.timeout, node.synced()).await;
-    let mut call = requester(node, args, started).request(&args.address, payload);
+    let mut call = requester(node, args, started).to_address(&args.address).call_raw(payload);
     for (key, value) in &args.metadata {
         call = call.metadata(key.clone(), value.clone());
     }

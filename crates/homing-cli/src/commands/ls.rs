@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::args::ListArgs;
 use crate::exit::Failure;
-use crate::mesh::{InstanceInfo, InstanceState, Namespace, ServiceInfo};
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use homing::{InstanceInfo, InstanceState, Namespace, ServiceInfo};
 
 /// Prints what is offered.
 pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Result<(), Failure> {

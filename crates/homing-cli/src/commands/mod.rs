@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use crate::args::{Args, BenchWhat, Command};
 use crate::exit::Failure;
-use crate::mesh::Node;
 use crate::output::Output;
 use crate::settings::Settings;
+use homing::Node;
 
 /// How long a listing waits for the first full picture of the mesh.
 const SYNC_TIME: Duration = Duration::from_secs(5);

@@ -2,19 +2,19 @@
 
 use crate::args::NodesArgs;
 use crate::exit::Failure;
-use crate::mesh::{LinkInfo, NodeState, PeerInfo};
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::span;
+use homing::{LinkInfo, NodeState, PeerInfo};
 
 /// Prints the nodes, ourselves (a visitor) included.
 pub(crate) fn run(args: &NodesArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
         let node = signals.or(super::visit(settings)).await?;
-        let nodes = node.nodes();
+        let nodes = node.nodes().await;
         node.close().await;
         if args.json {
             return output.document(&nodes);

@@ -9,11 +9,11 @@ use crate::args::{Answer, OfferArgs, ServeArgs};
 use crate::children::{self, SERVING};
 use crate::exec::{Job, Program};
 use crate::exit::Failure;
-use crate::mesh::{Code, Context, Encoding, Event, Node, Payload, Responder, Status};
 use crate::output::Output;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use homing::{Code, Context, Encoding, Event, Node, Payload, Responder, Status};
 
 /// Offers the service until a signal (or the end of stdin, where asked) and lets its calls end.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -67,7 +67,7 @@ async fn offer(node: &Node, args: &ServeArgs) -> Result<Responder, Failure> {
     Ok(responder?)
 }
 
-fn described(node: &Node, args: &ServeArgs) -> crate::mesh::ResponderBuilder {
+fn described(node: &Node, args: &ServeArgs) -> homing::ResponderBuilder {
     let OfferArgs { repeatable, label, metadata, concurrency, queue } = &args.offer;
     let mut builder = node.responder(&args.service.to_string()).repeatable(*repeatable);
     for label in label {

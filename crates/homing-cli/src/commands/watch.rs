@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use crate::args::WatchArgs;
 use crate::exit::Failure;
-use crate::mesh::{Event, Node, NodeState, PeerInfo};
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use homing::{Event, Node, NodeState, PeerInfo};
 
 /// Prints what is there, then a line for each change, until a signal or until nobody reads.
 pub(crate) fn run(args: &WatchArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -36,7 +36,7 @@ async fn follow(node: &Node, args: &WatchArgs, output: Output) -> Result<(), Fai
     let mut events = node.events();
     let mut seen = Picture::default();
     loop {
-        let now = Picture::of(node);
+        let now = Picture::of(node).await;
         now.changes_since(&seen).iter().try_for_each(print)?;
         seen = now;
         match events.next().await {
@@ -113,10 +113,10 @@ struct Picture {
 }
 
 impl Picture {
-    fn of(node: &Node) -> Self {
+    async fn of(node: &Node) -> Self {
         let is_member =
             |peer: &PeerInfo| matches!(peer.state, NodeState::Alive | NodeState::Suspect);
-        let nodes = node.nodes().into_iter().filter(is_member);
+        let nodes = node.nodes().await.into_iter().filter(is_member);
         let mut picture = Self {
             nodes: nodes.map(|peer| (peer.id.to_string(), peer.name.to_string())).collect(),
             offers: BTreeMap::new(),

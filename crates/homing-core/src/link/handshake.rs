@@ -11,10 +11,10 @@
 
 use crate::crypto::{Crypto, Role};
 use crate::id::NodeId;
-use crate::limits::HELLO_MAX;
+use crate::limits::{CHUNK_MAX, HELLO_MAX};
 use crate::talk::{Code, Started, Status};
 use crate::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use crate::wire::{Frame, Hello, Malformed};
+use crate::wire::{Frame, Hello, Malformed, Windows};
 use bytes::BytesMut;
 use std::sync::Arc;
 
@@ -147,6 +147,9 @@ impl Handshake {
         if theirs.required & !FEATURES != 0 || mine.required & !theirs.features != 0 {
             return Err(refusal("one side insists on a feature that the other lacks"));
         }
+        if !takes_bulk(theirs.windows) {
+            return Err(refusal("the other side's windows are smaller than two chunks"));
+        }
         if peer.id != NodeId::from_key_digest(&self.crypto.digest(&peer.key)) {
             return Err(Status::not_started(
                 Code::Unauthenticated,
@@ -165,6 +168,11 @@ impl Handshake {
             _ => Ok(()),
         }
     }
+}
+
+/// A window is given back by halves: half of one that is smaller may never reach for a chunk, and bulk would stall.
+fn takes_bulk(windows: Windows) -> bool {
+    windows.conversation.min(windows.link) as usize >= 2 * CHUNK_MAX
 }
 
 /// What a side says instead of a Hello: why it refuses, or nothing that we know.

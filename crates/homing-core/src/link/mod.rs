@@ -7,8 +7,11 @@
 //! Besides the four doors of every machine there are two whose answer the owner needs at once:
 //! [`Link::open`] and [`Link::poll_transmit`].
 
+mod answers;
 mod bindings;
 mod calls;
+mod credit;
+mod ending;
 mod handshake;
 mod keepalive;
 mod outbox;
@@ -18,6 +21,10 @@ mod requests;
 mod transmit;
 mod wheel;
 
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod tests;
 
@@ -31,18 +38,18 @@ use crate::budget::Budget;
 use crate::crypto::{Crypto, Role};
 use crate::id::NodeId;
 use crate::limits::{
-    BEFORE_CLOSE, BEFORE_PING, HANDSHAKE_TIME, IDLE_TIME, LOSER_DRAIN_TIME, OPTIONS_MAX,
-    OUTGOING_MAX,
+    BEFORE_CLOSE, BEFORE_PING, CHUNK_MAX, HANDSHAKE_TIME, IDLE_TIME, OUTGOING_MAX,
 };
 use crate::talk::{Code, Options, Payload, Status};
 use crate::time::Time;
-use crate::wire::options::options_len;
 use crate::wire::{Frame, Hello, Target, Windows};
+use answers::check_options;
 use bindings::Bindings;
 use bytes::{Bytes, BytesMut};
 use calls::{Call, Calls, Interest};
+use credit::Allowance;
 use handshake::Handshake;
-use outbox::{Outbox, Sender, Urgent};
+use outbox::{Outbox, Sender};
 use payload::{Assembly, Outgoing, Sending};
 use requests::{Requests, Stage as RequestStage};
 use std::collections::VecDeque;
@@ -86,9 +93,11 @@ pub enum Input<'a> {
     },
     /// Nobody waits for this call any more. Nothing happens when it has ended meanwhile.
     Cancel(CallId),
-    /// A message for the peer's node machine, at most [`CHUNK_MAX`](crate::limits::CHUNK_MAX) bytes.
+    /// A message for the peer's node machine, at most [`CHUNK_MAX`] bytes (a larger one is a bug, and panics). Nothing
+    /// happens before [`Output::Established`].
     Control(Bytes),
-    /// No new conversations: the link closes when the last has ended, or after [`LOSER_DRAIN_TIME`].
+    /// No new conversations: the link closes when the last has ended, or after
+    /// [`LOSER_DRAIN_TIME`](crate::limits::LOSER_DRAIN_TIME).
     Drain,
     /// The end, now, with a last word to the peer.
     Close(Status),
@@ -204,7 +213,7 @@ pub struct Link {
 struct Terms {
     mine: Windows,
     theirs: Windows,
-    link_owed: u32,
+    allowance: Allowance,
     asked_at: Option<Time>,
 }
 
@@ -231,8 +240,8 @@ impl Link {
         let mine = hello.windows;
         let mut first = Vec::new();
         let machine = Handshake::new(role, Box::new(hello), expect, crypto, &mut first);
-        let mut outbox = Outbox::new(0);
-        outbox.urgent.push_back(Urgent::Raw(first));
+        let mut outbox = Outbox::default();
+        outbox.push_raw(first);
         Self {
             role,
             stage: Stage::Handshake { machine, until: now + HANDSHAKE_TIME },
@@ -246,7 +255,12 @@ impl Link {
             bindings: Bindings::default(),
             outputs: VecDeque::new(),
             budget,
-            terms: Terms { mine, theirs: Windows::default(), link_owed: 0, asked_at: None },
+            terms: Terms {
+                mine,
+                theirs: Windows::default(),
+                allowance: Allowance::new(mine.link),
+                asked_at: None,
+            },
             stats: Stats::default(),
             last_used: now,
         }
@@ -261,7 +275,8 @@ impl Link {
         let outgoing = Outgoing::new(open.payload, open.options, self.terms.theirs.conversation);
         let (key, target, deadline) = (open.key, Arc::clone(open.target), open.deadline);
         let interest = Interest::Wanted(open.token);
-        let incoming = Assembly::default();
+        let bulk = outgoing.is_bulk();
+        let incoming = Assembly::new(self.terms.mine.conversation);
         let id = self.calls.insert(|generation| Call {
             generation,
             key,
@@ -271,7 +286,7 @@ impl Link {
             incoming,
             interest,
         });
-        self.outbox.urgent.push_back(Urgent::Payload(Sender::Call(id)));
+        self.outbox.push_sender(Sender::Call(id), bulk);
         self.stats.calls += 1;
         self.last_used = now;
         Ok(id)
@@ -288,11 +303,12 @@ impl Link {
             Input::Reply { request, payload, options } => self.reply(request, payload, options),
             Input::Fail { request, status } => self.fail(request, status),
             Input::Cancel(call) => self.cancel(call),
-            Input::Control(body) => self.outbox.push_frame(Frame::Control(body)),
+            Input::Control(body) => self.control(body),
             Input::Drain => self.drain(now, Peer::MayOpen),
             Input::Close(status) => self.close(status),
-            Input::Broken(why) => self.end(Status::new(Code::Unavailable, why)),
+            Input::Broken(why) => self.end_unheard(Status::new(Code::Unavailable, why)),
         }
+        self.close_if_overrun();
         self.close_if_drained();
     }
 
@@ -381,13 +397,7 @@ impl Link {
             return Err(Status::not_started(Code::Unavailable, "the link takes no new calls"));
         }
         payload::check_size(&open.payload.bytes)?;
-        if let Some(options) = &open.options
-            && options_len(options) > OPTIONS_MAX
-        {
-            return exhausted(format!(
-                "metadata and options are over {OPTIONS_MAX} bytes (OPTIONS_MAX)"
-            ));
-        }
+        check_options(open.options.as_deref())?;
         if self.calls.len() >= self.terms.theirs.conversations as usize {
             let limit = self.terms.theirs.conversations;
             return exhausted(format!(
@@ -402,44 +412,10 @@ impl Link {
         Ok(())
     }
 
-    fn reply(&mut self, id: RequestId, payload: Payload, options: Option<Box<Options>>) {
-        let window = self.terms.theirs.conversation;
-        let Some(request) = self.requests.at(id) else { return };
-        if !matches!(request.stage, RequestStage::Running) {
-            return;
-        }
-        let over = options.as_ref().is_some_and(|options| options_len(options) > OPTIONS_MAX);
-        if let Err(status) = payload::check_size(&payload.bytes) {
-            return self.fail(id, Status { started: crate::talk::Started::Maybe, ..status });
-        }
-        if over {
-            let message = format!("the reply's metadata is over {OPTIONS_MAX} bytes (OPTIONS_MAX)");
-            return self.fail(id, Status::new(Code::ResourceExhausted, message));
-        }
-        request.stage = RequestStage::Replying(Outgoing::new(payload, options, window));
-        self.outbox.urgent.push_back(Urgent::Payload(Sender::Reply(id)));
-        self.requests.wheel.disarm(id.slot);
-    }
-
-    fn fail(&mut self, id: RequestId, status: Status) {
-        let Some(request) = self.requests.at(id) else { return };
-        match request.stage {
-            RequestStage::Running | RequestStage::Arriving(_) => self.say_end(id, status),
-            RequestStage::Replying(_) | RequestStage::Said => {}
-        }
-    }
-
-    /// Says the last word on a request, and frees it when the peer has said its own.
-    fn say_end(&mut self, id: RequestId, status: Status) {
-        let conversation = self.their_conversation(id.slot);
-        self.outbox.push_frame(Frame::End { conversation, status: Box::new(status) });
-        self.requests.wheel.disarm(id.slot);
-        let Some(request) = self.requests.at(id) else { return };
-        if request.heard_all {
-            self.requests.remove(id.slot, &self.budget);
-        } else {
-            request.incoming.release(&self.budget);
-            request.stage = RequestStage::Said;
+    fn control(&mut self, body: Bytes) {
+        assert!(body.len() <= CHUNK_MAX, "the node machine keeps control messages within a chunk");
+        if !matches!(self.stage, Stage::Handshake { .. }) {
+            self.outbox.push_control(body);
         }
     }
 
@@ -458,7 +434,7 @@ impl Link {
             return;
         }
         call.interest = Interest::Abandoned;
-        call.outgoing.state = Sending::Sent;
+        call.outgoing.stop();
         call.incoming.release(&self.budget);
         self.calls.wheel.disarm(id.slot);
         let conversation = self.our_conversation(id.slot);
@@ -479,10 +455,15 @@ impl Link {
         self.requests.wheel.expire(now, &mut expired);
         for slot in expired {
             let Some((id, request)) = self.requests.in_slot(slot) else { continue };
-            if matches!(request.stage, RequestStage::Running) {
-                self.outputs.push_back(Output::Cancelled(id));
+            let (code, message) = (Code::DeadlineExceeded, "the caller's time ran out");
+            match request.stage {
+                RequestStage::Running => {
+                    self.outputs.push_back(Output::Cancelled(id));
+                    self.say_end(id, Status::new(code, message));
+                }
+                RequestStage::Arriving(_) => self.say_end(id, Status::not_started(code, message)),
+                RequestStage::Replying(_) | RequestStage::Ending(_) | RequestStage::Said => {}
             }
-            self.fail(id, Status::new(Code::DeadlineExceeded, "the caller's time ran out"));
         }
     }
 
@@ -493,55 +474,6 @@ impl Link {
             self.last_used = now;
             self.outputs.push_back(Output::Idle);
         }
-    }
-
-    /// Each side says Drain once; who has said and heard it knows that no conversation can begin any more.
-    fn drain(&mut self, now: Time, peer: Peer) {
-        match &mut self.stage {
-            Stage::Open => {
-                self.stage = Stage::Draining { until: now + LOSER_DRAIN_TIME, peer };
-                self.outputs.push_back(Output::Draining);
-                self.outbox.push_frame(Frame::Drain);
-            }
-            Stage::Draining { peer: known, .. } if peer == Peer::Drains => *known = Peer::Drains,
-            Stage::Handshake { .. } => {
-                self.close(Status::not_started(Code::Unavailable, "the link is not needed"));
-            }
-            Stage::Draining { .. } | Stage::Closed => {}
-        }
-    }
-
-    fn close_if_drained(&mut self) {
-        let over = matches!(self.stage, Stage::Draining { peer: Peer::Drains, .. });
-        if over && self.conversations() == 0 && self.outbox.is_empty() {
-            self.close(Status::new(Code::Ok, "the link was drained"));
-        }
-    }
-
-    /// Ends the link with a last word; it is still to be transmitted.
-    fn close(&mut self, status: Status) {
-        self.outbox.bulk.clear();
-        self.outbox.push_frame(Frame::Close(Box::new(status.clone())));
-        self.end(status);
-    }
-
-    /// Ends the link: every call learns what became of it, every request is stopped.
-    fn end(&mut self, status: Status) {
-        self.stage = Stage::Closed;
-        self.outbox.urgent.retain(|urgent| !matches!(urgent, Urgent::Payload(_)));
-        for call in self.calls.drain(&self.budget) {
-            let outcome = if call.outgoing.state == Sending::Unsent {
-                Outcome::NotSent
-            } else {
-                Outcome::Lost
-            };
-            if let Interest::Wanted(token) = call.interest {
-                self.outputs.push_back(Output::Ended { token, outcome });
-            }
-        }
-        let running = self.requests.drain(&self.budget);
-        self.outputs.extend(running.into_iter().map(Output::Cancelled));
-        self.outputs.push_back(Output::Closed(status));
     }
 
     /// Our ids are odd on the dialling side, even on the accepting one.

@@ -1,7 +1,8 @@
 //! How does a payload that is larger than a piece leave, and how does it come together again?
 
+use super::credit::Allowance;
 use crate::budget::Budget;
-use crate::limits::{CHUNK_MAX, PAYLOAD_MAX, WINDOW};
+use crate::limits::{CHUNK_MAX, PAYLOAD_MAX, UNCOUNTED_MAX};
 use crate::talk::{Code, Encoding, Options, Payload, Status};
 use crate::wire::{Piece, Then};
 use bytes::{Bytes, BytesMut};
@@ -38,20 +39,17 @@ impl Outgoing {
         self.payload.bytes.len() > CHUNK_MAX || !matches!(self.state, Sending::Unsent)
     }
 
-    /// The next piece and how much credit of the link it costs; `None` while credit is lacking.
-    pub(super) fn next_piece(&mut self, link_credit: u32) -> Option<Piece> {
-        let bulk = self.is_bulk();
+    /// The next piece; `None` while credit of this conversation is lacking. The first piece always has it: no window
+    /// is smaller than a chunk.
+    pub(super) fn next_piece(&mut self) -> Option<Piece> {
         let length = self.payload.bytes.len().min(CHUNK_MAX);
-        if bulk {
+        if self.is_bulk() {
             let cost = u32::try_from(length).expect("a chunk is a few KiB");
-            if cost > self.credit {
+            let Some(left) = self.credit.checked_sub(cost) else {
                 self.state = Sending::Parked;
                 return None;
-            }
-            if cost > link_credit {
-                return None;
-            }
-            self.credit -= cost;
+            };
+            self.credit = left;
         }
         let bytes = self.payload.bytes.split_to(length);
         let rest = !self.payload.bytes.is_empty();
@@ -69,80 +67,101 @@ impl Outgoing {
         }
         unpark
     }
+
+    /// Nothing more of it goes; what was not sent is let go of.
+    pub(super) fn stop(&mut self) {
+        self.payload = Payload::default();
+        self.options = None;
+        self.state = Sending::Sent;
+    }
 }
 
 /// A payload on its way in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Assembly {
-    encoding: Encoding,
-    options: Option<Box<Options>>,
+    /// What the first of several pieces said of the whole.
+    head: Option<(Encoding, Option<Box<Options>>)>,
     chunks: BytesMut,
     held: usize,
-    owed: u32,
-    begun: bool,
+    chunked: bool,
+    pub(super) allowance: Allowance,
 }
 
 /// What a piece brought.
 pub(super) enum Added {
-    /// The payload is not whole yet; the sender may have so many more bytes, if any.
-    Part {
-        /// Credit to give back to the sender: of this conversation.
-        credit: u32,
-    },
+    /// The payload is not whole yet.
+    Part,
     /// The payload is whole, and the side has said all.
     Whole(Payload, Option<Box<Options>>),
 }
 
 impl Assembly {
-    /// Bytes of this piece that count against credit.
-    pub(super) fn cost(&self, piece: &Piece) -> u32 {
-        if self.begun || piece.then == Then::Rest {
-            u32::try_from(piece.bytes.len()).unwrap_or(u32::MAX)
-        } else {
-            0
+    /// Nothing yet, from a peer that was told of `window`.
+    pub(super) fn new(window: u32) -> Self {
+        Self {
+            head: None,
+            chunks: BytesMut::new(),
+            held: 0,
+            chunked: false,
+            allowance: Allowance::new(window),
         }
     }
 
-    /// Takes a piece in.
+    /// Bytes of the next piece that count against credit. To be asked once for each piece, wanted or not: the last
+    /// chunk of several is told from a small payload by what came before it.
+    pub(super) fn cost(&mut self, piece: &Piece) -> u32 {
+        self.chunked |= piece.then == Then::Rest;
+        if self.chunked { u32::try_from(piece.bytes.len()).unwrap_or(u32::MAX) } else { 0 }
+    }
+
+    /// Takes in a piece whose [`cost`](Self::cost) was asked.
     ///
     /// # Errors
     /// The payload is over a limit, or of a kind that is not spoken yet: the conversation has to end.
     pub(super) fn add(&mut self, piece: Piece, budget: &Budget) -> Result<Added, Status> {
-        if piece.then == Then::Next {
+        let Piece { encoding, options, bytes, then } = piece;
+        if then == Then::Next {
             let message = "this method takes and gives one payload, not a stream";
             return Err(Status::not_started(Code::Unimplemented, message));
         }
-        if !self.begun && piece.then == Then::End {
-            return Ok(Added::Whole(
-                Payload { encoding: piece.encoding, bytes: piece.bytes },
-                piece.options,
-            ));
+        if !self.chunked {
+            return Ok(Added::Whole(Payload { encoding, bytes }, options));
         }
-        if !self.begun {
-            self.begun = true;
-            self.encoding = piece.encoding;
-            self.options = piece.options;
+        if self.chunks.len() + bytes.len() > PAYLOAD_MAX {
+            return Err(too_large());
         }
-        self.hold(piece.bytes.len(), budget)?;
-        self.chunks.extend_from_slice(&piece.bytes);
-        if piece.then == Then::End {
-            return Ok(Added::Whole(self.take_payload(), self.options.take()));
+        self.hold(bytes.len(), budget)?;
+        self.head.get_or_insert((encoding, options));
+        self.chunks.extend_from_slice(&bytes);
+        if then == Then::Rest {
+            return Ok(Added::Part);
         }
-        self.owed += u32::try_from(piece.bytes.len()).unwrap_or(u32::MAX);
-        let credit = if self.owed >= WINDOW / 2 { std::mem::take(&mut self.owed) } else { 0 };
-        Ok(Added::Part { credit })
+        let (encoding, options) = self.head.take().unwrap_or_default();
+        let bytes = std::mem::take(&mut self.chunks).freeze();
+        Ok(Added::Whole(Payload { encoding, bytes }, options))
+    }
+
+    /// Counts a payload that came or goes as a whole, from [`UNCOUNTED_MAX`] on; chunks are counted already.
+    ///
+    /// # Errors
+    /// The process holds as much as it may.
+    pub(super) fn hold_whole(&mut self, bytes: usize, budget: &Budget) -> Result<(), Status> {
+        if self.held > 0 || bytes <= UNCOUNTED_MAX {
+            return Ok(());
+        }
+        self.hold(bytes, budget)
     }
 
     /// Gives back what is held. Call it when the conversation ends.
     pub(super) fn release(&mut self, budget: &Budget) {
-        budget.give(std::mem::take(&mut self.held));
+        if self.held > 0 {
+            budget.give(std::mem::take(&mut self.held));
+        }
+        self.head = None;
         self.chunks = BytesMut::new();
     }
 
     fn hold(&mut self, bytes: usize, budget: &Budget) -> Result<(), Status> {
-        if self.chunks.len() + bytes > PAYLOAD_MAX {
-            return Err(too_large());
-        }
         if !budget.take(bytes) {
             let message = "this process holds as much for its peers as it may (BUDGET)";
             return Err(Status::not_started(Code::ResourceExhausted, message));
@@ -150,20 +169,15 @@ impl Assembly {
         self.held += bytes;
         Ok(())
     }
-
-    fn take_payload(&mut self) -> Payload {
-        Payload { encoding: self.encoding, bytes: std::mem::take(&mut self.chunks).freeze() }
-    }
-}
-
-/// The refusal of a payload over [`PAYLOAD_MAX`].
-pub(super) fn too_large() -> Status {
-    let message =
-        format!("the payload is over the limit of {} MiB (PAYLOAD_MAX)", PAYLOAD_MAX >> 20);
-    Status::not_started(Code::ResourceExhausted, message)
 }
 
 /// Checks a payload before anything of it is sent.
 pub(super) fn check_size(bytes: &Bytes) -> Result<(), Status> {
     if bytes.len() > PAYLOAD_MAX { Err(too_large()) } else { Ok(()) }
+}
+
+fn too_large() -> Status {
+    let message =
+        format!("the payload is over the limit of {} MiB (PAYLOAD_MAX)", PAYLOAD_MAX >> 20);
+    Status::not_started(Code::ResourceExhausted, message)
 }

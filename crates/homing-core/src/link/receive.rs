@@ -1,13 +1,13 @@
 //! What does a frame of the peer change?
 
 use super::handshake::Progress;
-use super::outbox::Sender;
-use super::payload::{Added, Sending};
+use super::outbox::{Credited, Sender};
+use super::payload::{Added, Assembly, Sending};
 use super::requests::Stage as RequestStage;
-use super::{CallId, Interest, Link, Outcome, Output, Peer, Request, RequestId, Stage, Urgent};
+use super::{CallId, Interest, Link, Outcome, Output, Peer, Request, RequestId, Stage};
 use crate::crypto::Role;
-use crate::limits::LINK_WINDOW;
-use crate::talk::{Code, Status};
+use crate::limits::CONVERSATIONS_MAX;
+use crate::talk::{Code, Options, Payload, Started, Status};
 use crate::time::Time;
 use crate::wire::{Callee, Frame, Malformed, Piece, Then};
 use bytes::BytesMut;
@@ -30,10 +30,14 @@ enum Whose {
 impl Link {
     pub(super) fn handle_bytes(&mut self, now: Time, bytes: &mut BytesMut) {
         self.keepalive.handle_bytes(now);
-        self.stats.bytes_in += bytes.len() as u64;
-        if matches!(self.stage, Stage::Handshake { .. }) && !self.shake_hands(now, bytes) {
-            return;
+        let before = bytes.len();
+        if !matches!(self.stage, Stage::Handshake { .. }) || self.shake_hands(now, bytes) {
+            self.take_frames(now, bytes);
         }
+        self.stats.bytes_in += (before - bytes.len()) as u64;
+    }
+
+    fn take_frames(&mut self, now: Time, bytes: &mut BytesMut) {
         while !matches!(self.stage, Stage::Closed) {
             let handled = match Frame::decode(bytes) {
                 Ok(None) => return,
@@ -54,14 +58,14 @@ impl Link {
         let Stage::Handshake { machine, .. } = &mut self.stage else { return true };
         let mut said = Vec::new();
         let progress = machine.handle_bytes(bytes, &mut said);
-        if !said.is_empty() {
-            self.outbox.urgent.push_back(Urgent::Raw(said));
-        }
+        self.outbox.push_raw(said);
         match progress {
             Ok(Progress::Pending) => false,
             Ok(Progress::Established(hello)) => {
                 self.stage = Stage::Open;
                 self.terms.theirs = hello.windows;
+                self.terms.theirs.conversations =
+                    hello.windows.conversations.min(CONVERSATIONS_MAX);
                 self.outbox.link_credit = hello.windows.link;
                 self.last_used = now;
                 self.outputs.push_back(Output::Established(hello));
@@ -102,7 +106,7 @@ impl Link {
                 Ok(())
             }
             Frame::Close(status) => {
-                self.end(*status);
+                self.end_unheard(*status);
                 Ok(())
             }
             Frame::Proof(_) => Err(Malformed("proof: out of turn")),
@@ -119,8 +123,11 @@ impl Link {
         }
         let target = self.bindings.resolve(opened.callee)?;
         let deadline = opened.deadline.map(|left| now + left);
-        let id =
-            self.requests.insert(slot, target, deadline).ok_or(Malformed("open: an id in use"))?;
+        let incoming = Assembly::new(self.terms.mine.conversation);
+        let id = self
+            .requests
+            .insert(slot, target, deadline, incoming)
+            .ok_or(Malformed("open: an id in use"))?;
         self.stats.requests += 1;
         self.last_used = now;
         self.take_request_piece(id, opened.piece)
@@ -149,41 +156,49 @@ impl Link {
         }
         request.heard_all = piece.then == Then::End;
         let cost = request.incoming.cost(&piece);
-        self.return_link_credit(cost);
-        let request = self.requests.at(id).expect("found just now");
-        let RequestStage::Arriving(target) = &request.stage else {
-            if request.heard_all {
-                self.requests.remove(id.slot, &self.budget); // Answered already; this was the peer's last word.
-            }
-            return Ok(());
-        };
-        let (target, deadline) = (target.clone(), request.deadline);
+        let tell = request.incoming.allowance.take(cost)?;
+        let arriving = matches!(request.stage, RequestStage::Arriving(_));
+        if matches!(request.stage, RequestStage::Said) && request.heard_all {
+            self.requests.remove(id.slot, &self.budget); // Answered already; this was the peer's last word.
+        }
+        self.count_on_link(cost)?;
+        let Some(request) = self.requests.at(id).filter(|_| arriving) else { return Ok(()) };
         match request.incoming.add(piece, &self.budget) {
-            Ok(Added::Part { credit }) => {
-                self.return_credit(self.their_conversation(id.slot), credit);
-            }
+            Ok(Added::Part) if tell => self.outbox.push_credit(Credited::Request(id)),
+            Ok(Added::Part) => {}
             Ok(Added::Whole(payload, options)) => {
-                if let Some(key) = options.as_ref().and_then(|options| options.not_understood) {
-                    let message =
-                        format!("option {key} has to be understood, and is not known here");
-                    self.say_end(id, Status::not_started(Code::Unimplemented, message));
-                    return Ok(());
+                if let Err(status) = self.admit(id, payload, options) {
+                    self.refuse(id, status);
                 }
-                request.stage = RequestStage::Running;
-                self.outputs.push_back(Output::Request(Request {
-                    id,
-                    target,
-                    deadline,
-                    payload,
-                    options,
-                }));
             }
-            Err(status) => {
-                self.stats.refused += 1;
-                self.say_end(id, status);
-            }
+            Err(status) => self.refuse(id, status),
         }
         Ok(())
+    }
+
+    /// Hands a request that is whole to the program.
+    fn admit(
+        &mut self,
+        id: RequestId,
+        payload: Payload,
+        options: Option<Box<Options>>,
+    ) -> Result<(), Status> {
+        check_understood(options.as_deref())?;
+        let Some(request) = self.requests.at(id) else { return Ok(()) };
+        request.incoming.hold_whole(payload.bytes.len(), &self.budget)?;
+        let deadline = request.deadline;
+        if let RequestStage::Arriving(target) =
+            std::mem::replace(&mut request.stage, RequestStage::Running)
+        {
+            let request = Request { id, target, deadline, payload, options };
+            self.outputs.push_back(Output::Request(request));
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, id: RequestId, status: Status) {
+        self.stats.refused += 1;
+        self.say_end(id, status);
     }
 
     /// A piece of the answer to our call.
@@ -194,35 +209,34 @@ impl Link {
         }
         let last = piece.then == Then::End;
         let cost = call.incoming.cost(&piece);
-        let wanted = call.interest;
-        let Interest::Wanted(token) = wanted else {
-            self.return_link_credit(cost);
+        let tell = call.incoming.allowance.take(cost)?;
+        let interest = call.interest;
+        self.count_on_link(cost)?;
+        let Interest::Wanted(token) = interest else {
             if last {
                 self.calls.remove(id.slot, &self.budget);
             }
             return Ok(());
         };
-        match call.incoming.add(piece, &self.budget) {
-            Ok(Added::Part { credit }) => {
-                self.return_link_credit(cost);
-                self.return_credit(self.our_conversation(id.slot), credit);
-            }
-            Ok(Added::Whole(payload, options)) => {
-                self.return_link_credit(cost);
-                self.outputs
-                    .push_back(Output::Ended { token, outcome: Outcome::Reply(payload, options) });
-                self.finish_call(id);
-            }
-            Err(status) => {
-                self.return_link_credit(cost);
-                let status = Status { started: crate::talk::Started::Maybe, ..status };
-                self.outputs
-                    .push_back(Output::Ended { token, outcome: Outcome::Failed(Box::new(status)) });
-                self.give_up(id, Code::ResourceExhausted);
-                if last {
-                    self.calls.remove(id.slot, &self.budget);
+        let call = self.calls.at(id).expect("found just now");
+        let outcome = match call.incoming.add(piece, &self.budget) {
+            Ok(Added::Part) => {
+                if tell {
+                    self.outbox.push_credit(Credited::Call(id));
                 }
+                return Ok(());
             }
+            Ok(Added::Whole(payload, options)) => match check_understood(options.as_deref()) {
+                Ok(()) => Outcome::Reply(payload, options),
+                Err(status) => failed_here(status),
+            },
+            Err(status) => failed_here(status),
+        };
+        self.outputs.push_back(Output::Ended { token, outcome });
+        if last {
+            self.finish_call(id);
+        } else {
+            self.give_up(id, Code::ResourceExhausted);
         }
         Ok(())
     }
@@ -247,7 +261,7 @@ impl Link {
         }
         if let Interest::Wanted(token) = call.interest {
             let outcome = match status.code {
-                Code::Ok => Outcome::Reply(crate::talk::Payload::default(), None),
+                Code::Ok => Outcome::Reply(Payload::default(), None),
                 _ => Outcome::Failed(status),
             };
             self.outputs.push_back(Output::Ended { token, outcome });
@@ -271,8 +285,8 @@ impl Link {
             RequestStage::Arriving(_) => {
                 self.say_end(id, Status::not_started(code, "the caller gave up"));
             }
-            RequestStage::Replying(outgoing) if outgoing.state == Sending::Unsent => {} // It ends with the answer.
             RequestStage::Replying(_) => self.say_end(id, Status::new(code, "the caller gave up")),
+            RequestStage::Ending(_) => {} // The last word is on its way.
             RequestStage::Said => self.requests.remove(slot, &self.budget),
         }
         Ok(())
@@ -304,18 +318,11 @@ impl Link {
         Ok(())
     }
 
-    fn return_credit(&mut self, conversation: u32, bytes: u32) {
-        if bytes > 0 {
-            self.outbox.push_frame(Frame::Credit { conversation, bytes });
+    fn count_on_link(&mut self, cost: u32) -> Result<(), Malformed> {
+        if self.terms.allowance.take(cost)? {
+            self.outbox.push_credit(Credited::Link);
         }
-    }
-
-    fn return_link_credit(&mut self, cost: u32) {
-        self.terms.link_owed += cost;
-        if self.terms.link_owed >= LINK_WINDOW / 2 {
-            let bytes = std::mem::take(&mut self.terms.link_owed);
-            self.outbox.push_frame(Frame::Credit { conversation: 0, bytes });
-        }
+        Ok(())
     }
 
     fn whose(&self, conversation: u32) -> Result<Whose, Malformed> {
@@ -330,4 +337,20 @@ impl Link {
             Whose::Theirs(slot)
         })
     }
+}
+
+/// Whether all that has to be understood of what accompanies a payload is (decisions A7).
+fn check_understood(options: Option<&Options>) -> Result<(), Status> {
+    match options.and_then(|options| options.not_understood) {
+        None => Ok(()),
+        Some(key) => {
+            let message = format!("option {key} has to be understood, and is not known here");
+            Err(Status::not_started(Code::Unimplemented, message))
+        }
+    }
+}
+
+/// An answer that came and cannot be taken: the work was done.
+fn failed_here(status: Status) -> Outcome {
+    Outcome::Failed(Box::new(Status { started: Started::Maybe, ..status }))
 }

@@ -3,6 +3,7 @@
 use crate::budget::Budget;
 use crate::link::payload::{Assembly, Outgoing};
 use crate::link::wheel::Wheel;
+use crate::talk::Status;
 use crate::time::Time;
 use crate::wire::Target;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(super) enum Stage {
     Running,
     /// The answer is on its way out.
     Replying(Outgoing),
+    /// The last word waits to be written; what still comes in is dropped.
+    Ending(Box<Status>),
     /// All was said from here; what still comes in is dropped.
     Said,
 }
@@ -58,6 +61,7 @@ impl Requests {
         slot: u32,
         target: Arc<Target>,
         deadline: Option<Time>,
+        incoming: Assembly,
     ) -> Option<RequestId> {
         let index = slot as usize;
         if index >= self.slots.len() {
@@ -70,7 +74,7 @@ impl Requests {
         self.slots[index] = Some(Request {
             generation: self.generation,
             deadline,
-            incoming: Assembly::default(),
+            incoming,
             heard_all: false,
             stage: Stage::Arriving(target),
         });

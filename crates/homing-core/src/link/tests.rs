@@ -44,18 +44,43 @@ impl Crypto for Fake {
     }
 }
 
+/// What one side of a link of the mesh `[7; 8]` is made with.
+pub(super) fn config(role: Role, key: u8, budget: Arc<Budget>) -> LinkConfig {
+    let crypto = Arc::new(Fake(key, [role as u8 + 1; 32]));
+    let id = NodeId::from_key_digest(&crypto.digest(&crypto.1));
+    let hello = Hello {
+        versions: (VERSION_MIN, VERSION_MAX),
+        features: FEATURES,
+        required: 0,
+        mesh: [7; 8],
+        nonce: [role as u8; 16],
+        peer: Identity {
+            id,
+            key: crypto.1,
+            epoch: Epoch(1),
+            kind: Kind::Member,
+            name: "node".parse().unwrap(),
+            agent: "test".into(),
+            addresses: vec![],
+        },
+        claim: DialClaim::default(),
+        windows: Windows::default(),
+    };
+    LinkConfig { role, hello, expect: None, crypto, budget }
+}
+
 /// One side: its link, what it was told, and the bytes on their way to it.
-struct Side {
-    link: Link,
+pub(super) struct Side {
+    pub(super) link: Link,
     log: Vec<String>,
-    requests: Vec<Request>,
+    pub(super) requests: Vec<Request>,
     inbox: BytesMut,
 }
 
-struct Pair {
-    now: Time,
-    dialler: Side,
-    acceptor: Side,
+pub(super) struct Pair {
+    pub(super) now: Time,
+    pub(super) dialler: Side,
+    pub(super) acceptor: Side,
     budget: Arc<Budget>,
 }
 
@@ -83,27 +108,8 @@ impl Pair {
     fn new(setup: &Setup) -> Self {
         let budget = Arc::new(Budget::new(setup.budget));
         let side = |role, key: u8, mesh, versions, expect| {
-            let crypto = Arc::new(Fake(key, [role as u8 + 1; 32]));
-            let id = NodeId::from_key_digest(&crypto.digest(&crypto.1));
-            let hello = Hello {
-                versions,
-                features: FEATURES,
-                required: 0,
-                mesh,
-                nonce: [role as u8; 16],
-                peer: Identity {
-                    id,
-                    key: crypto.1,
-                    epoch: Epoch(1),
-                    kind: Kind::Member,
-                    name: "node".parse().unwrap(),
-                    agent: "test".into(),
-                    addresses: vec![],
-                },
-                claim: DialClaim::default(),
-                windows: Windows::default(),
-            };
-            let config = LinkConfig { role, hello, expect, crypto, budget: Arc::clone(&budget) };
+            let mut config = config(role, key, Arc::clone(&budget));
+            (config.hello.mesh, config.hello.versions, config.expect) = (mesh, versions, expect);
             Side {
                 link: Link::new(config, Time::ZERO),
                 log: vec![],
@@ -121,7 +127,7 @@ impl Pair {
     }
 
     /// A pair whose handshake is done.
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let mut pair = Self::new(&Setup::default());
         pair.settle();
         assert_eq!((pair.dialler.take_log(), pair.acceptor.take_log()), ("up".into(), "up".into()));
@@ -129,7 +135,7 @@ impl Pair {
     }
 
     /// Carries bytes both ways until nothing moves.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         loop {
             let moved = carry(self.now, &mut self.dialler, &mut self.acceptor);
             if !(carry(self.now, &mut self.acceptor, &mut self.dialler) || moved) {
@@ -145,7 +151,12 @@ impl Pair {
         self.settle();
     }
 
-    fn call(&mut self, token: u64, size: usize, time: Option<Duration>) -> Result<CallId, Status> {
+    pub(super) fn call(
+        &mut self,
+        token: u64,
+        size: usize,
+        time: Option<Duration>,
+    ) -> Result<CallId, Status> {
         let target = Arc::new(Target {
             offer: 1,
             namespace: "default".parse().unwrap(),
@@ -160,7 +171,7 @@ impl Pair {
     }
 
     /// The acceptor answers everything it was asked with what it was given.
-    fn echo(&mut self) {
+    pub(super) fn echo(&mut self) {
         for request in std::mem::take(&mut self.acceptor.requests) {
             let input =
                 Input::Reply { request: request.id, payload: request.payload, options: None };
@@ -170,7 +181,7 @@ impl Pair {
     }
 
     #[track_caller]
-    fn expect(&mut self, dialler: &str, acceptor: &str) {
+    pub(super) fn expect(&mut self, dialler: &str, acceptor: &str) {
         assert_eq!(self.dialler.take_log(), dialler, "the dialler's log");
         assert_eq!(self.acceptor.take_log(), acceptor, "the acceptor's log");
     }
@@ -189,11 +200,11 @@ fn carry(now: Time, from: &mut Side, to: &mut Side) -> bool {
 }
 
 impl Side {
-    fn take_log(&mut self) -> String {
+    pub(super) fn take_log(&mut self) -> String {
         std::mem::take(&mut self.log).join(" ")
     }
 
-    fn note_outputs(&mut self) {
+    pub(super) fn note_outputs(&mut self) {
         while let Some(output) = self.link.poll_output() {
             let line = match output {
                 Output::Established(_) => "up".into(),
@@ -459,6 +470,53 @@ fn a_small_call_does_not_wait_behind_a_big_one() {
     pair.acceptor.inbox.clear();
     assert!(bytes.len() < 128 * 1024, "at most a round of bulk beside it: {}", bytes.len());
     assert_eq!(bytes[2] & 0x1f, 3, "the small call's Open comes first");
+}
+
+#[test]
+fn a_small_call_does_not_wait_behind_the_beginnings_of_big_ones() {
+    let mut pair = Pair::open();
+    for token in 0..100 {
+        pair.call(token, CHUNK_MAX + 1, None).unwrap();
+    }
+    pair.call(100, 100, None).unwrap();
+    let mut bytes = Vec::new();
+    pair.dialler.link.poll_transmit(pair.now, &mut bytes);
+    assert!(bytes.len() < crate::limits::BULK_IN_FLIGHT + 2 * CHUNK_MAX, "{}", bytes.len());
+    pair.acceptor.link.handle_input(pair.now, Input::Bytes(&mut BytesMut::from(&bytes[..])));
+    pair.acceptor.note_outputs();
+    assert_eq!(pair.acceptor.take_log(), "asked(100)");
+}
+
+#[test]
+fn a_big_answer_that_crosses_a_cancel_does_not_stay() {
+    let mut pair = Pair::open();
+    let call = pair.call(1, 10, None).unwrap();
+    pair.settle();
+    let request = pair.acceptor.requests.pop().unwrap().id;
+    let payload = Payload::raw(vec![7; WINDOW as usize * 2]);
+    let reply = Input::Reply { request, payload, options: None };
+    pair.acceptor.link.handle_input(pair.now, reply);
+    let mut bytes = Vec::new();
+    pair.dialler.link.handle_input(pair.now, Input::Cancel(call));
+    pair.dialler.link.poll_transmit(pair.now, &mut bytes);
+    pair.acceptor.link.handle_input(pair.now, Input::Bytes(&mut BytesMut::from(&bytes[..])));
+    pair.settle();
+    assert_eq!((pair.dialler.link.conversations(), pair.acceptor.link.conversations()), (0, 0));
+}
+
+#[test]
+fn bytes_are_counted_once_however_they_are_cut() {
+    let mut pair = Pair::open();
+    pair.call(1, 100, None).unwrap();
+    let mut bytes = Vec::new();
+    pair.dialler.link.poll_transmit(pair.now, &mut bytes);
+    let mut input = BytesMut::new();
+    for byte in bytes {
+        input.extend_from_slice(&[byte]);
+        pair.acceptor.link.handle_input(pair.now, Input::Bytes(&mut input));
+    }
+    let (sent, heard) = (pair.dialler.link.stats().bytes_out, pair.acceptor.link.stats().bytes_in);
+    assert_eq!(sent, heard);
 }
 
 #[test]

@@ -1,25 +1,26 @@
 //! How do queued conversations become bytes? Called by whoever is about to write.
 
-use super::outbox::{Sender, Urgent};
+use super::outbox::{Credited, Sender, Urgent};
 use super::payload::Sending;
 use super::requests::Stage as RequestStage;
-use super::{Interest, Link, Outcome, Output, Stage, out_of_time};
+use super::{CallId, Interest, Link, Outcome, Output, RequestId, out_of_time};
 use crate::limits::{BULK_IN_FLIGHT, WRITE_MAX};
 use crate::time::Time;
 use crate::wire::Piece;
-use crate::wire::frame::{OpenHead, put_data, put_open};
+use crate::wire::frame::{OpenHead, put_credit, put_data, put_end, put_open};
 
 impl Link {
-    /// Appends what is to be written next to `out`: small frames first, then at most [`BULK_IN_FLIGHT`] of bulk.
-    /// Whether anything was appended; call again after writing it.
+    /// Appends what is to be written next to `out`: small frames first, then at most [`BULK_IN_FLIGHT`] of bulk, which
+    /// has its share however many small frames there are. Whether anything was appended; call again after writing it.
     pub fn poll_transmit(&mut self, now: Time, out: &mut Vec<u8>) -> bool {
         let before = out.len();
-        while out.len() - before < WRITE_MAX {
-            match self.outbox.urgent.pop_front() {
+        while out.len() - before < WRITE_MAX - BULK_IN_FLIGHT {
+            match self.outbox.pop_urgent() {
                 None => break,
                 Some(Urgent::Raw(bytes)) => out.extend_from_slice(&bytes),
                 Some(Urgent::Frame(frame)) => frame.encode(out),
                 Some(Urgent::Payload(sender)) => self.put_next(now, sender, out),
+                Some(Urgent::Credit(whose)) => self.put_owed(whose, out),
             }
         }
         self.put_bulk(now, out);
@@ -31,25 +32,20 @@ impl Link {
     /// A chunk of each conversation in turn.
     fn put_bulk(&mut self, now: Time, out: &mut Vec<u8>) {
         let before = out.len();
-        while out.len() - before < BULK_IN_FLIGHT && self.outbox.link_credit > 0 {
-            let Some(sender) = self.outbox.bulk.pop_front() else { return };
-            let written = out.len();
+        while out.len() - before < BULK_IN_FLIGHT {
+            let Some(sender) = self.outbox.pop_bulk() else { return };
             self.put_next(now, sender, out);
-            if out.len() == written && self.outbox.bulk.back() == Some(&sender) {
-                return; // The link's credit does not reach for its next chunk.
-            }
         }
     }
 
     fn put_next(&mut self, now: Time, sender: Sender, out: &mut Vec<u8>) {
         match sender {
-            Sender::Call(_) => self.put_call(now, sender, out),
-            Sender::Reply(_) => self.put_reply(sender, out),
+            Sender::Call(id) => self.put_call(now, id, out),
+            Sender::Reply(id) => self.put_reply(id, out),
         }
     }
 
-    fn put_call(&mut self, now: Time, sender: Sender, out: &mut Vec<u8>) {
-        let Sender::Call(id) = sender else { return };
+    fn put_call(&mut self, now: Time, id: CallId, out: &mut Vec<u8>) {
         let conversation = self.our_conversation(id.slot);
         let Some(call) = self.calls.at(id) else { return };
         let fresh = call.outgoing.state == Sending::Unsent;
@@ -65,10 +61,7 @@ impl Link {
             return;
         }
         let bulk = call.outgoing.is_bulk();
-        let Some(piece) = call.outgoing.next_piece(self.outbox.link_credit) else {
-            let parked = call.outgoing.state == Sending::Parked;
-            return self.wait_for_credit(sender, parked);
-        };
+        let Some(piece) = call.outgoing.next_piece() else { return };
         let more = call.outgoing.state == Sending::Queued;
         if fresh {
             let callee = self.bindings.name(call.key, &call.target, out);
@@ -76,29 +69,38 @@ impl Link {
         } else {
             put_data(out, conversation, &piece);
         }
-        self.note_sent(sender, &piece, bulk, more);
+        self.note_sent(Sender::Call(id), &piece, bulk, more);
     }
 
-    fn put_reply(&mut self, sender: Sender, out: &mut Vec<u8>) {
-        let Sender::Reply(id) = sender else { return };
+    fn put_reply(&mut self, id: RequestId, out: &mut Vec<u8>) {
         let conversation = self.their_conversation(id.slot);
         let Some(request) = self.requests.at(id) else { return };
-        let RequestStage::Replying(outgoing) = &mut request.stage else { return };
-        let bulk = outgoing.is_bulk();
-        let Some(piece) = outgoing.next_piece(self.outbox.link_credit) else {
-            let parked = outgoing.state == Sending::Parked;
-            return self.wait_for_credit(sender, parked);
+        let outgoing = match &mut request.stage {
+            RequestStage::Replying(outgoing) => outgoing,
+            RequestStage::Ending(status) => {
+                put_end(out, conversation, status);
+                return self.finish_request(id);
+            }
+            RequestStage::Arriving(_) | RequestStage::Running | RequestStage::Said => return,
         };
+        let bulk = outgoing.is_bulk();
+        let Some(piece) = outgoing.next_piece() else { return };
         let more = outgoing.state == Sending::Queued;
         put_data(out, conversation, &piece);
         if !more {
-            if request.heard_all {
-                self.requests.remove(id.slot, &self.budget);
-            } else {
-                request.stage = RequestStage::Said;
-            }
+            self.finish_request(id);
         }
-        self.note_sent(sender, &piece, bulk, more);
+        self.note_sent(Sender::Reply(id), &piece, bulk, more);
+    }
+
+    /// Our last word on a request is written.
+    fn finish_request(&mut self, id: RequestId) {
+        let Some(request) = self.requests.at(id) else { return };
+        if request.heard_all {
+            self.requests.remove(id.slot, &self.budget);
+        } else {
+            request.stage = RequestStage::Said;
+        }
     }
 
     fn note_sent(&mut self, sender: Sender, piece: &Piece, bulk: bool, more: bool) {
@@ -107,15 +109,31 @@ impl Link {
             self.outbox.link_credit = self.outbox.link_credit.saturating_sub(cost);
         }
         if more {
-            self.outbox.bulk.push_back(sender);
+            self.outbox.push_sender(sender, true);
         }
     }
 
-    /// A parked payload comes back by [`Frame::Credit`](crate::wire::Frame::Credit) of its conversation; one that only
-    /// lacks credit of the link keeps its turn.
-    fn wait_for_credit(&mut self, sender: Sender, parked: bool) {
-        if !parked && !matches!(self.stage, Stage::Closed) {
-            self.outbox.bulk.push_back(sender);
+    /// Credit for what has ended meanwhile, or is not wanted any more, is not given.
+    fn put_owed(&mut self, whose: Credited, out: &mut Vec<u8>) {
+        let (conversation, allowance) = match whose {
+            Credited::Link => (0, Some(&mut self.terms.allowance)),
+            Credited::Call(id) => {
+                let conversation = self.our_conversation(id.slot);
+                let call =
+                    self.calls.at(id).filter(|call| matches!(call.interest, Interest::Wanted(_)));
+                (conversation, call.map(|call| &mut call.incoming.allowance))
+            }
+            Credited::Request(id) => {
+                let conversation = self.their_conversation(id.slot);
+                let request = self
+                    .requests
+                    .at(id)
+                    .filter(|request| matches!(request.stage, RequestStage::Arriving(_)));
+                (conversation, request.map(|request| &mut request.incoming.allowance))
+            }
+        };
+        if let Some(allowance) = allowance {
+            put_credit(out, conversation, allowance.give());
         }
     }
 }

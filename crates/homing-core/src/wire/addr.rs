@@ -11,17 +11,18 @@ use crate::addr::TransportAddr;
 use crate::limits::ADDRESSES_MAX;
 use crate::wire::codec::{Malformed, Reader, put_bytes, put_varint};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Bytes of the path of a unix socket: what `sockaddr_un` takes.
 pub const UNIX_PATH_MAX: usize = 107;
 
-/// Appends addresses, the first [`ADDRESSES_MAX`] of them.
+/// Appends addresses, the first [`ADDRESSES_MAX`] of them that can be told: a unix path that is not UTF-8, or is longer
+/// than [`UNIX_PATH_MAX`], is left out.
 pub fn put_addrs(out: &mut Vec<u8>, addrs: &[TransportAddr]) {
-    let addrs = &addrs[..addrs.len().min(ADDRESSES_MAX)];
-    put_varint(out, addrs.len() as u64);
+    let told = || addrs.iter().filter(|addr| is_telling(addr)).take(ADDRESSES_MAX);
+    put_varint(out, told().count() as u64);
     let mut one = Vec::with_capacity(32);
-    for addr in addrs {
+    for addr in told() {
         one.clear();
         put_addr(&mut one, addr);
         put_bytes(out, &one);
@@ -49,8 +50,7 @@ fn put_addr(out: &mut Vec<u8>, addr: &TransportAddr) {
         TransportAddr::Unix { host, path } => {
             out.push(1);
             out.extend_from_slice(&host.to_be_bytes());
-            let path = path_bytes(path);
-            out.extend_from_slice(&path[..path.len().min(UNIX_PATH_MAX)]);
+            out.extend_from_slice(path.to_str().unwrap_or_default().as_bytes());
         }
         TransportAddr::Tcp(SocketAddr::V4(addr)) => {
             out.push(4);
@@ -89,9 +89,13 @@ fn read_addr(bytes: &[u8]) -> Result<Option<TransportAddr>, Malformed> {
     Ok(Some(addr))
 }
 
-/// A path that is not UTF-8 is told as empty: nobody can dial it, and nothing else is lost.
-fn path_bytes(path: &Path) -> &[u8] {
-    path.to_str().unwrap_or_default().as_bytes()
+fn is_telling(addr: &TransportAddr) -> bool {
+    match addr {
+        TransportAddr::Unix { path, .. } => {
+            path.to_str().is_some_and(|path| path.len() <= UNIX_PATH_MAX)
+        }
+        TransportAddr::Tcp(_) => true,
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +112,14 @@ mod tests {
         let mut out = Vec::new();
         put_addrs(&mut out, &addrs);
         assert_eq!(read_addrs(&mut Reader::new(&out)), Ok(addrs));
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_told_is_left_out_whole() {
+        let unix = |length| TransportAddr::Unix { host: 7, path: "é".repeat(length).into() };
+        let mut out = Vec::new();
+        put_addrs(&mut out, &[unix(54), unix(53)]);
+        assert_eq!(read_addrs(&mut Reader::new(&out)), Ok(vec![unix(53)]));
     }
 
     #[test]

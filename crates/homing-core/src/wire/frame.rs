@@ -193,6 +193,8 @@ impl Frame {
                 put_head(out, 11, body.len());
                 out.extend_from_slice(body);
             }
+            Self::End { conversation, status } => put_end(out, *conversation, status),
+            Self::Credit { conversation, bytes } => put_credit(out, *conversation, *bytes),
             other => {
                 let mut body = Vec::with_capacity(64);
                 other.put_rare(&mut body);
@@ -213,20 +215,10 @@ impl Frame {
                 put_varint(out, (*id).into());
                 put_target(out, target);
             }
-            Self::End { conversation, status } => {
-                out.push(5);
-                put_varint(out, (*conversation).into());
-                put_status(out, status);
-            }
             Self::Reset { conversation, code } => {
                 out.push(6);
                 put_varint(out, (*conversation).into());
                 out.push(code.number());
-            }
-            Self::Credit { conversation, bytes } => {
-                out.push(7);
-                put_varint(out, (*conversation).into());
-                put_varint(out, (*bytes).into());
             }
             Self::Ping(token) => put_token(out, 8, *token),
             Self::Pong(token) => put_token(out, 9, *token),
@@ -237,9 +229,11 @@ impl Frame {
                 put_str(out, cut(&status.message));
             }
             Self::Unknown(kind) => out.push(*kind),
-            Self::Open { .. } | Self::Data { .. } | Self::Control(_) => {
-                unreachable!("payload frames are written by their own functions")
-            }
+            Self::Open { .. }
+            | Self::Data { .. }
+            | Self::End { .. }
+            | Self::Credit { .. }
+            | Self::Control(_) => unreachable!("these are written by their own functions"),
         }
     }
 }
@@ -304,6 +298,23 @@ pub fn put_data(out: &mut Vec<u8>, conversation: u32, piece: &Piece) {
     front.push(4 | flags(piece));
     put_varint(&mut front, conversation.into());
     put_piece(out, front, piece);
+}
+
+/// Appends an End without building a [`Frame`] first.
+pub fn put_end(out: &mut Vec<u8>, conversation: u32, status: &Status) {
+    let mut body = Vec::with_capacity(64);
+    body.push(5);
+    put_varint(&mut body, conversation.into());
+    put_status(&mut body, status);
+    put_bytes(out, &body);
+}
+
+/// Appends a Credit without building a [`Frame`] first.
+pub fn put_credit(out: &mut Vec<u8>, conversation: u32, bytes: u32) {
+    let (conversation, bytes) = (conversation.into(), bytes.into());
+    put_head(out, 7, varint_len(conversation) + varint_len(bytes));
+    put_varint(out, conversation);
+    put_varint(out, bytes);
 }
 
 fn put_piece(out: &mut Vec<u8>, mut front: Vec<u8>, piece: &Piece) {
@@ -493,3 +504,6 @@ fn read_status(reader: &mut Reader<'_>) -> Result<Status, Malformed> {
     let retry_after = retry_after.map(|millis| Duration::from_millis(millis).min(DEADLINE_MAX));
     Ok(Status { code, message, started, retry_after, details })
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,7 +144,7 @@ impl Hello {
         put_varint(out, self.windows.conversation.into());
         put_varint(out, self.windows.link.into());
         put_str(out, name.as_str());
-        put_str(out, agent.get(..NAME_MAX).unwrap_or(agent));
+        put_str(out, &agent[..agent.floor_char_boundary(NAME_MAX)]);
         put_addrs(out, addresses);
     }
 
@@ -219,3 +219,6 @@ fn read_claim(reader: &mut Reader<'_>) -> Result<DialClaim, Malformed> {
     };
     Ok(DialClaim { number, dead })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ pub mod addr;
 pub mod codec;
 pub mod datagram;
 pub mod frame;
+#[cfg(test)]
+mod golden;
 pub mod hello;
 pub mod options;
 

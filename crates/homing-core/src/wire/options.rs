@@ -48,9 +48,7 @@ pub fn read_options(reader: &mut Reader<'_>) -> Result<Options, Malformed> {
                 let name = pair.str(OPTIONS_MAX)?.to_owned();
                 options.metadata.push((name, Bytes::copy_from_slice(pair.rest())));
             }
-            key if key % 2 == 1 => {
-                return Err(Malformed("options: one that must be understood is not known here"));
-            }
+            key if key % 2 == 1 => _ = options.not_understood.get_or_insert(key),
             _ => {}
         }
     }
@@ -82,3 +80,6 @@ fn listed(options: &Options) -> Vec<u8> {
     }
     list
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

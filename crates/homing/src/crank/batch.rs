@@ -36,7 +36,7 @@ impl Drop for Batch {
 }
 
 /// Whether this thread is at work on a batch.
-pub(super) fn is_running() -> bool {
+pub(crate) fn is_running() -> bool {
     matches!(PLACE.get(), Place::Inside { .. })
 }
 

@@ -6,7 +6,7 @@ use crate::crank::{LinkCell, Owner};
 use homing_core::addr::TransportAddr;
 use homing_core::id::NodeId;
 use homing_core::link::{Output, Request, RequestId};
-use homing_core::node::{Dialler, DialId, LinkId};
+use homing_core::node::{DialId, Dialler, LinkId};
 use homing_core::talk::Status;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub(crate) enum Origin {
 
 /// Where the work on a request stands, as far as it can be stopped.
 pub(crate) enum Working {
+    /// It waits for its turn, or for its task.
+    Starting,
     /// A task has it.
     Task(AbortHandle),
     /// It was stopped before its task was known.
@@ -63,22 +65,30 @@ impl Attached {
         })
     }
 
-    /// Notes the task at work on a request, so that it can be stopped.
+    /// Notes that work on a request will go on elsewhere than in the reader's batch; whether it still shall.
+    pub(crate) fn note_starting(&self, request: RequestId) -> bool {
+        let mut working = self.working.lock();
+        match working.entry(request).or_insert(Working::Starting) {
+            Working::Starting | Working::Task(_) => true,
+            Working::Stopped => working.remove(&request).is_none(),
+        }
+    }
+
+    /// Notes the task at work on a request, so that it can be stopped; at once, where that was asked for meanwhile.
     pub(crate) fn note_task(&self, request: RequestId, task: AbortHandle) {
         let mut working = self.working.lock();
-        match working.get(&request) {
+        match working.get_mut(&request) {
+            Some(place @ Working::Starting) => *place = Working::Task(task),
             Some(Working::Stopped) => {
                 working.remove(&request);
                 drop(working);
                 task.abort();
             }
-            Some(Working::Task(_)) | None => {
-                working.insert(request, Working::Task(task));
-            }
+            Some(Working::Task(_)) | None => {} // It has ended.
         }
     }
 
-    /// Forgets a request whose work has ended.
+    /// Forgets a request that was answered.
     pub(crate) fn note_done(&self, request: RequestId) {
         self.working.lock().remove(&request);
     }
@@ -92,12 +102,23 @@ impl Attached {
         self.runtime.offers.dispatch(&self.runtime, job);
     }
 
+    /// Stops the work on a request. Work that is polled in the reader's batch is over by now.
     fn stop(&self, request: RequestId) {
-        let task = self.working.lock().remove(&request);
-        match task {
-            Some(Working::Task(task)) => task.abort(),
-            Some(Working::Stopped) => {}
-            None => self.runtime.offers.cancel_queued(&self.runtime, self.id, request),
+        let task = {
+            let mut working = self.working.lock();
+            match working.get_mut(&request) {
+                Some(Working::Task(_)) => working.remove(&request),
+                Some(place @ Working::Starting) => {
+                    *place = Working::Stopped;
+                    None
+                }
+                Some(Working::Stopped) | None => return,
+            }
+        };
+        if let Some(Working::Task(task)) = task {
+            task.abort();
+        } else if self.runtime.offers.cancel_queued(&self.runtime, self.id, request) {
+            self.note_done(request);
         }
     }
 

@@ -12,7 +12,9 @@ use homing_core::id::NodeId;
 use homing_core::link::{self, Open};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::{RecordKey, Snapshot};
-use homing_core::requester::{Begin, CallKey, Input, LinkState, Outcome, Output, Requester, TargetKey, Wait};
+use homing_core::requester::{
+    Begin, CallKey, Input, LinkState, Outcome, Output, Requester, TargetKey, Wait,
+};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;

@@ -39,10 +39,24 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
+    /// Notes that the work will not be over with the reader's batch; whether it is still wanted.
+    pub(crate) fn note_starting(&self) -> bool {
+        match self {
+            Self::Link { request, attached, .. } => attached.note_starting(*request),
+            Self::Local(caller) => !caller.is_closed(),
+        }
+    }
+
     /// Answers, once.
     pub(crate) fn send(self, answer: Answer) {
         match self {
-            Self::Link { link, request, .. } => link.answer(request, answer),
+            Self::Link { link, request, attached } => {
+                link.answer(request, answer);
+                // Inside a batch nothing was noted: no task, and no stop that came before it.
+                if !batch::is_running() {
+                    attached.note_done(request);
+                }
+            }
             Self::Local(caller) => drop(caller.send(answer)),
         }
     }
@@ -70,11 +84,13 @@ pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
 }
 
 fn spawn(done: Done, reply: Reply, mut working: Working) {
+    if !reply.note_starting() {
+        return;
+    }
     let place = match &reply {
         Reply::Link { request, attached, .. } => Some((*request, Arc::clone(attached))),
         Reply::Local(_) => None,
     };
-    let forget = place.clone();
     let task = tokio::spawn(async move {
         let answer = match reply {
             Reply::Link { .. } => poll_fn(|cx| poll_once(&mut working, cx)).await,
@@ -86,14 +102,9 @@ fn spawn(done: Done, reply: Reply, mut working: Working) {
                 return done.finish(Reply::Local(caller), answer);
             }
         };
-        if let Some((request, attached)) = forget {
-            attached.note_done(request);
-        }
         done.finish(reply, answer);
     });
-    if let Some((request, attached)) = place
-        && !task.is_finished()
-    {
+    if let Some((request, attached)) = place {
         attached.note_task(request, task.abort_handle());
     }
 }
@@ -142,4 +153,3 @@ pub(crate) fn called(offer: &OfferCell, target: &Target) -> Arc<Asked> {
         method: target.method.clone(),
     })
 }
-

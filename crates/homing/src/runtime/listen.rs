@@ -60,7 +60,10 @@ pub(super) fn open(
         && let Some(path) = directory.and_then(|directory| socket_path(directory, me))
     {
         let address = TransportAddr::Unix { host, path };
-        let listener = settings.net.listen(&address).map_err(|source| JoinError::Listen { address: address.clone(), source });
+        let listener = settings
+            .net
+            .listen(&address)
+            .map_err(|source| JoinError::Listen { address: address.clone(), source });
         match listener {
             Ok(listener) => {
                 ears.listeners.push(listener);
@@ -106,7 +109,8 @@ fn reachable(local: TransportAddr) -> Vec<TransportAddr> {
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let same_family = |ip: &IpAddr| ip.is_ipv4() == at.is_ipv4();
-    let mut ips: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(same_family).collect();
+    let mut ips: Vec<IpAddr> =
+        interfaces.iter().map(if_addrs::Interface::ip).filter(same_family).collect();
     ips.sort_by_key(|ip| ip.is_loopback());
     ips.into_iter().map(|ip| TransportAddr::Tcp(SocketAddr::new(ip, at.port()))).collect()
 }
@@ -120,10 +124,13 @@ pub(super) async fn accept(runtime: Arc<Runtime>, listener: Box<dyn Listener>) {
         };
         match accepted {
             Ok(_) if runtime.links.len() >= LINKS_MAX => {
-                tracing::warn!("a connection was closed unread: {LINKS_MAX} links are open (LINKS_MAX)");
+                tracing::warn!(
+                    "a connection was closed unread: {LINKS_MAX} links are open (LINKS_MAX)"
+                );
             }
             Ok((socket, address)) => {
-                let connection = Connection { role: Role::Acceptor, origin: Origin::Accepted, socket };
+                let connection =
+                    Connection { role: Role::Acceptor, origin: Origin::Accepted, socket };
                 let (shaken, _) = oneshot::channel();
                 attach(&runtime, connection, Some(address), (DialClaim::default(), None), shaken);
             }

@@ -10,8 +10,8 @@ mod dial;
 mod jobs;
 mod links;
 mod listen;
-mod show;
 pub(crate) mod offers;
+mod show;
 mod start;
 mod turn;
 
@@ -103,11 +103,7 @@ pub(crate) enum Said {
     /// A link is idle.
     Idle { link: LinkId },
     /// A service is offered.
-    Offer {
-        key: RecordKey,
-        offer: Arc<OfferRecord>,
-        answer: oneshot::Sender<Result<(), Status>>,
-    },
+    Offer { key: RecordKey, offer: Arc<OfferRecord>, answer: oneshot::Sender<Result<(), Status>> },
     /// And no longer.
     Withdraw { key: RecordKey },
     /// A call wants a link.
@@ -131,7 +127,10 @@ impl Runtime {
         let link = match full {
             Said::Control { link, .. } | Said::Established { link, .. } => link,
             // Repeated by whoever said it, or of no use later.
-            Said::Datagram { .. } | Said::RoundTrip { .. } | Said::Idle { .. } | Said::Want { .. } => return,
+            Said::Datagram { .. }
+            | Said::RoundTrip { .. }
+            | Said::Idle { .. }
+            | Said::Want { .. } => return,
             // Must not be lost: there is a place for it as soon as the task has its turn.
             said => {
                 let sender = self.life.said.clone();

@@ -90,14 +90,23 @@ impl OfferCell {
     }
 
     fn arrive(self: &Arc<Self>, runtime: &Arc<Runtime>, job: Job) {
-        let admitted = self.turn(runtime, |desk| {
+        let output = {
+            let desk = &mut *self.desk.lock();
             let call = CallKey(desk.next);
             desk.next += 1;
-            desk.queued.insert(call, job);
-            Input::Arrive { call }
-        });
-        for job in admitted {
-            jobs::start(runtime, Arc::clone(self), job);
+            desk.responder.handle_input(runtime.clock.now(), Input::Arrive { call });
+            match desk.responder.poll_output() {
+                Some(output) => output,
+                None => {
+                    job.reply.note_starting();
+                    return drop(desk.queued.insert(call, job));
+                }
+            }
+        };
+        match output {
+            Output::Admit { .. } => jobs::start(runtime, Arc::clone(self), job),
+            Output::Refuse { status, .. } => job.reply.send(Err(status)),
+            Output::Drained => unreachable!("an arrival ends no drain"),
         }
     }
 
@@ -124,7 +133,7 @@ impl OfferCell {
         admitted
     }
 
-    fn cancel(&self, runtime: &Runtime, link: LinkId, id: RequestId) {
+    fn cancel(&self, runtime: &Runtime, link: LinkId, id: RequestId) -> bool {
         let found = self.desk.lock().queued.iter().find_map(|(call, job)| match &job.reply {
             Reply::Link { link: cell, request, .. } => {
                 (cell.number == link.0 && *request == id).then_some(*call)
@@ -137,6 +146,7 @@ impl OfferCell {
                 Input::Cancel { call }
             });
         }
+        found.is_some()
     }
 
     fn matches(&self, target: &Target) -> bool {
@@ -201,11 +211,9 @@ impl Offers {
         }
     }
 
-    /// A request that waits for its turn is given up.
-    pub(crate) fn cancel_queued(&self, runtime: &Runtime, link: LinkId, request: RequestId) {
-        for offer in self.table.load().values() {
-            offer.cancel(runtime, link, request);
-        }
+    /// A request that waits for its turn is given up; whether it did wait.
+    pub(crate) fn cancel_queued(&self, runtime: &Runtime, link: LinkId, id: RequestId) -> bool {
+        self.table.load().values().any(|offer| offer.cancel(runtime, link, id))
     }
 
     fn find(&self, target: &Target) -> Option<Arc<OfferCell>> {

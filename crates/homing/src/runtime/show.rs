@@ -81,7 +81,11 @@ impl Runtime {
         snapshot.node(&node).map_or_else(unknown, |known| known.record.name.clone())
     }
 
-    fn instance_info(&self, snapshot: &Snapshot, instance: &Arc<registry::Instance>) -> InstanceInfo {
+    fn instance_info(
+        &self,
+        snapshot: &Snapshot,
+        instance: &Arc<registry::Instance>,
+    ) -> InstanceInfo {
         let offer: &OfferRecord = &instance.offer;
         InstanceInfo {
             node: instance.node,

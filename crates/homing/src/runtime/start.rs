@@ -144,13 +144,17 @@ fn open_directory(settings: &Settings) -> Result<Option<Arc<Directory>>, JoinErr
         Place::Under(base) => Some(base.as_path()),
     };
     let directory = Directory::open(base, &settings.mesh);
-    directory.map(|directory| Some(Arc::new(directory))).map_err(|error| JoinError::Rendezvous(error.into()))
+    directory
+        .map(|directory| Some(Arc::new(directory)))
+        .map_err(|error| JoinError::Rendezvous(error.into()))
 }
 
 fn mesh_key(settings: &Settings, directory: Option<&Directory>) -> Result<MeshKey, JoinError> {
     match directory {
         _ if settings.insecure => Ok(MeshKey::Insecure),
-        Some(directory) => local_key(directory).map_err(|error| JoinError::Rendezvous(error.into())),
+        Some(directory) => {
+            local_key(directory).map_err(|error| JoinError::Rendezvous(error.into()))
+        }
         None => {
             let message = "without a rendezvous directory there is no key to prove; only --insecure goes without one";
             Err(JoinError::Refused(Status::not_started(Code::FailedPrecondition, message)))
@@ -204,7 +208,9 @@ fn start_discovery(
         Listen::At(addresses) => addresses.iter().any(|at| !at.ip().is_loopback()),
     };
     Some(match discovery.group {
-        IpAddr::V4(group) if beyond_host && runtime.settings.insecure && runtime.settings.is_real() => {
+        IpAddr::V4(group)
+            if beyond_host && runtime.settings.insecure && runtime.settings.is_real() =>
+        {
             let (port, interfaces) = (discovery.port, discovery.interfaces.clone());
             let reach = Reach { port, group, ttl: discovery.ttl.into(), interfaces };
             Scout::on_network(reach, finder)

@@ -57,16 +57,16 @@ impl Turner {
         }
     }
 
-    /// Time has come. After a stall of this process, first all that waits is heard, then the machine learns how long it
-    /// stood still (decisions C7).
+    /// Time has come. After a stall of this process the machine learns how long it stood still, then all that waits is
+    /// heard, and only then is time's word heeded (decisions C7).
     fn tick(&mut self, due: Time) {
         let now = self.runtime.clock.now();
         let late = now.since(due);
         if late > STALL {
+            self.machine.handle_input(now, Input::Stalled(late));
             while let Ok(said) = self.said.try_recv() {
                 self.hear(said);
             }
-            self.machine.handle_input(now, Input::Stalled(late));
         }
         self.machine.handle_timeout(now);
     }
@@ -82,7 +82,9 @@ impl Turner {
             Said::Control { link, bytes } => {
                 return self.machine.handle_input(now, Input::Control { link, bytes: &bytes });
             }
-            Said::Datagram { from, bytes } => return self.hear_datagram(from, bytes, Source::Gossip),
+            Said::Datagram { from, bytes } => {
+                return self.hear_datagram(from, bytes, Source::Gossip);
+            }
             Said::RoundTrip { link, rtt } => Input::RoundTrip { link, rtt },
             Said::Idle { link } => Input::Idle { link },
             Said::Offer { key, offer, answer } => {
@@ -162,7 +164,9 @@ impl Turner {
     }
 
     fn refuse(&mut self, key: RecordKey, status: Status) {
-        let Some(place) = self.offering.iter().position(|(offered, _)| *offered == key) else { return };
+        let Some(place) = self.offering.iter().position(|(offered, _)| *offered == key) else {
+            return;
+        };
         let _ = self.offering.swap_remove(place).1.send(Err(status));
     }
 
@@ -193,7 +197,9 @@ impl Turner {
                 Event::NodeLeft { node, name }
             }
             NodeEvent::LinkUp { node, .. } => {
-                let Some(peer) = self.machine.peers().find(|peer| peer.node == node) else { return };
+                let Some(peer) = self.machine.peers().find(|peer| peer.node == node) else {
+                    return;
+                };
                 Event::LinkUp {
                     node,
                     direction: direction(peer.direction),

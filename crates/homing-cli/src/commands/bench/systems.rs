@@ -13,8 +13,8 @@ use super::report::System;
 use crate::args::Transport;
 use crate::children::{Child, PrivateMesh};
 use crate::exit::Failure;
-use crate::mesh::{Address, Node, Payload, Requester};
 use crate::settings::Settings;
+use homing::{Address, Callee, Node, Payload};
 
 const OFFER: &str = "bench-echo@1.0.0";
 const ADDRESS: &str = "bench-echo@1";
@@ -93,9 +93,9 @@ impl Systems {
     }
 
     fn requesters(&self, callers: u32) -> Vec<Asker> {
-        let requester = self.node.requester().build();
+        let callee = self.node.requester().build().to_address(&self.address);
         let payload = Payload::raw(vec![0; self.size]);
-        let asker = Asker { requester, address: self.address.clone(), payload };
+        let asker = Asker { callee, payload };
         (0..callers).map(|_| asker.clone()).collect()
     }
 
@@ -120,14 +120,13 @@ async fn connect_tcp(addr: SocketAddr) -> io::Result<TcpStream> {
 /// A caller of homing. All share one node, and so one link.
 #[derive(Clone)]
 struct Asker {
-    requester: Requester,
-    address: Address,
+    callee: Callee,
     payload: Payload,
 }
 
 impl Caller for Asker {
     async fn call(&mut self) -> Result<(), Failure> {
-        let reply = self.requester.call_raw(&self.address, self.payload.clone()).await?;
+        let reply = self.callee.call_raw(self.payload.clone()).await?;
         if reply.payload.bytes.len() == self.payload.bytes.len() {
             return Ok(());
         }

@@ -7,10 +7,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::args::DemoCallerArgs;
 use crate::children;
 use crate::exit::Failure;
-use crate::mesh::{Encoding, Node, Payload};
 use crate::output::Output;
 use crate::runtime;
 use crate::settings::Settings;
+use homing::{Encoding, Node, Payload};
 
 /// How one call went.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -38,7 +38,7 @@ pub(crate) fn run(
 }
 
 async fn call_on(node: &Node, args: &DemoCallerArgs, output: Output) -> Result<(), Failure> {
-    let requester = node.requester().build();
+    let callee = node.requester().build().to_address(&args.address);
     let bytes = args.payload.clone().into_bytes().into();
     let payload = Payload { encoding: Encoding::Text, bytes };
     let mut ticks = interval(args.every);
@@ -46,9 +46,9 @@ async fn call_on(node: &Node, args: &DemoCallerArgs, output: Output) -> Result<(
     loop {
         ticks.tick().await;
         let begin = Instant::now();
-        let report = match requester.call_raw(&args.address, payload.clone()).await {
+        let report = match callee.call_raw(payload.clone()).await {
             Ok(reply) => Report::Answered {
-                by: reply.instance.name.to_string(),
+                by: reply.instance().name.to_string(),
                 micros: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
             },
             Err(error) => Report::Failed { why: Failure::from(error).to_string() },

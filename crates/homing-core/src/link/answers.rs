@@ -1,0 +1,55 @@
+//! How does the program's answer to a peer's call leave?
+
+use super::outbox::Sender;
+use super::payload::{self, Outgoing};
+use super::requests::Stage as RequestStage;
+use super::{Link, RequestId};
+use crate::limits::OPTIONS_MAX;
+use crate::talk::{Code, Options, Payload, Started, Status};
+use crate::wire::options::options_len;
+
+impl Link {
+    pub(super) fn reply(&mut self, id: RequestId, payload: Payload, options: Option<Box<Options>>) {
+        let Some(request) = self.requests.at(id) else { return };
+        if !matches!(request.stage, RequestStage::Running) {
+            return;
+        }
+        request.incoming.release(&self.budget);
+        let held = payload::check_size(&payload.bytes)
+            .and_then(|()| check_options(options.as_deref()))
+            .and_then(|()| request.incoming.hold_whole(payload.bytes.len(), &self.budget));
+        if let Err(status) = held {
+            return self.say_end(id, Status { started: Started::Maybe, ..status });
+        }
+        let outgoing = Outgoing::new(payload, options, self.terms.theirs.conversation);
+        let bulk = outgoing.is_bulk();
+        request.stage = RequestStage::Replying(outgoing);
+        self.outbox.push_sender(Sender::Reply(id), bulk);
+        self.requests.wheel.disarm(id.slot);
+    }
+
+    pub(super) fn fail(&mut self, id: RequestId, status: Status) {
+        let Some(request) = self.requests.at(id) else { return };
+        if matches!(request.stage, RequestStage::Running) {
+            self.say_end(id, status);
+        }
+    }
+
+    /// Has the last word on a request said. Its id is free when that is written and the peer has said its own.
+    pub(super) fn say_end(&mut self, id: RequestId, status: Status) {
+        let Some(request) = self.requests.at(id) else { return };
+        request.incoming.release(&self.budget);
+        request.stage = RequestStage::Ending(Box::new(status));
+        self.outbox.push_sender(Sender::Reply(id), false);
+        self.requests.wheel.disarm(id.slot);
+    }
+}
+
+/// Checks what accompanies a payload before anything of it is sent.
+pub(super) fn check_options(options: Option<&Options>) -> Result<(), Status> {
+    if options.is_some_and(|options| options_len(options) > OPTIONS_MAX) {
+        let message = format!("metadata and options are over {OPTIONS_MAX} bytes (OPTIONS_MAX)");
+        return Err(Status::not_started(Code::ResourceExhausted, message));
+    }
+    Ok(())
+}
