@@ -8,13 +8,12 @@ use homing_core::id::NodeId;
 use homing_core::link::CallId;
 use homing_core::name::Namespace;
 use homing_core::node::LinkId;
+use homing_core::registry::RecordKey;
 use homing_core::requester::{Begin, CallKey, Input, Requester, TargetKey, Wait};
 use homing_core::rng::Rng;
 use homing_core::talk::Payload;
 use homing_core::time::Time;
-use homing_core::wire::Target;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The calls of a process.
 pub(crate) struct Caller {
@@ -22,7 +21,6 @@ pub(crate) struct Caller {
     calls: BTreeMap<usize, Pending>,
     /// Attempts under way, by the token that comes back with their end.
     attempts: BTreeMap<u64, usize>,
-    targets: Vec<Arc<Target>>,
     tokens: u64,
 }
 
@@ -40,8 +38,8 @@ pub(crate) struct Pending {
 pub(crate) enum At {
     /// With the requester.
     Deciding,
-    /// It waits for a link to this node.
-    Parked(NodeId),
+    /// It waits for a link to this node, to call this offer of it.
+    Parked(NodeId, RecordKey),
     /// On a link.
     OnLink { conn: LinkId, id: CallId, token: u64 },
     /// With our own responder.
@@ -60,7 +58,6 @@ impl Caller {
             requester,
             calls: BTreeMap::new(),
             attempts: BTreeMap::new(),
-            targets: (0..mesh::SERVICES).map(mesh::target).collect(),
             tokens: 0,
         }
     }
@@ -105,11 +102,6 @@ impl Caller {
         self.calls.values().nth(nth).map(|pending| pending.serial)
     }
 
-    /// What a call is addressed to, as links want it.
-    pub(crate) fn target(&self, key: TargetKey) -> Arc<Target> {
-        Arc::clone(&self.targets[key.0 as usize])
-    }
-
     /// A token for a new attempt at a call.
     pub(crate) fn token(&mut self, key: CallKey) -> u64 {
         self.tokens += 1;
@@ -127,12 +119,14 @@ impl Caller {
     }
 
     /// The calls that wait for a link to a node are with the requester again.
-    pub(crate) fn unpark(&mut self, node: NodeId) -> Vec<CallKey> {
+    pub(crate) fn unpark(&mut self, node: NodeId) -> Vec<(CallKey, RecordKey)> {
         let mut found = Vec::new();
         for (key, pending) in &mut self.calls {
-            if pending.at == At::Parked(node) {
+            if let At::Parked(awaited, offer) = pending.at
+                && awaited == node
+            {
                 pending.at = At::Deciding;
-                found.push(CallKey(*key));
+                found.push((CallKey(*key), offer));
             }
         }
         found
@@ -141,7 +135,7 @@ impl Caller {
     /// The nodes that calls wait for.
     pub(crate) fn awaited(&self) -> Vec<NodeId> {
         let parked = self.calls.values().filter_map(|pending| match pending.at {
-            At::Parked(node) => Some(node),
+            At::Parked(node, _) => Some(node),
             At::Deciding | At::OnLink { .. } | At::Local { .. } => None,
         });
         parked.collect()

@@ -2,7 +2,7 @@
 
 use homing_core::link;
 use homing_core::name::{Address, MethodPattern, Namespace, ServiceName, Version};
-use homing_core::registry::{OfferRecord, OfferState, OfferedMethod};
+use homing_core::registry::{OfferRecord, OfferState, OfferedMethod, RecordKey};
 use homing_core::wire::Target;
 use std::sync::Arc;
 
@@ -29,15 +29,11 @@ pub(crate) fn address(number: usize) -> Address {
     text.parse().expect("an address of plain letters")
 }
 
-/// What is said on the wire for a call of a service.
-pub(crate) fn target(number: usize) -> Arc<Target> {
-    let Address { service, method, .. } = address(number);
-    Arc::new(Target { namespace: Namespace::default(), service, method })
-}
-
-/// The link's number of that target.
-pub(crate) fn link_key(number: u32) -> link::TargetKey {
-    link::TargetKey(number)
+/// What is said on the wire for a call of a service, by this offer of a node, and the number that links know it by.
+pub(crate) fn target(number: u32, offer: RecordKey) -> (link::TargetKey, Arc<Target>) {
+    let Address { service, method, .. } = address(number as usize);
+    let target = Target { offer: offer.0, namespace: Namespace::default(), service, method };
+    (link::TargetKey(number << 8 | offer.0), Arc::new(target))
 }
 
 /// An offer of a service. `serial` tells it from every other offer ever made.

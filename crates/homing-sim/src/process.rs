@@ -212,6 +212,9 @@ impl Process {
                 self.unreachable(now, node);
             }
             node::Output::Event(event) => self.note(Note::Remark(format!("{event:?}"))),
+            node::Output::Refused { key, status } => {
+                self.note(Note::Fatal(Status { message: format!("{key:?}: {status}"), ..status }));
+            }
             node::Output::Left => self.close_all(now),
             node::Output::Fatal(status) => self.note(Note::Fatal(status)),
         }
@@ -327,15 +330,15 @@ impl Process {
         self.wires.routes.insert(node, link);
         let state = LinkState::Up;
         self.caller.requester.handle_input(now, requester::Input::Link { node, state });
-        for call in self.caller.unpark(node) {
-            self.attempt(now, call, node);
+        for (call, offer) in self.caller.unpark(node) {
+            self.attempt(now, call, (node, offer));
         }
     }
 
     fn unreachable(&mut self, now: Time, node: NodeId) {
         let state = LinkState::Failed;
         self.caller.requester.handle_input(now, requester::Input::Link { node, state });
-        for call in self.caller.unpark(node) {
+        for (call, _) in self.caller.unpark(node) {
             let outcome = requester::Outcome::NotSent;
             self.caller.requester.handle_input(now, requester::Input::Outcome { call, outcome });
         }

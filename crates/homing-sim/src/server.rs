@@ -123,8 +123,11 @@ impl Server {
         target: &Target,
         payload: Bytes,
     ) -> Result<(), Origin> {
-        let wanted = |offer: &&mut Offer| mesh::service(offer.service) == target.service;
-        let Some(offer) = self.offers.values_mut().find(wanted) else { return Err(origin) };
+        let key = RecordKey(target.offer);
+        let named = self.offers.get_mut(&key);
+        let Some(offer) = named.filter(|one| mesh::service(one.service) == target.service) else {
+            return Err(origin);
+        };
         self.works += 1;
         offer.responder.handle_input(now, Input::Arrive { call: CallKey(self.works) });
         if let Origin::Link { conn, request } = origin {

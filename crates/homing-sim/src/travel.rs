@@ -9,6 +9,7 @@ use crate::wires::{LineDialler, LinePhase};
 use homing_core::id::NodeId;
 use homing_core::link::{self, Open};
 use homing_core::node::{self, LinkId};
+use homing_core::registry::RecordKey;
 use homing_core::requester::{self, CallKey};
 use homing_core::talk::{Code, Payload, Status};
 use homing_core::time::Time;
@@ -19,7 +20,7 @@ impl Process {
     pub(crate) fn move_requester(&mut self, now: Time) -> bool {
         let Some(output) = self.caller.requester.poll_output() else { return false };
         match output {
-            requester::Output::Start { call, node, .. } => self.attempt(now, call, node),
+            requester::Output::Start { call, node, key, .. } => self.attempt(now, call, (node, key)),
             requester::Output::Fail { call, status } => {
                 self.stop_attempt(now, call);
                 self.end_call(call, End::Failed(status.code, status.message));
@@ -113,32 +114,34 @@ impl Process {
     }
 
     /// Starts an attempt at a call, over the link to the node, or when there is one.
-    pub(crate) fn attempt(&mut self, now: Time, call: CallKey, node: NodeId) {
+    pub(crate) fn attempt(&mut self, now: Time, call: CallKey, at: (NodeId, RecordKey)) {
+        let (node, offer) = at;
         if self.is_me(node) {
-            return self.attempt_here(now, call);
+            return self.attempt_here(now, call, offer);
         }
         let open = |conn: &LinkId| {
             let line = self.wires.line(*conn)?;
             (line.phase == LinePhase::Open).then_some(*conn)
         };
         if let Some(conn) = self.wires.routes.get(&node).and_then(open) {
-            return self.attempt_on(now, call, conn);
+            return self.attempt_on(now, call, (conn, offer));
         }
         if let Some(pending) = self.caller.at(call) {
-            pending.at = At::Parked(node);
+            pending.at = At::Parked(node, offer);
         }
         self.node.handle_input(now, node::Input::Want { node });
     }
 
-    fn attempt_on(&mut self, now: Time, call: CallKey, conn: LinkId) {
+    fn attempt_on(&mut self, now: Time, call: CallKey, at: (LinkId, RecordKey)) {
+        let (conn, offer) = at;
         let Some(pending) = self.caller.at(call) else { return };
         let (key, deadline) = (pending.target, pending.deadline);
         let payload = Payload::raw(pending.payload.clone());
-        let target = self.caller.target(key);
+        let (key, target) = mesh::target(key.0, offer);
         let token = self.caller.token(call);
         let open = Open {
             token,
-            key: mesh::link_key(key.0),
+            key,
             target: &target,
             deadline: Some(deadline),
             payload,
@@ -157,10 +160,10 @@ impl Process {
         }
     }
 
-    fn attempt_here(&mut self, now: Time, call: CallKey) {
+    fn attempt_here(&mut self, now: Time, call: CallKey, offer: RecordKey) {
         let Some(pending) = self.caller.at(call) else { return };
         let (payload, key) = (pending.payload.clone(), pending.target);
-        let target = self.caller.target(key);
+        let (_, target) = mesh::target(key.0, offer);
         let token = self.caller.token(call);
         if let Some(pending) = self.caller.at(call) {
             pending.at = At::Local { token };
@@ -201,7 +204,7 @@ impl Process {
         match pending.at {
             At::OnLink { conn, id, .. } => self.link_input(now, conn, link::Input::Cancel(id)),
             At::Local { token } => self.server.cancel_local(now, token),
-            At::Deciding | At::Parked(_) => {}
+            At::Deciding | At::Parked(..) => {}
         }
     }
 
