@@ -15,7 +15,8 @@ const GRACE: Duration = Duration::from_millis(10);
 pub(crate) struct Ledger {
     live: BTreeMap<u64, Call>,
     due: BTreeSet<(Time, u64)>,
-    /// How often the work of a call was begun, for calls that must not be repeated.
+    /// The calls, ended or not, that must not be worked on twice, and those of them whose work was begun.
+    strict: BTreeSet<u64>,
     executed: BTreeSet<u64>,
     withdrawn: BTreeSet<u64>,
     seen: BTreeMap<u64, Seen>,
@@ -79,13 +80,15 @@ impl Ledger {
     pub(crate) fn begin(&mut self, serial: u64, call: Call) {
         self.due.insert((call.deadline, serial));
         self.live.insert(serial, call);
+        if call.repeats == Repeats::MustNot {
+            self.strict.insert(serial);
+        }
         self.counts.begun += 1;
     }
 
     /// The work of a call begins.
     pub(crate) fn execute(&mut self, serial: u64) -> Result<(), String> {
-        let once = self.live.get(&serial).is_none_or(|call| call.repeats == Repeats::MustNot);
-        if !self.executed.insert(serial) && once {
+        if self.strict.contains(&serial) && !self.executed.insert(serial) {
             return Err(format!("call {serial} was worked on twice, and must not be repeated"));
         }
         Ok(())
@@ -125,13 +128,6 @@ impl Ledger {
             }
         }
         self.seen.remove(&life);
-    }
-
-    /// Nothing is owed to this process any more but an end of its calls in time: something is wrong with it.
-    pub(crate) fn excuse(&mut self, life: u64) {
-        for call in self.live.values_mut().filter(|call| call.life == life) {
-            call.duty = Duty::End;
-        }
     }
 
     /// Any call may fail from now on.

@@ -153,6 +153,17 @@ impl Process {
         machines.into_iter().chain([self.wires.next_wake(), phase]).flatten().min()
     }
 
+    /// Whose timers are due.
+    pub(crate) fn due_at_once(&self, now: Time) -> String {
+        let due = [
+            ("node", self.node.poll_timeout()),
+            ("requester", self.caller.requester.poll_timeout()),
+            ("links and dials", self.wires.next_wake()),
+        ];
+        let due = due.iter().filter(|(_, at)| at.is_some_and(|at| at <= now));
+        due.map(|(who, _)| *who).collect::<Vec<_>>().join(", ")
+    }
+
     /// So many bytes have arrived at the other end.
     pub(crate) fn acked(&mut self, now: Time, conn: LinkId, bytes: usize) {
         self.wires.acked(conn, bytes);

@@ -216,7 +216,8 @@ impl World {
         process.alarm = None;
         process.wake(now);
         if process.next_wake().is_some_and(|at| at <= now) {
-            let wrong = format!("a timer of host {host} is due again at once");
+            let due = process.due_at_once(now);
+            let wrong = format!("a timer of host {host} is due again at once: {due}");
             self.wrong.get_or_insert(wrong);
         }
         self.note("wake", (host, host), &[]);
