@@ -109,27 +109,42 @@ pub enum Event {
     Closed,
 }
 
-/// One listener's place in the events of a node. It hears what happens after it was made.
+/// One listener's place in the events of a node. It hears where the node listens, and then what happens after it was
+/// made.
 ///
 /// A listener may be slow or stop listening; neither holds up the node. Dropping it ends it.
-pub struct Events(broadcast::Receiver<Event>);
+pub struct Events {
+    /// Told first: it happened before anybody could listen.
+    first: Option<Event>,
+    /// `None` once the end was heard.
+    rest: Option<broadcast::Receiver<Event>>,
+}
 
 impl Events {
     /// Waits for the next event; `None` once the node is closed and all was heard.
     ///
     /// May be dropped while it waits (in a `select!`): no event is lost by that.
     pub async fn next(&mut self) -> Option<Event> {
-        match self.0.recv().await {
-            Ok(event) => Some(event),
-            Err(RecvError::Lagged(missed)) => Some(Event::Missed(missed)),
-            Err(RecvError::Closed) => None,
+        if let Some(first) = self.first.take() {
+            return Some(first);
         }
+        let event = match self.rest.as_mut()?.recv().await {
+            Ok(event) => event,
+            Err(RecvError::Lagged(missed)) => Event::Missed(missed),
+            Err(RecvError::Closed) => return None,
+        };
+        if event == Event::Closed {
+            self.rest = None;
+        }
+        Some(event)
     }
 }
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("behind", &self.0.len()).finish()
+        f.debug_struct("Events")
+            .field("behind", &self.rest.as_ref().map_or(0, broadcast::Receiver::len))
+            .finish_non_exhaustive()
     }
 }
 
@@ -149,9 +164,9 @@ impl EventSource {
         let _ = self.0.send(event);
     }
 
-    /// A listener, from now on.
-    pub(crate) fn listen(&self) -> Events {
-        Events(self.0.subscribe())
+    /// A listener, from now on, that hears `first` before all else.
+    pub(crate) fn listen(&self, first: Event) -> Events {
+        Events { first: Some(first), rest: Some(self.0.subscribe()) }
     }
 }
 
@@ -244,19 +259,21 @@ mod tests {
     #[tokio::test]
     async fn a_slow_listener_is_told_how_much_it_missed_and_then_hears_the_rest() {
         let source = EventSource::new();
-        let mut events = source.listen();
+        let mut events = source.listen(error(7));
         (0..EVENTS_MAX + 2).for_each(|number| source.tell(error(number)));
+        assert_eq!(events.next().await, Some(error(7)));
         assert_eq!(events.next().await, Some(Event::Missed(2)));
         assert_eq!(events.next().await, Some(error(2)));
     }
 
     #[tokio::test]
-    async fn after_the_end_all_is_heard_and_then_nothing() {
+    async fn after_the_end_nothing_is_heard() {
         let source = EventSource::new();
         source.tell(error(0));
-        let mut events = source.listen();
+        let mut events = source.listen(error(7));
         source.tell(Event::Closed);
-        drop(source);
+        source.tell(error(1));
+        assert_eq!(events.next().await, Some(error(7)));
         assert_eq!(events.next().await, Some(Event::Closed));
         assert_eq!(events.next().await, None);
         assert_eq!(events.next().await, None);

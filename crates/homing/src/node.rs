@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{CallError, JoinError, ServeError};
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::handler::Handler;
 use crate::info::{NodeInfo, PeerInfo, ServiceInfo};
 use crate::requester::{Requester, RequesterBuilder};
@@ -49,6 +49,10 @@ impl Node {
     /// # Errors
     /// A setting cannot be used, an address cannot be had, or the rendezvous directory cannot be trusted. Nothing was
     /// started.
+    #[expect(
+        clippy::unused_async,
+        reason = "it will wait: for keys, and for networks that are asked first"
+    )]
     pub async fn join(config: Config) -> Result<Self, JoinError> {
         let settings = config.resolve()?;
         let runtime = runtime::start(settings)?;
@@ -112,9 +116,10 @@ impl Node {
         self.inner.runtime.nodes().await
     }
 
-    /// What happens from now on. A listener that falls behind loses the oldest and is told how many.
+    /// What happens from now on, after a first word on where this node listens. A listener that falls behind loses the oldest and is told how many.
     pub fn events(&self) -> Events {
-        self.inner.runtime.events.listen()
+        let runtime = &self.inner.runtime;
+        runtime.events.listen(Event::Listening { addresses: runtime.addresses() })
     }
 
     /// Waits until some peer has told all it knows, or it is clear that there is none.

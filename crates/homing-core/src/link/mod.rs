@@ -68,6 +68,26 @@ pub struct LinkConfig {
     pub crypto: Arc<dyn Crypto>,
     /// What all links of this process may hold together.
     pub budget: Arc<Budget>,
+    /// How long things may take.
+    pub times: Times,
+}
+
+/// How long things on a link may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// From the first byte to the end of the handshake.
+    pub handshake: Duration,
+    /// How long the peer may stay silent.
+    pub patience: Patience,
+    /// Without a conversation until [`Output::Idle`].
+    pub idle: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        let patience = Patience { before_ping: BEFORE_PING, before_close: BEFORE_CLOSE };
+        Self { handshake: HANDSHAKE_TIME, patience, idle: IDLE_TIME }
+    }
 }
 
 /// What goes into a link.
@@ -215,6 +235,8 @@ struct Terms {
     theirs: Windows,
     allowance: Allowance,
     asked_at: Option<Time>,
+    /// Without a conversation until the owner is told.
+    idle: Duration,
 }
 
 /// What a peer of a draining link may still do.
@@ -236,7 +258,7 @@ enum Stage {
 impl Link {
     /// Starts a link. A dialler has its first words to transmit at once.
     pub fn new(config: LinkConfig, now: Time) -> Self {
-        let LinkConfig { role, hello, expect, crypto, budget } = config;
+        let LinkConfig { role, hello, expect, crypto, budget, times } = config;
         let mine = hello.windows;
         let mut first = Vec::new();
         let machine = Handshake::new(role, Box::new(hello), expect, crypto, &mut first);
@@ -244,11 +266,8 @@ impl Link {
         outbox.push_raw(first);
         Self {
             role,
-            stage: Stage::Handshake { machine, until: now + HANDSHAKE_TIME },
-            keepalive: Keepalive::new(
-                Patience { before_ping: BEFORE_PING, before_close: BEFORE_CLOSE },
-                now,
-            ),
+            stage: Stage::Handshake { machine, until: now + times.handshake },
+            keepalive: Keepalive::new(times.patience, now),
             calls: Calls::default(),
             requests: Requests::default(),
             outbox,
@@ -260,6 +279,7 @@ impl Link {
                 theirs: Windows::default(),
                 allowance: Allowance::new(mine.link),
                 asked_at: None,
+                idle: times.idle,
             },
             stats: Stats::default(),
             last_used: now,
@@ -328,7 +348,7 @@ impl Link {
             Stage::Handshake { until, .. } => return Some(until),
             Stage::Closed => return None,
             Stage::Draining { until, .. } => until,
-            Stage::Open => self.last_used + IDLE_TIME,
+            Stage::Open => self.last_used + self.terms.idle,
         };
         [
             self.keepalive.poll_timeout(),
@@ -470,7 +490,7 @@ impl Link {
     fn tell_idle(&mut self, now: Time) {
         if self.conversations() > 0 {
             self.last_used = now;
-        } else if matches!(self.stage, Stage::Open) && now >= self.last_used + IDLE_TIME {
+        } else if matches!(self.stage, Stage::Open) && now >= self.last_used + self.terms.idle {
             self.last_used = now;
             self.outputs.push_back(Output::Idle);
         }

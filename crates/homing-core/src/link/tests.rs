@@ -66,7 +66,7 @@ pub(super) fn config(role: Role, key: u8, budget: Arc<Budget>) -> LinkConfig {
         claim: DialClaim::default(),
         windows: Windows::default(),
     };
-    LinkConfig { role, hello, expect: None, crypto, budget }
+    LinkConfig { role, hello, expect: None, crypto, budget, times: Times::default() }
 }
 
 /// One side: its link, what it was told, and the bytes on their way to it.

@@ -55,6 +55,7 @@ pub(super) struct Dials {
     queues: [BTreeSet<(Time, Goal)>; 2],
     under_way: BTreeMap<DialId, UnderWay>,
     last: u64,
+    back_off: BackOff,
 }
 
 #[derive(Debug)]
@@ -74,6 +75,11 @@ pub(super) struct UnderWay {
 }
 
 impl Dials {
+    /// No plans, and these pauses between the dials of one that fails.
+    pub(super) fn new(back_off: BackOff) -> Self {
+        Self { back_off, ..Self::default() }
+    }
+
     /// Plans to reach a goal. Of two reasons for one goal the stronger stays. `false`: there is no room.
     pub(super) fn plan(
         &mut self,
@@ -163,7 +169,7 @@ impl Dials {
         let (why, failures) = (plan.why, plan.failures);
         match why {
             Why::Suggested(_) if failures >= SUGGESTION_TRIES => self.forget(&goal),
-            _ => self.postpone(goal.clone(), now + back_off(failures, rng)),
+            _ => self.postpone(goal.clone(), now + self.back_off.after(failures, rng)),
         }
         Some(Failure { goal, why, failures })
     }
@@ -215,11 +221,28 @@ fn queue_of(why: Why) -> usize {
     }
 }
 
-/// Between half and all of the doubled pause.
-fn back_off(failures: u32, rng: &mut Rng) -> Duration {
-    let doubled = REDIAL_MIN.saturating_mul(1 << (failures - 1).min(16)).min(REDIAL_MAX);
-    let half = doubled / 2;
-    half + Duration::from_nanos(rng.below(u64::try_from(half.as_nanos()).unwrap_or(u64::MAX)))
+/// The pauses between the dials of a wanted link that fails: doubled from `min` up to `max`, jittered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BackOff {
+    /// The first pause.
+    pub min: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl Default for BackOff {
+    fn default() -> Self {
+        Self { min: REDIAL_MIN, max: REDIAL_MAX }
+    }
+}
+
+impl BackOff {
+    /// Between half and all of the doubled pause.
+    fn after(self, failures: u32, rng: &mut Rng) -> Duration {
+        let doubled = self.min.saturating_mul(1 << (failures - 1).min(16)).min(self.max);
+        let half = doubled / 2;
+        half + Duration::from_nanos(rng.below(u64::try_from(half.as_nanos()).unwrap_or(u64::MAX)))
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What does a node machine hear of the world?
 
+use super::dials::BackOff;
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
 use crate::registry::{Filter, OfferRecord, RecordKey};
@@ -21,6 +22,8 @@ pub struct NodeConfig {
     pub host: u64,
     /// Addresses to try from the start and for as long as nobody there is known.
     pub seeds: Vec<SocketAddr>,
+    /// The pauses between the dials of a link that fails.
+    pub redial: BackOff,
     /// What a visitor wants to hear of. A member hears of everything.
     pub interest: Filter,
 }

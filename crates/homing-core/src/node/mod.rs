@@ -28,6 +28,7 @@ mod voices;
 #[cfg(test)]
 mod tests;
 
+pub use dials::BackOff;
 pub use input::{DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
 pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
 
@@ -78,7 +79,7 @@ impl Node {
         let membership = (role == Role::Member)
             .then(|| Membership::new(Identity::new(me.id, me.epoch, &[]), rng.split()));
         let registry = Registry::new(role, me.id, me.epoch, rng.split(), Arc::clone(&crypto));
-        let mut dials = Dials::default();
+        let mut dials = Dials::new(config.redial);
         for seed in config.seeds.iter().take(SEEDS_MAX) {
             dials.plan(Goal::Place(TransportAddr::Tcp(*seed)), Why::Seed(None), Vec::new(), now);
         }

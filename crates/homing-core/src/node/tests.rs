@@ -167,8 +167,14 @@ impl World {
     fn add(&mut self, kind: Kind, mesh: [u8; 8]) -> usize {
         let number = self.seats.len();
         let about = about(number, kind);
-        let config =
-            NodeConfig { me: about.clone(), mesh, host: 1, seeds: vec![], interest: Filter::All };
+        let config = NodeConfig {
+            me: about.clone(),
+            mesh,
+            host: 1,
+            seeds: vec![],
+            redial: BackOff::default(),
+            interest: Filter::All,
+        };
         let node = Node::new(self.now, config, self.rng.split(), Arc::new(Open));
         self.seats.push(Seat {
             node,

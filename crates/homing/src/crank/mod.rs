@@ -51,7 +51,7 @@ struct State {
     /// When the writer task wakes by itself.
     armed: Time,
     writer_waker: Option<Waker>,
-    /// Outputs that a lock left behind, for the next effects.
+    /// Room for the outputs of a batch, so that a busy reader need not ask for it each time.
     spare: Vec<Output>,
 }
 
@@ -176,38 +176,37 @@ impl LinkCell {
         self.input(crowd, input);
     }
 
-    /// Conversations of both sides under way.
-    pub(crate) fn conversations(&self) -> usize {
-        self.state.lock().link.conversations()
-    }
-
     fn input(self: &Arc<Self>, crowd: Crowd, input: Input<'_>) {
         let now = self.clock.now();
         self.with(now, crowd, |state| state.link.handle_input(now, input));
     }
 
     /// Runs the machine under the lock, then does without it what came out.
-    fn with(self: &Arc<Self>, now: Time, crowd: Crowd, run: impl FnOnce(&mut State)) {
+    fn with(
+        self: &Arc<Self>,
+        now: Time,
+        crowd: Crowd,
+        run: impl FnOnce(&mut State),
+    ) -> Vec<Output> {
         let effects = {
             let mut state = self.state.lock();
             run(&mut state);
             state.effects(crowd)
         };
-        self.apply(now, effects);
+        self.apply(now, effects)
     }
 
-    fn apply(self: &Arc<Self>, now: Time, effects: Effects) {
+    /// Does what came out of a lock; gives back the emptied outputs, for who has a use for their room.
+    fn apply(self: &Arc<Self>, now: Time, effects: Effects) -> Vec<Output> {
         let Effects { mut outputs, wakers, flush } = effects;
         wakers.wake();
         for output in outputs.drain(..) {
             self.owner.handle(self, output);
         }
-        if outputs.capacity() > 0 {
-            self.state.lock().spare = outputs;
-        }
         if flush == Flush::Inline {
             writer::flush_in_place(self, now);
         }
+        outputs
     }
 }
 
@@ -215,7 +214,10 @@ impl State {
     /// Collects what the machine put out, and decides who writes.
     fn effects(&mut self, crowd: Crowd) -> Effects {
         let mut wakers = Wakers::default();
-        let mut outputs = std::mem::take(&mut self.spare);
+        let mut outputs = match crowd {
+            Crowd::Batch => std::mem::take(&mut self.spare),
+            Crowd::Caller | Crowd::Flusher => Vec::new(),
+        };
         while let Some(output) = self.link.poll_output() {
             match output {
                 Output::Ended { token, outcome } => wakers.add(self.waiters.finish(token, outcome)),

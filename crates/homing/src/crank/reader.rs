@@ -54,12 +54,11 @@ impl LinkCell {
     /// One read's frames: all of them, then one flush.
     fn take_batch(self: &Arc<Self>, buffer: &mut BytesMut) {
         let now = self.clock.now();
-        {
-            let _batch = Batch::begin();
-            self.with(now, Crowd::Batch, |state| {
-                state.link.handle_input(now, Input::Bytes(buffer));
-            });
-        }
-        self.with(now, Crowd::Flusher, |_| {});
+        let batch = Batch::begin();
+        let room = self.with(now, Crowd::Batch, |state| {
+            state.link.handle_input(now, Input::Bytes(buffer));
+        });
+        drop(batch);
+        self.with(now, Crowd::Flusher, |state| state.spare = room);
     }
 }

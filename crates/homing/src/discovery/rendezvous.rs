@@ -99,17 +99,6 @@ impl Registration {
         let file = write(&directory, &entry)?;
         Ok(Self { directory, entry, file })
     }
-
-    /// Says other addresses from now on. On an error the old ones stay.
-    ///
-    /// # Errors
-    /// The system refuses to write.
-    pub(crate) fn update(&mut self, addresses: Vec<TransportAddr>) -> io::Result<()> {
-        let entry = Entry { addresses, ..self.entry.clone() };
-        self.file = write(&self.directory, &entry)?;
-        self.entry = entry;
-        Ok(())
-    }
 }
 
 impl Drop for Registration {

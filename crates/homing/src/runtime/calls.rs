@@ -6,7 +6,7 @@
 
 use super::Runtime;
 use super::jobs::{Job, Reply as JobReply};
-use crate::crank::{Answer, Ticket};
+use crate::crank::{Answer, LinkCell, Ticket};
 use homing_core::balance::Balancer;
 use homing_core::id::NodeId;
 use homing_core::link::{self, Open};
@@ -173,7 +173,7 @@ impl Desk {
         terms: Terms,
     ) -> Result<Answered, Unanswered> {
         let deadline = terms.deadline;
-        let mut seat = Seat::begin(self, aim, terms);
+        let mut seat = Seat::begin(self, aim, &terms);
         let mut asked = None;
         loop {
             let (node, key, attempt) = match poll_fn(|cx| seat.poll_order(cx)).await {
@@ -208,19 +208,7 @@ impl Desk {
         if call.node == self.runtime.me.id {
             return self.attempt_here(call).await;
         }
-        let link = match self.runtime.links.route(call.node) {
-            Some(link) => link,
-            None => match self.runtime.reach(call.node).await {
-                Ok(link) => {
-                    self.note_link(call.node, LinkState::Up);
-                    link
-                }
-                Err(_) => {
-                    self.note_link(call.node, LinkState::Failed);
-                    return link::Outcome::NotSent;
-                }
-            },
-        };
+        let Some(link) = self.link_to(call.node).await else { return link::Outcome::NotSent };
         let (key, target) = call.aim.target(&self.runtime, call.key);
         let Attempt { deadline, payload, options, .. } = call;
         let open = Open { token: 0, key, target: &target, deadline, payload, options };
@@ -228,6 +216,17 @@ impl Desk {
             Ok(ticket) => wait(ticket).await,
             Err(status) => link::Outcome::Failed(Box::new(status)),
         }
+    }
+
+    /// The link to a node: the one there is, or a new one.
+    async fn link_to(&self, node: NodeId) -> Option<Arc<LinkCell>> {
+        if let Some(link) = self.runtime.links.route(node) {
+            return Some(link);
+        }
+        let link = self.runtime.reach(node).await.ok();
+        let state = if link.is_some() { LinkState::Up } else { LinkState::Failed };
+        self.turn(|_| Input::Link { node, state });
+        link
     }
 
     /// A node's call to itself takes the same way, without a socket.
@@ -248,10 +247,6 @@ impl Desk {
             Ok(Err(status)) => link::Outcome::Failed(Box::new(status)),
             Err(_) => link::Outcome::Lost,
         }
-    }
-
-    fn note_link(&self, node: NodeId, state: LinkState) {
-        self.turn(|_| Input::Link { node, state });
     }
 
     /// Puts an input in, and leaves every order in the slot it is for.
@@ -332,11 +327,11 @@ enum Stage {
 }
 
 impl Seat {
-    fn begin(desk: &Arc<Desk>, aim: &Aim, terms: Terms) -> Self {
+    fn begin(desk: &Arc<Desk>, aim: &Aim, terms: &Terms) -> Self {
         let mut key = CallKey(0);
         desk.turn(|state| {
             key = CallKey(state.slots.insert(Slot::default()));
-            let Terms { deadline, wait, repeatable, instance } = terms;
+            let Terms { deadline, wait, repeatable, instance } = *terms;
             Input::Begin(Begin { call: key, target: aim.key, deadline, wait, repeatable, instance })
         });
         Self { desk: Arc::clone(desk), call: key, stage: Stage::Live }
@@ -345,21 +340,17 @@ impl Seat {
     fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Order> {
         let mut state = self.desk.state.lock();
         let slot = &mut state.slots[self.call.0];
-        match slot.order.take() {
-            Some(order) => {
-                if matches!(order, Order::Fail(_)) {
-                    self.stage = Stage::Over;
-                }
-                Poll::Ready(order)
+        let Some(order) = slot.order.take() else {
+            match &mut slot.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
             }
-            None => {
-                match &mut slot.waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    none => *none = Some(cx.waker().clone()),
-                }
-                Poll::Pending
-            }
+            return Poll::Pending;
+        };
+        if matches!(order, Order::Fail(_)) {
+            self.stage = Stage::Over;
         }
+        Poll::Ready(order)
     }
 
     fn report(&mut self, outcome: Outcome) {

@@ -2,14 +2,14 @@
 
 use super::attached::{Attached, Attachment, Origin};
 use super::{Runtime, Said};
-use crate::config::Transport;
+use crate::config::{Timings, Transport};
 use crate::crank::LinkCell;
 use crate::net::Socket;
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::Role;
 use homing_core::id::NodeId;
 use homing_core::limits::DIAL_STAGGER;
-use homing_core::link::{Link, LinkConfig};
+use homing_core::link::{Link, LinkConfig, Patience, Times};
 use homing_core::node::DialId;
 use homing_core::talk::Status;
 use homing_core::wire::DialClaim;
@@ -79,9 +79,9 @@ async fn race(
 fn allowed(runtime: &Runtime, addresses: &[TransportAddr]) -> Vec<TransportAddr> {
     let transport = runtime.settings.transport;
     let fits = |address: &&TransportAddr| match (transport, address) {
-        (Transport::Auto, _) => true,
-        (Transport::Tcp, TransportAddr::Tcp(_)) => true,
-        (Transport::Unix, TransportAddr::Unix { .. }) => true,
+        (Transport::Auto, _)
+        | (Transport::Tcp, TransportAddr::Tcp(_))
+        | (Transport::Unix, TransportAddr::Unix { .. }) => true,
         (Transport::Tcp | Transport::Unix, _) => false,
     };
     addresses.iter().filter(fits).cloned().collect()
@@ -97,6 +97,11 @@ async fn shake_hands(
     let link = Connection { role: Role::Dialler, origin: Origin::Dialled(dial.id), socket };
     attach(runtime, link, Some(address.clone()), (dial.claim, dial.node), shaken);
     outcome.await.unwrap_or_else(|_| Ok(()))
+}
+
+fn times(timings: &Timings) -> Times {
+    let Timings { handshake, before_ping, before_close, idle, .. } = *timings;
+    Times { handshake, patience: Patience { before_ping, before_close }, idle }
 }
 
 /// A connection that is to become a link.
@@ -122,6 +127,7 @@ pub(super) fn attach(
         expect,
         crypto: Arc::clone(&runtime.seams.crypto),
         budget: Arc::clone(&runtime.seams.budget),
+        times: times(&runtime.settings.timings),
     };
     let link = Link::new(config, runtime.clock.now());
     let attached = Attached::new(Arc::clone(runtime), id, origin, address, shaken);

@@ -70,10 +70,7 @@ pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
     let context = Context::new(caller, offer.called(&target), encoding, deadline, options);
     let begun = catch_unwind(AssertUnwindSafe(|| offer.handler.start(payload, context)));
     let done = Done { runtime: Arc::clone(runtime), offer };
-    let mut working = match begun {
-        Ok(working) => working,
-        Err(_) => return done.finish(reply, Err(panicked())),
-    };
+    let Ok(mut working) = begun else { return done.finish(reply, Err(panicked())) };
     if batch::may_poll() {
         let mut cx = TaskContext::from_waker(Waker::noop());
         if let Poll::Ready(answer) = batch::timed(|| poll_once(&mut working, &mut cx)) {
@@ -135,6 +132,7 @@ struct Done {
 impl Done {
     fn finish(self, reply: Reply, answer: Answer) {
         reply.send(answer);
+        drop(self);
     }
 }
 

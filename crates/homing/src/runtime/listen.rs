@@ -111,7 +111,7 @@ fn reachable(local: TransportAddr) -> Vec<TransportAddr> {
     let same_family = |ip: &IpAddr| ip.is_ipv4() == at.is_ipv4();
     let mut ips: Vec<IpAddr> =
         interfaces.iter().map(if_addrs::Interface::ip).filter(same_family).collect();
-    ips.sort_by_key(|ip| ip.is_loopback());
+    ips.sort_by_key(IpAddr::is_loopback);
     ips.into_iter().map(|ip| TransportAddr::Tcp(SocketAddr::new(ip, at.port()))).collect()
 }
 

@@ -95,13 +95,11 @@ impl OfferCell {
             let call = CallKey(desk.next);
             desk.next += 1;
             desk.responder.handle_input(runtime.clock.now(), Input::Arrive { call });
-            match desk.responder.poll_output() {
-                Some(output) => output,
-                None => {
-                    job.reply.note_starting();
-                    return drop(desk.queued.insert(call, job));
-                }
-            }
+            let Some(output) = desk.responder.poll_output() else {
+                job.reply.note_starting();
+                return drop(desk.queued.insert(call, job));
+            };
+            output
         };
         match output {
             Output::Admit { .. } => jobs::start(runtime, Arc::clone(self), job),
@@ -202,13 +200,11 @@ impl Offers {
         if let Err(status) = allowed {
             return job.reply.send(Err(status));
         }
-        match self.find(target) {
-            Some(offer) => offer.arrive(runtime, job),
-            None => {
-                let status = self.absent(target);
-                job.reply.send(Err(status));
-            }
-        }
+        let Some(offer) = self.find(target) else {
+            let status = self.absent(target);
+            return job.reply.send(Err(status));
+        };
+        offer.arrive(runtime, job);
     }
 
     /// A request that waits for its turn is given up; whether it did wait.

@@ -1,6 +1,8 @@
 //! How does a node come to life?
 
+use super::links::Links;
 use super::listen::{self, Ears};
+use super::offers::Offers;
 use super::turn::Turner;
 use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
 use crate::clock::Clock;
@@ -12,13 +14,13 @@ use crate::discovery::scout::{Reach, Scout};
 use crate::discovery::seeds::Seeds;
 use crate::discovery::{Finding, Source};
 use crate::error::JoinError;
-use crate::events::{Event, EventSource};
+use crate::events::EventSource;
 use crate::security::{MeshKey, RingCrypto, local::local_key, random, sha256};
 use homing_core::budget::Budget;
 use homing_core::crypto::{AllowAll, Crypto};
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{BUDGET, FINDINGS_MAX};
-use homing_core::node::{Input, Node, NodeConfig};
+use homing_core::node::{BackOff, Input, Node, NodeConfig};
 use homing_core::registry::{Filter, Snapshot};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
@@ -74,8 +76,8 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         me,
         settings,
         clock: Clock::new(),
-        links: Default::default(),
-        offers: Default::default(),
+        links: Links::default(),
+        offers: Offers::default(),
         snapshots: watch::Sender::new(Arc::new(Snapshot::default())),
         events: EventSource::new(),
         authorize: Box::new(AllowAll),
@@ -84,19 +86,19 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         numbers: Numbers::default(),
         life,
     });
-    set_going(&runtime, ears, ground, hearing)?;
+    set_going(&runtime, ears, &ground, hearing)?;
     Ok(runtime)
 }
 
 fn set_going(
     runtime: &Arc<Runtime>,
     ears: Ears,
-    ground: Ground,
+    ground: &Ground,
     said: mpsc::Receiver<super::Said>,
 ) -> Result<(), JoinError> {
-    let registration = publish(runtime, &ears, &ground)?;
+    let registration = publish(runtime, &ears, ground)?;
     let (finder, findings) = mpsc::channel(FINDINGS_MAX);
-    let scout = start_discovery(runtime, &ground, finder);
+    let scout = start_discovery(runtime, ground, finder);
     let Ears { listeners, datagrams, addresses } = ears;
     let tasks = &runtime.life.tasks;
     for listener in listeners {
@@ -106,7 +108,6 @@ fn set_going(
         tasks.spawn(listen::hear(Arc::clone(runtime), Arc::clone(socket)));
     }
     let mut machine = node_machine(runtime);
-    runtime.events.tell(Event::Listening { addresses: addresses.clone() });
     machine.handle_input(runtime.clock.now(), Input::Listening { addresses });
     let turner = Turner {
         runtime: Arc::clone(runtime),
@@ -131,6 +132,10 @@ fn node_machine(runtime: &Runtime) -> Node {
         mesh: runtime.seams.mesh,
         host: runtime.seams.host,
         seeds: Vec::new(), // They are resolved, and suggested, by discovery.
+        redial: BackOff {
+            min: runtime.settings.timings.redial_min,
+            max: runtime.settings.timings.redial_max,
+        },
         interest: Filter::All,
     };
     let rng = Rng::from_seed(u64::from_be_bytes(random()));
