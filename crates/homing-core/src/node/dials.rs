@@ -129,16 +129,14 @@ impl Dials {
 
     /// A goal is looked at again at that time.
     pub(super) fn postpone(&mut self, goal: Goal, at: Time) {
-        if let Some(plan) = self.plans.remove(&goal) {
+        if let Some(plan) = self.take(&goal) {
             self.replace(goal, Plan { due: Some(at), ..plan });
         }
     }
 
     /// A goal is reached or given up.
     pub(super) fn forget(&mut self, goal: &Goal) {
-        if let Some(Plan { why, due: Some(due), .. }) = self.plans.remove(goal) {
-            self.queues[queue_of(why)].remove(&(due, goal.clone()));
-        }
+        self.take(goal);
     }
 
     /// A dial is over, well or not.
@@ -202,8 +200,17 @@ impl Dials {
         self.queues[queue].first().map(|(at, _)| *at)
     }
 
+    /// Takes a plan out, and out of its queue.
+    fn take(&mut self, goal: &Goal) -> Option<Plan> {
+        let plan = self.plans.remove(goal)?;
+        if let Some(due) = plan.due {
+            self.queues[queue_of(plan.why)].remove(&(due, goal.clone()));
+        }
+        Some(plan)
+    }
+
     fn replace(&mut self, goal: Goal, plan: Plan) {
-        self.forget(&goal);
+        self.take(&goal);
         if let Some(due) = plan.due {
             self.queues[queue_of(plan.why)].insert((due, goal.clone()));
         }

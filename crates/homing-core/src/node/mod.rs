@@ -126,7 +126,7 @@ impl Node {
             Input::Idle { link } => self.handle_idle(link),
             Input::RoundTrip { link, rtt } => self.peers.round_trip(link, rtt),
             Input::Keep { node, wish } => self.keep(now, node, wish),
-            Input::Stalled(span) => self.tell_membership(now, membership::Input::Stalled(span)),
+            Input::Stalled(span) => self.catch_up(now, span),
             Input::Leave => self.handle_leave(now),
         }
         self.settle(now);
