@@ -6,11 +6,10 @@
 use crate::stream::Piece;
 use bytes::Bytes;
 use homing_core::id::NodeId;
-use homing_core::node::LinkId;
+use homing_core::node::{LinkId, NodeEvent};
 use homing_core::registry::{RecordKey, Snapshot};
 use homing_core::requester::TargetKey;
 use homing_core::talk::{Code, Status};
-use homing_core::time::Time;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,8 +73,8 @@ pub(crate) enum Stimulus {
     Ended { conn: LinkId, why: &'static str },
     /// A piece of work is done.
     Worked { work: u64 },
-    /// Discovery found these addresses.
-    Found { addresses: Vec<SocketAddr> },
+    /// Discovery found somebody, and perhaps knows who it is.
+    Found { node: Option<NodeId>, addresses: Vec<SocketAddr> },
     Command(Command),
 }
 
@@ -142,13 +141,12 @@ pub(crate) enum Note {
     /// A call ended for its caller.
     Ended { serial: u64, end: End },
     /// A handshake is complete.
-    LinkUp { conn: LinkId, peer: NodeId },
-    LinkDown { conn: LinkId, status: Status },
+    LinkUp,
     Snapshot(Arc<Snapshot>),
     /// The node cannot go on.
     Fatal(Status),
-    /// Said for whoever reads the trace.
-    Remark(String),
+    /// What the node tells its program.
+    Told(NodeEvent),
 }
 
 /// How a call ended.
@@ -161,9 +159,4 @@ pub(crate) enum End {
     Failed(Code, String),
     /// Its caller went away.
     Abandoned,
-}
-
-/// A point in time that lies this far ahead.
-pub(crate) fn soon(now: Time, millis: u64) -> Time {
-    now + Duration::from_millis(millis)
 }

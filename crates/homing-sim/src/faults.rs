@@ -16,8 +16,6 @@ pub(crate) struct Misfortune {
     /// When the last paused process will go on.
     pub(crate) last_resume: Time,
     pub(crate) last_handshake: Time,
-    /// When a process was last seen to drain.
-    pub(crate) drains: Time,
 }
 
 const LONG: Duration = Duration::from_mins(11);

@@ -9,7 +9,7 @@ use crate::world::World;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{BUDGET, CONVERSATIONS_MAX, DIALS_MAX, LINKS_MAX, LINKS_PER_PAIR_MAX};
 use homing_core::node::LinkId;
-use homing_core::registry::{InstanceState, NodeState, RecordKey, Snapshot};
+use homing_core::registry::{InstanceState, NodeState, OfferState, RecordKey, Snapshot};
 use homing_core::wire::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ struct Fact {
 pub(crate) enum Past {
     /// What is gone is still listed, as unreachable.
     Marked,
-    /// It is forgotten.
+    /// It is forgotten, and what is there can be called.
     Forgotten,
 }
 
@@ -200,8 +200,10 @@ fn facts(process: &Process) -> impl Iterator<Item = Fact> {
 
 fn seen(snapshot: &Snapshot, past: Past) -> BTreeSet<Fact> {
     let instances = snapshot.services().flat_map(|(_, _, instances)| instances);
+    // Whether we can reach it ourselves is another matter: a dial that failed is repeated later than that.
+    let is_alive = |node| snapshot.node(node).is_some_and(|known| known.state == NodeState::Alive);
     let counted = instances.filter(|instance| match past {
-        Past::Marked => instance.state != InstanceState::Unreachable,
+        Past::Marked => is_alive(&instance.node),
         Past::Forgotten => true,
     });
     let fact = |instance: &std::sync::Arc<homing_core::registry::Instance>| Fact {
@@ -209,7 +211,10 @@ fn seen(snapshot: &Snapshot, past: Past) -> BTreeSet<Fact> {
         epoch: instance.epoch,
         key: instance.key,
         serial: mesh::serial(&instance.offer),
-        drains: instance.state == InstanceState::Draining,
+        drains: match past {
+            Past::Marked => instance.offer.state == OfferState::Draining,
+            Past::Forgotten => instance.state != InstanceState::Ready,
+        },
     };
     counted.map(fact).collect()
 }

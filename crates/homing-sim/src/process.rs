@@ -11,7 +11,7 @@ use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{DRAIN_TIME, LOSER_DRAIN_TIME, STALL};
 use homing_core::link;
-use homing_core::node::{self, LinkId, Node, NodeConfig, NodeEvent, Source};
+use homing_core::node::{self, BackOff, LinkId, Node, NodeConfig, NodeEvent, Source};
 use homing_core::registry::{Filter, OfferState, RecordKey, Snapshot};
 use homing_core::requester::{self, LinkState};
 use homing_core::rng::Rng;
@@ -80,9 +80,14 @@ impl Process {
             agent: "homing-sim".to_owned(),
             addresses: addresses.clone(),
         };
-        let interest = Filter::All;
-        let config =
-            NodeConfig { me: me.clone(), mesh: MESH, host: 0, seeds: Vec::new(), interest };
+        let config = NodeConfig {
+            me: me.clone(),
+            mesh: MESH,
+            host: 0,
+            seeds: Vec::new(),
+            redial: BackOff::default(),
+            interest: Filter::All,
+        };
         let mut node = Node::new(now, config, rng.split(), Arc::new(who.keys));
         node.handle_input(now, node::Input::Listening { addresses });
         let mut process = Self {
@@ -117,7 +122,7 @@ impl Process {
                 }
             }
             Stimulus::Worked { work } => self.worked(now, work),
-            Stimulus::Found { addresses } => self.found(now, &addresses),
+            Stimulus::Found { node, addresses } => self.found(now, node, &addresses),
             Stimulus::Command(command) => self.obey(now, command),
         }
         self.settle(now);
@@ -222,7 +227,7 @@ impl Process {
             node::Output::Event(NodeEvent::Unreachable { node: Some(node), .. }) => {
                 self.unreachable(now, node);
             }
-            node::Output::Event(event) => self.note(Note::Remark(format!("{event:?}"))),
+            node::Output::Event(event) => self.note(Note::Told(event)),
             node::Output::Refused { key, status } => {
                 self.note(Note::Fatal(Status { message: format!("{key:?}: {status}"), ..status }));
             }
@@ -272,12 +277,10 @@ impl Process {
         self.node.handle_input(now, node::Input::Datagram { from, bytes: &mut bytes, source });
     }
 
-    fn found(&mut self, now: Time, addresses: &[SocketAddr]) {
-        for address in addresses {
-            let addresses = vec![TransportAddr::Tcp(*address)];
-            let source = Source::Rendezvous;
-            self.node.handle_input(now, node::Input::Suggested { source, node: None, addresses });
-        }
+    fn found(&mut self, now: Time, node: Option<NodeId>, addresses: &[SocketAddr]) {
+        let addresses = addresses.iter().copied().map(TransportAddr::Tcp).collect();
+        let source = if node.is_some() { Source::Rendezvous } else { Source::Seed };
+        self.node.handle_input(now, node::Input::Suggested { source, node, addresses });
     }
 
     fn obey(&mut self, now: Time, command: Command) {

@@ -97,7 +97,7 @@ impl Process {
             }
             LineDialler::Them => None,
         };
-        self.note(Note::LinkUp { conn, peer: hello.peer.id });
+        self.note(Note::LinkUp);
         let peer = hello.peer.clone();
         let established = node::Input::Established { link: conn, dialler, peer, address };
         self.node.handle_input(now, established);
@@ -106,7 +106,6 @@ impl Process {
     fn closed(&mut self, now: Time, conn: LinkId, status: Status) {
         let Some(line) = self.wires.remove(now, conn, &mut self.effects) else { return };
         if line.peer.is_some() {
-            self.note(Note::LinkDown { conn, status: status.clone() });
             self.node.handle_input(now, node::Input::Lost { link: conn, status });
         } else {
             self.wires.shake_failed(now, &line, status.to_string(), &mut self.effects);

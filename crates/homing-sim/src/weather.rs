@@ -6,24 +6,24 @@ use std::time::Duration;
 
 /// How the network fares at present. Chances are in thousandths.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Weather {
+pub(crate) struct Weather {
     /// The shortest time a packet takes.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// How much longer it may take.
-    pub spread: Duration,
+    pub(crate) spread: Duration,
     /// Datagrams lost.
-    pub loss: u64,
+    pub(crate) loss: u64,
     /// Datagrams that arrive twice.
-    pub twice: u64,
+    pub(crate) twice: u64,
     /// Datagrams that are overtaken by many others.
-    pub late: u64,
+    pub(crate) late: u64,
     /// Pieces of a stream that have to be sent again, and hold up what follows.
-    pub stall: u64,
+    pub(crate) stall: u64,
 }
 
 impl Weather {
     /// A network as it should be.
-    pub const CALM: Self = Self {
+    pub(crate) const CALM: Self = Self {
         delay: Duration::from_micros(80),
         spread: Duration::from_micros(400),
         loss: 0,

@@ -11,7 +11,7 @@ use homing_core::budget::Budget;
 use homing_core::crypto::{Crypto, Role};
 use homing_core::id::NodeId;
 use homing_core::limits::{BUDGET, DIAL_STAGGER, DIAL_TIME};
-use homing_core::link::{Link, LinkConfig};
+use homing_core::link::{Link, LinkConfig, Times};
 use homing_core::node::{DialId, Dialler, LinkId};
 use homing_core::rng::Rng;
 use homing_core::time::Time;
@@ -359,7 +359,7 @@ impl Wires {
         };
         let crypto: Arc<dyn Crypto> = Arc::new(self.keys);
         let budget = Arc::clone(&self.budget);
-        Link::new(LinkConfig { role, hello, expect, crypto, budget }, now)
+        Link::new(LinkConfig { role, hello, expect, crypto, budget, times: Times::default() }, now)
     }
 }
 

@@ -124,7 +124,9 @@ impl World {
                     self.resume(host);
                 }
             }
-            Event::Start { host } => self.start(host),
+            // Who did not come back during the storm stays away, unless it is repaired.
+            Event::Start { host } if self.season == Season::Storm => self.start(host),
+            Event::Start { .. } => {}
             Event::Workload => self.workload(),
             Event::Trouble => self.trouble(),
             Event::Discover { host, life } => self.discover(host, life),
@@ -215,7 +217,8 @@ impl World {
         }
         process.alarm = None;
         process.wake(now);
-        if process.next_wake().is_some_and(|at| at <= now) {
+        // Who begins to leave in this very turn may be due once more.
+        if process.next_wake().is_some_and(|at| at <= now) && !process.is_ending() {
             let due = process.due_at_once(now);
             let wrong = format!("a timer of host {host} is due again at once: {due}");
             self.wrong.get_or_insert(wrong);
@@ -327,12 +330,12 @@ impl World {
                 self.ledger.withdraw(*serial);
                 Ok(())
             }
-            Note::LinkUp { .. } => {
+            Note::LinkUp => {
                 self.misfortune.last_handshake = self.now;
                 Ok(())
             }
             Note::Fatal(status) => Err(format!("node {host} cannot go on: {status}")),
-            Note::LinkDown { .. } | Note::Snapshot(_) | Note::Remark(_) => Ok(()),
+            Note::Snapshot(_) | Note::Told(_) => Ok(()),
         };
         self.expect(held.map_err(|wrong| format!("{wrong} (host {host})")));
     }
@@ -421,18 +424,24 @@ impl World {
             return;
         };
         if process.phase == Phase::Running {
-            let others: Vec<SocketAddr> = self
-                .hosts
-                .iter()
-                .enumerate()
-                .filter(|(number, other)| *number != host && other.process().is_some())
-                .map(|(_, other)| other.addresses[0])
+            let others: Vec<usize> = (0..self.hosts.len())
+                .filter(|other| *other != host && self.hosts[*other].process().is_some())
                 .collect();
-            let picks = [dice::pick(&mut self.rng, &others), dice::pick(&mut self.rng, &others)];
-            let addresses = picks.into_iter().flatten().collect();
-            self.stimulate(host, Stimulus::Found { addresses });
+            for _ in 0..2 {
+                if let Some(other) = dice::pick(&mut self.rng, &others) {
+                    self.find(host, other);
+                }
+            }
         }
         self.net.queue.push(self.now + DISCOVERY, Event::Discover { host, life });
+    }
+
+    /// Tells a process of another: as the directory does, or as a list of seeds, which does not say who is there.
+    fn find(&mut self, host: usize, other: usize) {
+        let Some(process) = self.hosts[other].process() else { return };
+        let node = Some(process.who.id()).filter(|_| self.rng.chance(7, 8));
+        let addresses = self.hosts[other].addresses.clone();
+        self.stimulate(host, Stimulus::Found { node, addresses });
     }
 }
 
