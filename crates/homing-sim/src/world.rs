@@ -304,6 +304,10 @@ impl World {
 
     fn take_note(&mut self, Place { host, life }: Place, note: Note) {
         if let Note::Snapshot(snapshot) = &note {
+            self.tell(host, || {
+                let instances = snapshot.services().map(|(_, _, all)| all.len()).sum::<usize>();
+                format!("sees {} nodes, {instances} instances", snapshot.nodes().count())
+            });
             let held = self.ledger.see(life, snapshot);
             return self.expect(held);
         }

@@ -290,6 +290,18 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_of_what_was_planned_anew_meanwhile_leaves_one_plan() {
+        let (mut dials, mut rng) = (Dials::default(), Rng::from_seed(1));
+        dials.plan(node(1), Why::Broken, vec![], Time::ZERO);
+        let (id, goal) = dial(&mut dials, Time::ZERO).unwrap();
+        dials.forget(&goal);
+        dials.plan(node(1), Why::Kept, vec![], Time::ZERO);
+        dials.failed(id, Time::ZERO, &mut rng).unwrap();
+        assert!(dial(&mut dials, Time::MAX).is_some());
+        assert_eq!(dials.poll_timeout(), None);
+    }
+
+    #[test]
     fn a_suggestion_is_dropped_and_a_seed_is_not() {
         assert_eq!(attempts(Why::Suggested(Source::Rendezvous), 100).len(), 5);
         assert_eq!(attempts(Why::Seed(None), 100).len(), 100);
