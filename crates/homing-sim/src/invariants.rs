@@ -84,7 +84,10 @@ impl World {
             }
             self.check_nodes(process, past)?;
         }
-        Ok(())
+        match past {
+            Past::Marked => Ok(()),
+            Past::Forgotten => self.check_visitors(&truth),
+        }
     }
 
     /// Of each pair of nodes at most one link is in use, and both know which.
@@ -166,6 +169,21 @@ impl World {
         running.filter(|process| {
             process.who.kind == Kind::Member && process.phase == Phase::Running
         })
+    }
+
+    /// Visitors see the same as the member that they follow.
+    fn check_visitors(&self, truth: &BTreeSet<Fact>) -> Result<(), String> {
+        let awake = self.hosts.iter().filter_map(Host::awake);
+        for process in awake.filter(|process| process.who.kind == Kind::Visitor) {
+            let seen = seen(&process.snapshot, Past::Forgotten);
+            if seen != *truth && !truth.is_empty() && process.phase == Phase::Running {
+                let missing: Vec<_> = truth.difference(&seen).collect();
+                let wrong: Vec<_> = seen.difference(truth).collect();
+                let who = process.who.id();
+                return Err(format!("visitor {who:?} does not see {missing:?}, and sees {wrong:?}"));
+            }
+        }
+        Ok(())
     }
 
     fn check_nodes(&self, process: &Process, past: Past) -> Result<(), String> {

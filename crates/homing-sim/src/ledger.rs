@@ -1,8 +1,9 @@
 //! What is true, whatever the nodes believe? Every call that was made, every offer that was withdrawn.
 
 use crate::event::End;
+use homing_core::id::NodeId;
 use homing_core::limits::TICK;
-use homing_core::registry::Snapshot;
+use homing_core::registry::{NodeState, Snapshot};
 use homing_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -64,7 +65,7 @@ pub(crate) struct Counts {
 /// What one process has seen of offers.
 #[derive(Debug, Default)]
 struct Seen {
-    shown: BTreeSet<u64>,
+    shown: BTreeMap<u64, NodeId>,
     /// Withdrawn, and gone from here.
     gone: BTreeSet<u64>,
 }
@@ -161,12 +162,19 @@ impl Ledger {
     /// A process sees this now.
     pub(crate) fn see(&mut self, life: u64, snapshot: &Snapshot) -> Result<(), String> {
         let instances = snapshot.services().flat_map(|(_, _, instances)| instances);
-        let shown: BTreeSet<u64> =
-            instances.map(|instance| crate::mesh::serial(&instance.offer)).collect();
+        let shown: BTreeMap<u64, NodeId> = instances
+            .map(|instance| (crate::mesh::serial(&instance.offer), instance.node))
+            .collect();
         let seen = self.seen.entry(life).or_default();
-        let missing = seen.shown.difference(&shown).filter(|offer| self.withdrawn.contains(offer));
-        seen.gone.extend(missing.copied().collect::<Vec<_>>());
-        let back = shown.intersection(&seen.gone).next().copied();
+        // Who was forgotten altogether may come back as somebody knew it who was away.
+        let is_alive = |owner: &NodeId| {
+            snapshot.node(owner).is_some_and(|known| known.state == NodeState::Alive)
+        };
+        let missing = seen.shown.iter().filter(|(offer, owner)| {
+            !shown.contains_key(offer) && self.withdrawn.contains(offer) && is_alive(owner)
+        });
+        seen.gone.extend(missing.map(|(offer, _)| *offer));
+        let back = shown.keys().find(|offer| seen.gone.contains(offer)).copied();
         seen.shown = shown;
         back.map_or(Ok(()), |offer| Err(format!("offer {offer} was withdrawn, and came back")))
     }

@@ -70,7 +70,10 @@ impl Who {
 impl Process {
     /// A process that has just started.
     pub(crate) fn new(now: Time, who: Who, mut rng: Rng) -> Self {
-        let addresses: Vec<_> = who.addresses.iter().copied().map(TransportAddr::Tcp).collect();
+        let mut addresses: Vec<_> = who.addresses.iter().copied().map(TransportAddr::Tcp).collect();
+        if who.kind == Kind::Visitor {
+            addresses.clear(); // Nobody dials one.
+        }
         let me = Peer {
             id: who.id(),
             key: who.keys.public_key(),
