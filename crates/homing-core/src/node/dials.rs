@@ -96,7 +96,10 @@ impl Dials {
             self.plans.insert(goal, Plan { why, addresses, failures: 0, due: Some(at) });
             return true;
         };
-        let (failures, due, stronger) = (plan.failures, plan.due, plan.why.max(why));
+        let (due, stronger) = (plan.due, plan.why.max(why));
+        // What was only suggested may have been put off for long; who needs it now does not wait for that.
+        let is_urgent = queue_of(stronger) != queue_of(plan.why);
+        let failures = if is_urgent { 0 } else { plan.failures };
         let addresses = if addresses.is_empty() { plan.addresses.clone() } else { addresses };
         let due = due.map(|due| if failures == 0 { due.min(at) } else { due });
         self.replace(goal, Plan { why: stronger, addresses, failures, due });
@@ -299,6 +302,17 @@ mod tests {
         dials.failed(id, Time::ZERO, &mut rng).unwrap();
         assert!(dial(&mut dials, Time::MAX).is_some());
         assert_eq!(dials.poll_timeout(), None);
+    }
+
+    #[test]
+    fn what_was_suggested_and_put_off_is_dialled_when_it_is_wanted() {
+        let (mut dials, mut rng) = (Dials::default(), Rng::from_seed(1));
+        dials.plan(node(1), Why::Suggested(Source::Rendezvous), vec![], Time::ZERO);
+        let (id, goal) = dial(&mut dials, Time::ZERO).unwrap();
+        dials.failed(id, Time::ZERO, &mut rng).unwrap();
+        dials.postpone(goal, Time::from_millis(30_000));
+        dials.plan(node(1), Why::Wanted(Time::MAX), vec![], Time::from_millis(7));
+        assert_eq!(dials.poll_timeout(), Some(Time::from_millis(7)));
     }
 
     #[test]
