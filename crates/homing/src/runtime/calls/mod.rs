@@ -88,7 +88,7 @@ impl Desk {
             rearm: Notify::new(),
         });
         let last_handle = CancellationToken::new();
-        tokio::spawn(follow(Arc::clone(&desk), snapshots, last_handle.clone()));
+        runtime.spawn(follow(Arc::clone(&desk), snapshots, last_handle.clone()));
         (desk, last_handle.drop_guard())
     }
 
