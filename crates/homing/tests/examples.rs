@@ -1,5 +1,7 @@
 //! Do the examples do what they show, as processes that find each other?
 
+#![allow(clippy::unwrap_used, reason = "a test's own surroundings")]
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -79,6 +79,8 @@ struct Numbers {
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
 struct Life {
+    /// Where tasks run that somebody begins elsewhere.
+    threads: tokio::runtime::Handle,
     said: mpsc::Sender<Said>,
     tasks: TaskTracker,
     /// No new connections, no discovery.
@@ -160,6 +162,11 @@ impl Runtime {
         let expected = self.links.expect(node);
         self.say(Said::Want { node });
         expected.link().await
+    }
+
+    /// Runs a task that ends by itself, from whatever thread this is.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.life.threads.spawn(task);
     }
 
     /// Now, or when the batch began that this thread is at work on: near enough, and cheaper.

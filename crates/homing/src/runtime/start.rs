@@ -67,6 +67,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
     let life = Life {
+        threads: tokio::runtime::Handle::current(),
         said,
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
