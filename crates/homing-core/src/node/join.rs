@@ -39,6 +39,10 @@ impl Join {
         self.told = Told::All;
     }
 
+    pub(super) fn has_all(&self) -> bool {
+        self.told == Told::All
+    }
+
     pub(super) fn guide(&self) -> Option<NodeId> {
         self.guide
     }

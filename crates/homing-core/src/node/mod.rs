@@ -33,7 +33,7 @@ pub use input::{DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
 pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
 
 use crate::addr::TransportAddr;
-use crate::crypto::Crypto;
+use crate::crypto::{Authorize, Crypto};
 use crate::id::NodeId;
 use crate::limits::{ADDRESSES_MAX, AGENT_MAX, SEEDS_MAX};
 use crate::membership::{self, Identity, Membership, on_grid};
@@ -97,6 +97,11 @@ impl Node {
             outbox: VecDeque::new(),
             config,
         }
+    }
+
+    /// From now on this says who may offer what (decisions D10).
+    pub fn set_authorize(&mut self, authorize: Arc<dyn Authorize>) {
+        self.registry.set_authorize(authorize);
     }
 
     /// Takes in what happened.

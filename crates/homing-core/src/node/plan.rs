@@ -95,6 +95,10 @@ impl Node {
         {
             self.tell_registry(now, registry::Input::Reached { node, reach: Reach::Unreachable });
             self.tell_membership(now, membership::Input::Doubt(node));
+            if self.config.me.kind == Kind::Visitor && self.join.guide().is_none() {
+                // Nobody is left to say so; another guide may know better.
+                self.tell_registry(now, registry::Input::Gone { node });
+            }
         }
         if failure.failures == 1 {
             self.outbox.push_back(Output::Event(NodeEvent::Unreachable { node, tried }));

@@ -140,15 +140,15 @@ impl LinkCell {
         cell
     }
 
-    /// Begins a call; the ticket gives its outcome.
+    /// Begins a call; the ticket gives its outcome, and the waker is woken when there is one.
     ///
     /// # Errors
     /// The link takes no call now, or the call is over a limit. Nothing ran.
-    pub(crate) fn open(self: &Arc<Self>, open: Open<'_>) -> Result<Ticket, Status> {
+    pub(crate) fn open(self: &Arc<Self>, open: Open<'_>, waker: &Waker) -> Result<Ticket, Status> {
         let now = self.clock.now();
         let mut begun = None;
         self.with(now, Crowd::Caller, |state| {
-            let token = state.waiters.insert();
+            let token = state.waiters.insert(waker);
             match state.link.open(now, Open { token, ..open }) {
                 Ok(call) => begun = Some(Ok((token, call))),
                 Err(status) => {
@@ -158,7 +158,7 @@ impl LinkCell {
             }
         });
         let (token, call) = begun.expect("set under the lock")?;
-        Ok(Ticket { cell: Arc::clone(self), token, call })
+        Ok(Ticket { cell: Arc::clone(self), token, call, stage: Stage::Waiting })
     }
 
     /// Answers a request. At the end of a batch the reader flushes; elsewhere it is done here.
@@ -267,13 +267,28 @@ pub(crate) struct Ticket {
     cell: Arc<LinkCell>,
     token: u64,
     call: CallId,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// The outcome is to be fetched.
+    Waiting,
+    /// It was.
+    Fetched,
 }
 
 impl Ticket {
     /// Whether the call has ended; the waker is kept until it has.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if self.stage == Stage::Fetched {
+            return Poll::Pending;
+        }
         // A waker that is replaced is dropped after the lock: it may be the last hold on anything.
         let (polled, _replaced) = self.cell.state.lock().waiters.poll(self.token, cx);
+        if polled.is_ready() {
+            self.stage = Stage::Fetched;
+        }
         polled
     }
 }
@@ -281,6 +296,9 @@ impl Ticket {
 impl Drop for Ticket {
     /// The waiter and the call go under one lock: the token is the next call's, and must not get this one's outcome.
     fn drop(&mut self) {
+        if self.stage == Stage::Fetched {
+            return;
+        }
         let now = self.cell.clock.now();
         let crowd = self.cell.crowd();
         let (waiter, effects) = {

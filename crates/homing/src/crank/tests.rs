@@ -153,8 +153,8 @@ async fn a_waker_may_do_as_it_likes() {
     let link = &pair.dialler.cell;
     for polls in 0..3 {
         let busy = Arc::new(Busybody { link: Arc::clone(link), woken: AtomicUsize::new(0) });
-        let ticket = world::open(link, Bytes::from_static(b"busy")).unwrap();
-        let given_up = world::open(link, Bytes::from_static(b"given up")).unwrap();
+        let mut ticket = world::open(link, Bytes::from_static(b"busy")).unwrap();
+        let mut given_up = world::open(link, Bytes::from_static(b"given up")).unwrap();
         // The second poll's waker takes the place of the first's, which is dropped there.
         for _ in 0..polls {
             let another = Arc::new(Busybody { link: Arc::clone(link), woken: AtomicUsize::new(0) });

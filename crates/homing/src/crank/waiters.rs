@@ -12,20 +12,16 @@ pub(super) struct Waiters {
 
 /// Where the wait for a call stands.
 pub(super) enum Waiter {
-    /// Under way, and nobody to wake yet.
-    New,
     /// Under way.
     Waiting(Waker),
     /// Over, and not yet fetched.
     Ended(Outcome),
-    /// Over, and fetched.
-    Fetched,
 }
 
 impl Waiters {
     /// A token for a call about to be made.
-    pub(super) fn insert(&mut self) -> u64 {
-        self.slab.insert(Waiter::New) as u64
+    pub(super) fn insert(&mut self, waker: &Waker) -> u64 {
+        self.slab.insert(Waiter::Waiting(waker.clone())) as u64
     }
 
     /// Notes how a call ended, and whom to wake. Nobody, where the caller is gone.
@@ -33,32 +29,26 @@ impl Waiters {
         let waiter = self.slab.get_mut(index(token))?;
         match std::mem::replace(waiter, Waiter::Ended(outcome)) {
             Waiter::Waiting(waker) => Some(waker),
-            Waiter::New | Waiter::Ended(_) | Waiter::Fetched => None,
+            Waiter::Ended(_) => None,
         }
     }
 
-    /// The outcome, or the waker is kept; with it the waker it replaces, to be dropped without the lock.
+    /// The outcome, and the token is free again; or the waker is kept. With it the waker it replaces, to be dropped
+    /// without the lock.
     pub(super) fn poll(
         &mut self,
         token: u64,
         cx: &mut Context<'_>,
     ) -> (Poll<Outcome>, Option<Waker>) {
         let waiter = self.slab.get_mut(index(token)).expect("a ticket lives as long as its waiter");
-        match std::mem::replace(waiter, Waiter::Fetched) {
+        if let Waiter::Waiting(waker) = waiter {
+            let same = waker.will_wake(cx.waker());
+            let replaced = (!same).then(|| std::mem::replace(waker, cx.waker().clone()));
+            return (Poll::Pending, replaced);
+        }
+        match self.slab.remove(index(token)) {
             Waiter::Ended(outcome) => (Poll::Ready(outcome), None),
-            Waiter::Fetched => (Poll::Pending, None),
-            Waiter::New => {
-                *waiter = Waiter::Waiting(cx.waker().clone());
-                (Poll::Pending, None)
-            }
-            Waiter::Waiting(waker) if waker.will_wake(cx.waker()) => {
-                *waiter = Waiter::Waiting(waker);
-                (Poll::Pending, None)
-            }
-            Waiter::Waiting(waker) => {
-                *waiter = Waiter::Waiting(cx.waker().clone());
-                (Poll::Pending, Some(waker))
-            }
+            Waiter::Waiting(_) => unreachable!("seen just now"),
         }
     }
 
@@ -76,7 +66,7 @@ impl Waiters {
 impl Waiter {
     /// Whether the call has not ended.
     pub(super) fn is_under_way(&self) -> bool {
-        matches!(self, Self::New | Self::Waiting(_))
+        matches!(self, Self::Waiting(_))
     }
 }
 

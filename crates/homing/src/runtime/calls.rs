@@ -21,9 +21,11 @@ use homing_core::time::Time;
 use homing_core::wire;
 use parking_lot::Mutex;
 use slab::Slab;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -35,6 +37,8 @@ type Snapshots = watch::Receiver<Arc<Snapshot>>;
 pub(crate) struct Desk {
     runtime: Arc<Runtime>,
     state: Mutex<State>,
+    /// Orders that wait in slots, so that a call that is polled can see without the lock that none is for it.
+    orders_left: AtomicUsize,
     /// The clock's task has to look again.
     rearm: Notify,
 }
@@ -42,6 +46,12 @@ pub(crate) struct Desk {
 struct State {
     machine: Requester,
     slots: Slab<Slot>,
+    /// Orders in slots that were not fetched yet.
+    orders: usize,
+    /// Calls that were given an order under this lock.
+    ordered: Vec<CallKey>,
+    /// Targets that have an instance again.
+    appeared: Vec<Arc<Notify>>,
     aims: BTreeMap<(Namespace, Address), Arc<Aim>>,
     ready: BTreeMap<TargetKey, Arc<Notify>>,
     next_target: u32,
@@ -49,10 +59,9 @@ struct State {
 }
 
 /// A call's place: what the machine wants of it.
-#[derive(Default)]
 struct Slot {
     order: Option<Order>,
-    waker: Option<Waker>,
+    waker: Waker,
 }
 
 enum Order {
@@ -72,6 +81,8 @@ pub(crate) struct Aim {
 /// How a call is to be made.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
+    /// When the caller began it: read once, for reading the clock is dear on this way.
+    pub(crate) begun: Time,
     pub(crate) deadline: Option<Time>,
     pub(crate) wait: Wait,
     pub(crate) repeatable: bool,
@@ -106,6 +117,9 @@ impl Desk {
         let state = State {
             machine,
             slots: Slab::new(),
+            orders: 0,
+            ordered: Vec::new(),
+            appeared: Vec::new(),
             aims: BTreeMap::new(),
             ready: BTreeMap::new(),
             next_target: 0,
@@ -114,6 +128,7 @@ impl Desk {
         let desk = Arc::new(Self {
             runtime: Arc::clone(runtime),
             state: Mutex::new(state),
+            orders_left: AtomicUsize::new(0),
             rearm: Notify::new(),
         });
         let last_handle = CancellationToken::new();
@@ -173,10 +188,15 @@ impl Desk {
         terms: Terms,
     ) -> Result<Answered, Unanswered> {
         let deadline = terms.deadline;
-        let mut seat = Seat::begin(self, aim, &terms);
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let (mut seat, mut first) = Seat::begin(self, aim, &terms, &waker);
         let mut asked = None;
         loop {
-            let (node, key, attempt) = match poll_fn(|cx| seat.poll_order(cx)).await {
+            let order = match first.take() {
+                Some(order) => order,
+                None => poll_fn(|cx| seat.poll_order(cx)).await,
+            };
+            let (node, key, attempt) = match order {
                 Order::Start { node, key, attempt } => (node, key, attempt),
                 Order::Fail(status) => return Err(Unanswered { status, node: asked }),
             };
@@ -212,10 +232,20 @@ impl Desk {
         let (key, target) = call.aim.target(&self.runtime, call.key);
         let Attempt { deadline, payload, options, .. } = call;
         let open = Open { token: 0, key, target: &target, deadline, payload, options };
-        match link.open(open) {
-            Ok(ticket) => wait(ticket).await,
-            Err(status) => link::Outcome::Failed(Box::new(status)),
-        }
+        let mut open = Some(open);
+        let mut ticket: Option<Ticket> = None;
+        poll_fn(|cx| match (&mut ticket, open.take()) {
+            (Some(ticket), _) => ticket.poll(cx),
+            (None, Some(open)) => match link.open(open, cx.waker()) {
+                Ok(begun) => {
+                    ticket = Some(begun);
+                    Poll::Pending
+                }
+                Err(status) => Poll::Ready(link::Outcome::Failed(Box::new(status))),
+            },
+            (None, None) => unreachable!("a refused call is not polled again"),
+        })
+        .await
     }
 
     /// The link to a node: the one there is, or a new one.
@@ -251,30 +281,43 @@ impl Desk {
 
     /// Puts an input in, and leaves every order in the slot it is for.
     fn turn(&self, input: impl FnOnce(&mut State) -> Input) {
-        let now = self.runtime.clock.now();
+        self.turn_with(self.runtime.clock.now(), input, |_| ());
+    }
+
+    /// As [`turn`](Self::turn), with something more to do under the same lock.
+    fn turn_with<T>(
+        &self,
+        now: Time,
+        input: impl FnOnce(&mut State) -> Input,
+        then: impl FnOnce(&mut State) -> T,
+    ) -> T {
         let mut state = self.state.lock();
         let input = input(&mut state);
         state.machine.handle_input(now, input);
-        let woken = state.sort_orders();
+        state.sort_orders();
+        let value = then(&mut state);
+        let woken = state.woken();
+        self.orders_left.store(state.orders, Ordering::Release);
         let rearm = state.must_rearm();
         drop(state);
         woken.wake();
         if rearm {
             self.rearm.notify_one();
         }
+        value
     }
 }
 
 /// Who is to be woken once the lock is released. Mostly nobody.
 #[derive(Default)]
 struct Woken {
-    wakers: Vec<Waker>,
+    calls: Vec<Waker>,
     ready: Vec<Arc<Notify>>,
 }
 
 impl Woken {
     fn wake(self) {
-        self.wakers.into_iter().for_each(Waker::wake);
+        self.calls.into_iter().for_each(Waker::wake);
         for notify in self.ready {
             notify.notify_waiters();
         }
@@ -282,8 +325,8 @@ impl Woken {
 }
 
 impl State {
-    fn sort_orders(&mut self) -> Woken {
-        let mut woken = Woken::default();
+    /// Leaves what the machine put out where it belongs.
+    fn sort_orders(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             let (call, order) = match output {
                 Output::Start { call, node, key, attempt, .. } => {
@@ -291,15 +334,41 @@ impl State {
                 }
                 Output::Fail { call, status } => (call, Order::Fail(status)),
                 Output::Ready { target } => {
-                    woken.ready.extend(self.ready.remove(&target));
+                    self.appeared.extend(self.ready.remove(&target));
                     continue;
                 }
             };
             let slot = self.slots.get_mut(call.0).expect("a call lives as long as its slot");
-            slot.order = Some(order);
-            woken.wakers.extend(slot.waker.take());
+            self.orders += usize::from(slot.order.replace(order).is_none());
+            self.ordered.push(call);
+        }
+    }
+
+    /// Who is to be woken: whoever was given an order and has not fetched it.
+    fn woken(&mut self) -> Woken {
+        let mut woken = Woken { calls: Vec::new(), ready: std::mem::take(&mut self.appeared) };
+        for call in self.ordered.drain(..) {
+            let slot = self.slots.get(call.0).filter(|slot| slot.order.is_some());
+            woken.calls.extend(slot.map(|slot| slot.waker.clone()));
         }
         woken
+    }
+
+    /// The order for a call. With a failure its slot is free again.
+    fn take_order(&mut self, call: CallKey) -> Option<Order> {
+        let order = self.slots[call.0].order.take()?;
+        self.orders -= 1;
+        if matches!(order, Order::Fail(_)) {
+            self.slots.remove(call.0);
+        }
+        Some(order)
+    }
+
+    /// Gives up a call's slot, and with it an order that nobody fetched. What was in it is to be dropped without the lock.
+    fn free(&mut self, call: CallKey) -> Slot {
+        let slot = self.slots.remove(call.0);
+        self.orders -= usize::from(slot.order.is_some());
+        slot
     }
 
     fn must_rearm(&mut self) -> bool {
@@ -316,66 +385,89 @@ impl State {
 struct Seat {
     desk: Arc<Desk>,
     call: CallKey,
-    /// Whether the machine still knows the call.
+    /// As it stands in the slot.
+    waker: Waker,
     stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
+    /// The machine knows the call, and its slot is taken.
     Live,
+    /// Neither.
     Over,
 }
 
 impl Seat {
-    fn begin(desk: &Arc<Desk>, aim: &Aim, terms: &Terms) -> Self {
-        let mut key = CallKey(0);
-        desk.turn(|state| {
-            key = CallKey(state.slots.insert(Slot::default()));
-            let Terms { deadline, wait, repeatable, instance } = *terms;
-            Input::Begin(Begin { call: key, target: aim.key, deadline, wait, repeatable, instance })
-        });
-        Self { desk: Arc::clone(desk), call: key, stage: Stage::Live }
+    /// Begins a call, and takes its first order where there is one at once: one lock for the usual way.
+    fn begin(desk: &Arc<Desk>, aim: &Aim, terms: &Terms, waker: &Waker) -> (Self, Option<Order>) {
+        let Terms { deadline, wait, repeatable, instance, .. } = *terms;
+        let call = Cell::new(CallKey(0));
+        let order = desk.turn_with(
+            terms.begun,
+            |state| {
+                let slot = Slot { order: None, waker: waker.clone() };
+                call.set(CallKey(state.slots.insert(slot)));
+                let call = call.get();
+                Input::Begin(Begin { call, target: aim.key, deadline, wait, repeatable, instance })
+            },
+            |state| state.take_order(call.get()),
+        );
+        let call = call.get();
+        let over = matches!(order, Some(Order::Fail(_)));
+        let stage = if over { Stage::Over } else { Stage::Live };
+        (Self { desk: Arc::clone(desk), call, waker: waker.clone(), stage }, order)
     }
 
     fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Order> {
+        let same = self.waker.will_wake(cx.waker());
+        if same && self.desk.orders_left.load(Ordering::Acquire) == 0 {
+            return Poll::Pending;
+        }
         let mut state = self.desk.state.lock();
-        let slot = &mut state.slots[self.call.0];
-        let Some(order) = slot.order.take() else {
-            match &mut slot.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
+        let Some(order) = state.take_order(self.call) else {
+            if !same {
+                self.waker.clone_from(cx.waker());
+                state.slots[self.call.0].waker.clone_from(cx.waker());
             }
             return Poll::Pending;
         };
+        self.desk.orders_left.store(state.orders, Ordering::Release);
+        drop(state);
         if matches!(order, Order::Fail(_)) {
             self.stage = Stage::Over;
         }
         Poll::Ready(order)
     }
 
-    fn report(&mut self, outcome: Outcome) {
+    fn report(&self, outcome: Outcome) {
         let call = self.call;
         self.desk.turn(|_| Input::Outcome { call, outcome });
     }
 
     fn finish(&mut self) {
-        self.report(Outcome::Replied);
+        let call = self.call;
         self.stage = Stage::Over;
+        self.desk.turn_with(
+            self.desk.runtime.clock.now(),
+            |_| Input::Outcome { call, outcome: Outcome::Replied },
+            |state| state.free(call),
+        );
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let call = self.call;
-        // The slot is freed under the same lock as the machine's number, so that neither is used twice. A Fail that
-        // nobody fetched means the same as none.
-        if self.stage == Stage::Live {
-            let fetched = self.desk.state.lock().slots[call.0].order.take();
-            if !matches!(fetched, Some(Order::Fail(_))) {
-                self.desk.turn(|_| Input::Abandon { call });
-            }
+        if self.stage == Stage::Over {
+            return;
         }
-        self.desk.state.lock().slots.remove(call.0);
+        let call = self.call;
+        // A failure that nobody fetched means that the machine has forgotten the call; then this says nothing to it.
+        self.desk.turn_with(
+            self.desk.runtime.clock.now(),
+            |_| Input::Abandon { call },
+            |state| state.free(call),
+        );
     }
 }
 
@@ -403,10 +495,6 @@ struct Attempt<'a> {
     deadline: Option<Time>,
     payload: Payload,
     options: Option<Box<Options>>,
-}
-
-async fn wait(ticket: Ticket) -> link::Outcome {
-    poll_fn(|cx| ticket.poll(cx)).await
 }
 
 /// The options of an attempt: which one it is, where it is not the first.
@@ -447,7 +535,9 @@ impl Desk {
     fn handle_time(&self, now: Time) {
         let mut state = self.state.lock();
         state.machine.handle_timeout(now);
-        let woken = state.sort_orders();
+        state.sort_orders();
+        let woken = state.woken();
+        self.orders_left.store(state.orders, Ordering::Release);
         drop(state);
         woken.wake();
     }

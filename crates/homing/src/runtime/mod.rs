@@ -52,7 +52,7 @@ pub(crate) struct Runtime {
     pub(crate) offers: Offers,
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: EventSource,
-    pub(crate) authorize: Box<dyn Authorize>,
+    pub(crate) authorize: Arc<dyn Authorize>,
     seams: Seams,
     /// Where this node listens, as told to peers.
     addresses: RwLock<Vec<TransportAddr>>,

@@ -69,7 +69,9 @@ impl OfferCell {
             // In a task, so that a long queue of ready handlers cannot recurse.
             tokio::spawn(async move { jobs::start(&runtime, offer, job) });
         }
-        offer.idle.notify_waiters();
+        if offer.desk.lock().responder.running() == 0 {
+            offer.idle.notify_waiters();
+        }
     }
 
     /// No further calls: each is refused, not started.

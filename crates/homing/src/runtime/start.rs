@@ -80,7 +80,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         offers: Offers::default(),
         snapshots: watch::Sender::new(Arc::new(Snapshot::default())),
         events: EventSource::new(),
-        authorize: Box::new(AllowAll),
+        authorize: Arc::new(AllowAll),
         seams,
         addresses: RwLock::new(ears.addresses.clone()),
         numbers: Numbers::default(),
@@ -139,7 +139,10 @@ fn node_machine(runtime: &Runtime) -> Node {
         interest: Filter::All,
     };
     let rng = Rng::from_seed(u64::from_be_bytes(random()));
-    Node::new(runtime.clock.now(), config, rng, Arc::clone(&runtime.seams.crypto))
+    let crypto = Arc::clone(&runtime.seams.crypto);
+    let mut machine = Node::new(runtime.clock.now(), config, rng, crypto);
+    machine.set_authorize(Arc::clone(&runtime.authorize));
+    machine
 }
 
 fn open_directory(settings: &Settings) -> Result<Option<Arc<Directory>>, JoinError> {

@@ -260,10 +260,11 @@ pub(super) fn open_until(
     });
     let payload = Payload::raw(bytes);
     let key = TargetKey(0);
-    cell.open(Open { token: 0, key, target: &target, deadline, payload, options: None })
+    let open = Open { token: 0, key, target: &target, deadline, payload, options: None };
+    cell.open(open, Waker::noop())
 }
 
-pub(super) async fn wait(ticket: Ticket) -> Outcome {
+pub(super) async fn wait(mut ticket: Ticket) -> Outcome {
     poll_fn(|cx| ticket.poll(cx)).await
 }
 
