@@ -188,6 +188,8 @@ impl Desk {
         terms: Terms,
     ) -> Result<Answered, Unanswered> {
         let deadline = terms.deadline;
+        // The same everywhere, so no instance is bothered with it.
+        link::check_load(&payload, options.as_deref()).map_err(refused)?;
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let (mut seat, mut first) = Seat::begin(self, aim, &terms, &waker);
         let mut asked = None;
@@ -271,11 +273,17 @@ impl Desk {
             payload: call.payload,
             options: call.options.map_or_else(Options::default, |options| *options),
         };
+        let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
         self.runtime.offers.dispatch(&self.runtime, job);
-        match answered.await {
-            Ok(Ok((payload, options))) => link::Outcome::Reply(payload, options),
-            Ok(Err(status)) => link::Outcome::Failed(Box::new(status)),
-            Err(_) => link::Outcome::Lost,
+        match hearing.answer().await {
+            Some(Ok((payload, options))) => match link::check_load(&payload, options.as_deref()) {
+                Ok(()) => link::Outcome::Reply(payload, options),
+                Err(status) => {
+                    link::Outcome::Failed(Box::new(Status { started: Started::Maybe, ..status }))
+                }
+            },
+            Some(Err(status)) => link::Outcome::Failed(Box::new(status)),
+            None => link::Outcome::Lost,
         }
     }
 
@@ -305,6 +313,30 @@ impl Desk {
             self.rearm.notify_one();
         }
         value
+    }
+}
+
+/// A caller of its own node, as long as it listens. When it goes away, so does what waits in a queue for it.
+struct Hearing<'a> {
+    runtime: &'a Arc<Runtime>,
+    answered: Option<oneshot::Receiver<Answer>>,
+}
+
+impl Hearing<'_> {
+    /// The answer; `None` where the work was stopped.
+    async fn answer(&mut self) -> Option<Answer> {
+        let answer = self.answered.as_mut()?.await.ok();
+        self.answered = None;
+        answer
+    }
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        if let Some(answered) = self.answered.take() {
+            drop(answered);
+            self.runtime.offers.forget_deserted(self.runtime);
+        }
     }
 }
 
@@ -427,8 +459,11 @@ impl Seat {
         let mut state = self.desk.state.lock();
         let Some(order) = state.take_order(self.call) else {
             if !same {
+                let waker = cx.waker().clone();
+                let replaced = std::mem::replace(&mut state.slots[self.call.0].waker, waker);
+                drop(state);
+                drop(replaced); // After the lock: it may be the last hold on anything.
                 self.waker.clone_from(cx.waker());
-                state.slots[self.call.0].waker.clone_from(cx.waker());
             }
             return Poll::Pending;
         };
