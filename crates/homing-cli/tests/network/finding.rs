@@ -24,7 +24,7 @@ fn hosts_without_a_broadcast_address_find_each_other_by_multicast() {
         host.ip(&format!("addr add {}/32 dev eth0", host.address()));
         host.ip("route add 10.64.0.0/24 dev eth0");
     }
-    check_found(network.each(), "--interface eth0", "--interface eth0");
+    check_found(network.each(), "--group 239.255.1.1", "--group 239.255.1.1");
 }
 
 #[test]
