@@ -127,6 +127,8 @@ impl Desk {
         terms: Terms,
     ) -> Result<Answered, Unanswered> {
         let (mut now, deadline) = (terms.begun, terms.deadline);
+        // The same everywhere, so no instance is bothered with it.
+        link::check_load(&payload, options.as_deref()).map_err(refused)?;
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let (mut seat, mut first) = Seat::begin(self, aim, &terms, &waker);
         let mut asked = None;
@@ -219,11 +221,15 @@ impl Desk {
             payload: call.payload,
             options: call.options.map_or_else(Options::default, |options| *options),
         };
+        let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
         self.runtime.offers.dispatch(&self.runtime, job);
-        let outcome = match answered.await {
-            Ok(Ok((payload, options))) => link::Outcome::Reply(payload, options),
-            Ok(Err(status)) => failed(status),
-            Err(_) => link::Outcome::Lost,
+        let outcome = match hearing.answer().await {
+            Some(Ok((payload, options))) => match link::check_load(&payload, options.as_deref()) {
+                Ok(()) => link::Outcome::Reply(payload, options),
+                Err(status) => failed(Status { started: Started::Maybe, ..status }),
+            },
+            Some(Err(status)) => failed(status),
+            None => link::Outcome::Lost,
         };
         Ended::at(self.runtime.clock.now(), outcome)
     }
@@ -254,6 +260,30 @@ impl Desk {
             self.rearm.notify_one();
         }
         value
+    }
+}
+
+/// A caller of its own node, as long as it listens. When it goes away, so does what waits in a queue for it.
+struct Hearing<'a> {
+    runtime: &'a Arc<Runtime>,
+    answered: Option<oneshot::Receiver<Answer>>,
+}
+
+impl Hearing<'_> {
+    /// The answer; `None` where the work was stopped.
+    async fn answer(&mut self) -> Option<Answer> {
+        let answer = self.answered.as_mut()?.await.ok();
+        self.answered = None;
+        answer
+    }
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        if let Some(answered) = self.answered.take() {
+            drop(answered);
+            self.runtime.offers.forget_deserted(self.runtime);
+        }
     }
 }
 

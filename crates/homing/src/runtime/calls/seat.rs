@@ -59,8 +59,11 @@ impl Seat {
         let mut state = self.desk.state.lock();
         let Some(order) = state.take_order(self.call) else {
             if !same {
+                let waker = cx.waker().clone();
+                let replaced = std::mem::replace(&mut state.slots[self.call.0].waker, waker);
+                drop(state);
+                drop(replaced); // After the lock: it may be the last hold on anything.
                 self.waker.clone_from(cx.waker());
-                state.slots[self.call.0].waker.clone_from(cx.waker());
             }
             return Poll::Pending;
         };
@@ -83,7 +86,7 @@ impl Seat {
         self.desk.turn_with(
             now,
             |_| Input::Outcome { call, outcome: Outcome::Replied },
-            |state| drop(state.slots.remove(call.0)),
+            |state| state.free(call),
         );
     }
 }
@@ -98,10 +101,7 @@ impl Drop for Seat {
         self.desk.turn_with(
             self.desk.runtime.clock.now(),
             |_| Input::Abandon { call },
-            |state| {
-                let left = state.slots.remove(call.0).order;
-                state.orders -= usize::from(left.is_some());
-            },
+            |state| state.free(call),
         );
     }
 }

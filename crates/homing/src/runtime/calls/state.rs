@@ -149,6 +149,13 @@ impl State {
         Some(order)
     }
 
+    /// Gives up a call's slot, and with it an order that nobody fetched. What was in it is to be dropped without the lock.
+    pub(super) fn free(&mut self, call: CallKey) -> Slot {
+        let slot = self.slots.remove(call.0);
+        self.orders -= usize::from(slot.order.is_some());
+        slot
+    }
+
     /// Whether the clock's task has to wake earlier than it would.
     pub(super) fn must_rearm(&mut self) -> bool {
         let due = self.machine.poll_timeout().unwrap_or(Time::MAX);
