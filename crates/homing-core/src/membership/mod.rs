@@ -100,6 +100,8 @@ pub struct Membership {
     timers: Timers,
     roster: Roster,
     watch: Watch,
+    /// When anybody was heard last.
+    heard: Time,
     /// When to say our new name again; until somebody called us by it.
     knock: Option<Time>,
     /// When to speak to those held gone.
@@ -118,6 +120,7 @@ impl Membership {
             timers: Timers::default(),
             roster: Roster::default(),
             watch: Watch::default(),
+            heard: Time::ZERO,
             knock: None,
             revive: None,
             rng,
@@ -129,12 +132,12 @@ impl Membership {
     /// Takes in what happened.
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         match input {
-            Input::Packet(bytes) => self.handle_packet(bytes),
+            Input::Packet(bytes) => self.handle_packet(now, bytes),
             Input::Apply(bytes) => self.handle_dump(bytes),
             Input::Announce(to) => self.run(|foca, sink| foca.announce(to, sink)),
             Input::Moved(me) => self.handle_moved(now, me),
             Input::Doubt(node) => self.doubt(node),
-            Input::Stalled(span) => self.handle_stall(span),
+            Input::Stalled(span) => self.handle_stall(now, span),
             Input::Leave => self.handle_leave(),
         }
         self.settle(now);
@@ -160,6 +163,10 @@ impl Membership {
         }
         while let Some(timer) = self.timers.pop(now) {
             if self.is_refuted(&timer) {
+                continue;
+            }
+            if matches!(timer, Timer::ChangeSuspectToDown { .. }) && self.is_cut_off(now) {
+                self.begin_anew(now);
                 continue;
             }
             if let Timer::RemoveDown(member) = &timer {
@@ -214,7 +221,7 @@ impl Membership {
         members.chunks(DUMP_PER_FRAME).map(frame).collect()
     }
 
-    fn handle_packet(&mut self, bytes: &[u8]) {
+    fn handle_packet(&mut self, now: Time, bytes: &[u8]) {
         let mut reader = Reader::new(bytes);
         let Ok(header) = codec::read_header(&mut reader) else {
             self.stats.refused += 1;
@@ -229,6 +236,7 @@ impl Membership {
         }
         self.meet_myself(&members);
         self.watch.heard(header.src.id);
+        self.heard = now;
         if matches!(header.message, Message::Ack(_)) && self.foca.num_members() < 2 {
             self.timers.probe_answered(&header.src);
         }
@@ -274,7 +282,8 @@ impl Membership {
         }
     }
 
-    fn handle_stall(&mut self, span: Duration) {
+    fn handle_stall(&mut self, now: Time, span: Duration) {
+        self.heard = now;
         self.timers.delay_suspicions(span);
         self.watch.forgive();
         if span >= SUSPICION {

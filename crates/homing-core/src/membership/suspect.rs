@@ -1,11 +1,14 @@
 //! Who is suspected, who is asked again, and who is called back?
 
+use super::codec::Codec;
 use super::identity::Identity;
+use super::sink::Sink;
 use super::watch::Act;
-use super::{Membership, Output, codec};
+use super::{Membership, Output, codec, config};
 use crate::id::NodeId;
-use crate::limits::SUSPICION;
-use foca::{Header, Member, Message, State, Timer};
+use crate::limits::{GONE_TIME, SUSPICION};
+use crate::time::Time;
+use foca::{Foca, Header, Member, Message, OwnedNotification, State, Timer};
 
 impl Membership {
     /// Speaks to two of those held gone. After a cut that ended, each side so learns that the other gave it up, takes
@@ -64,6 +67,29 @@ impl Membership {
             codec::put_members(&mut bytes, &[member]);
         }
         self.outbox.push_back(Output::Send { to: dst, bytes });
+    }
+
+    /// Whether not one of the others is to blame for a silence, for nobody at all was heard.
+    pub(super) fn is_cut_off(&self, now: Time) -> bool {
+        now.since(self.heard) >= SUSPICION && !self.me().has_left()
+    }
+
+    /// Holds everybody gone, tells nobody so, and takes a new name. What a node concludes while it is cut off says
+    /// nothing of the others: told to them later it would throw healthy members out. Under the new name it is taken
+    /// back as soon as it is heard.
+    pub(super) fn begin_anew(&mut self, now: Time) {
+        let Some(me) = self.me().renewed() else { return };
+        self.foca = Foca::new(me, config(), self.rng.split(), Codec);
+        self.sink = Sink::default();
+        self.timers.keep_the_gone();
+        self.watch.forgive();
+        self.knock = None;
+        let lost: Vec<_> = self.roster.alive().cloned().collect();
+        for member in lost {
+            self.timers.add(now, GONE_TIME, Timer::RemoveDown(member.clone()));
+            self.sink.notes.push(OwnedNotification::MemberDown(member));
+        }
+        self.settle(now);
     }
 
     /// Whether a suspicion has no object any more. foca would tell the healthy member that it is gone.
