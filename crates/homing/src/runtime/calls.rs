@@ -188,6 +188,9 @@ impl Desk {
         terms: Terms,
     ) -> Result<Answered, Unanswered> {
         let deadline = terms.deadline;
+        if self.runtime.is_over() {
+            return Err(refused(closed()));
+        }
         // The same everywhere, so no instance is bothered with it.
         link::check_load(&payload, options.as_deref()).map_err(refused)?;
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
@@ -196,7 +199,11 @@ impl Desk {
         loop {
             let order = match first.take() {
                 Some(order) => order,
-                None => poll_fn(|cx| seat.poll_order(cx)).await,
+                None => tokio::select! {
+                    biased;
+                    order = poll_fn(|cx| seat.poll_order(cx)) => order,
+                    () = self.runtime.over() => Order::Fail(closed()),
+                },
             };
             let (node, key, attempt) = match order {
                 Order::Start { node, key, attempt } => (node, key, attempt),
@@ -576,6 +583,10 @@ impl Desk {
         drop(state);
         woken.wake();
     }
+}
+
+fn closed() -> Status {
+    Status::not_started(Code::FailedPrecondition, "the node is closed")
 }
 
 /// A failure before a call was begun.
