@@ -5,8 +5,7 @@
 //! are woken. Dropping the future abandons the call: the link cancels it, the work behind it is stopped.
 
 use super::Runtime;
-use super::jobs::{Job, Reply as JobReply};
-use crate::crank::{Answer, LinkCell, Ticket};
+use crate::crank::{LinkCell, Ticket};
 use homing_core::balance::Balancer;
 use homing_core::id::NodeId;
 use homing_core::link::{self, Open};
@@ -27,7 +26,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How a node's snapshots come.
@@ -35,7 +34,7 @@ type Snapshots = watch::Receiver<Arc<Snapshot>>;
 
 /// One requester: its machine and the calls under way.
 pub(crate) struct Desk {
-    runtime: Arc<Runtime>,
+    pub(super) runtime: Arc<Runtime>,
     state: Mutex<State>,
     /// Orders that wait in slots, so that a call that is polled can see without the lock that none is for it.
     orders_left: AtomicUsize,
@@ -197,14 +196,7 @@ impl Desk {
         let (mut seat, mut first) = Seat::begin(self, aim, &terms, &waker);
         let mut asked = None;
         loop {
-            let order = match first.take() {
-                Some(order) => order,
-                None => tokio::select! {
-                    biased;
-                    order = poll_fn(|cx| seat.poll_order(cx)) => order,
-                    () = self.runtime.over() => Order::Fail(closed()),
-                },
-            };
+            let order = if let Some(order) = first.take() { order } else { seat.order().await };
             let (node, key, attempt) = match order {
                 Order::Start { node, key, attempt } => (node, key, attempt),
                 Order::Fail(status) => return Err(Unanswered { status, node: asked }),
@@ -268,32 +260,6 @@ impl Desk {
         link
     }
 
-    /// A node's call to itself takes the same way, without a socket.
-    async fn attempt_here(&self, call: Attempt<'_>) -> link::Outcome {
-        let (answer, answered) = oneshot::channel::<Answer>();
-        let (_, target) = call.aim.target(&self.runtime, call.key);
-        let job = Job {
-            reply: JobReply::Local(answer),
-            caller: self.runtime.me.id,
-            target,
-            deadline: call.deadline,
-            payload: call.payload,
-            options: call.options.map_or_else(Options::default, |options| *options),
-        };
-        let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
-        self.runtime.offers.dispatch(&self.runtime, job);
-        match hearing.answer().await {
-            Some(Ok((payload, options))) => match link::check_load(&payload, options.as_deref()) {
-                Ok(()) => link::Outcome::Reply(payload, options),
-                Err(status) => {
-                    link::Outcome::Failed(Box::new(Status { started: Started::Maybe, ..status }))
-                }
-            },
-            Some(Err(status)) => link::Outcome::Failed(Box::new(status)),
-            None => link::Outcome::Lost,
-        }
-    }
-
     /// Puts an input in, and leaves every order in the slot it is for.
     fn turn(&self, input: impl FnOnce(&mut State) -> Input) {
         self.turn_with(self.runtime.clock.now(), input, |_| ());
@@ -320,30 +286,6 @@ impl Desk {
             self.rearm.notify_one();
         }
         value
-    }
-}
-
-/// A caller of its own node, as long as it listens. When it goes away, so does what waits in a queue for it.
-struct Hearing<'a> {
-    runtime: &'a Arc<Runtime>,
-    answered: Option<oneshot::Receiver<Answer>>,
-}
-
-impl Hearing<'_> {
-    /// The answer; `None` where the work was stopped.
-    async fn answer(&mut self) -> Option<Answer> {
-        let answer = self.answered.as_mut()?.await.ok();
-        self.answered = None;
-        answer
-    }
-}
-
-impl Drop for Hearing<'_> {
-    fn drop(&mut self) {
-        if let Some(answered) = self.answered.take() {
-            drop(answered);
-            self.runtime.offers.forget_deserted(self.runtime);
-        }
     }
 }
 
@@ -458,6 +400,16 @@ impl Seat {
         (Self { desk: Arc::clone(desk), call, waker: waker.clone(), stage }, order)
     }
 
+    /// The next order, when there is one; a node that ends does not let its callers wait.
+    async fn order(&mut self) -> Order {
+        let desk = Arc::clone(&self.desk);
+        tokio::select! {
+            biased;
+            order = poll_fn(|cx| self.poll_order(cx)) => order,
+            () = desk.runtime.over() => Order::Fail(closed()),
+        }
+    }
+
     fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Order> {
         let same = self.waker.will_wake(cx.waker());
         if same && self.desk.orders_left.load(Ordering::Acquire) == 0 {
@@ -515,7 +467,11 @@ impl Drop for Seat {
 
 impl Aim {
     /// What links are told of the offer under `key`.
-    fn target(&self, runtime: &Runtime, key: RecordKey) -> (link::TargetKey, Arc<wire::Target>) {
+    pub(super) fn target(
+        &self,
+        runtime: &Runtime,
+        key: RecordKey,
+    ) -> (link::TargetKey, Arc<wire::Target>) {
         let mut targets = self.targets.lock();
         let (number, target) = targets.entry(key).or_insert_with(|| {
             let target = wire::Target {
@@ -530,13 +486,14 @@ impl Aim {
     }
 }
 
-struct Attempt<'a> {
-    aim: &'a Arc<Aim>,
-    node: NodeId,
-    key: RecordKey,
-    deadline: Option<Time>,
-    payload: Payload,
-    options: Option<Box<Options>>,
+/// One attempt of a call.
+pub(super) struct Attempt<'a> {
+    pub(super) aim: &'a Arc<Aim>,
+    pub(super) node: NodeId,
+    pub(super) key: RecordKey,
+    pub(super) deadline: Option<Time>,
+    pub(super) payload: Payload,
+    pub(super) options: Option<Box<Options>>,
 }
 
 /// The options of an attempt: which one it is, where it is not the first.

@@ -7,6 +7,7 @@ pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
 mod dial;
+mod here;
 mod jobs;
 mod links;
 mod listen;

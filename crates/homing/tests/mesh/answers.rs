@@ -47,13 +47,14 @@ async fn a_handler_learns_all_about_a_call() {
         let Context { .. } = &context;
         let remaining = context.remaining().unwrap().as_millis();
         assert!((900..=1_000).contains(&remaining), "{remaining}");
-        let trail = context.metadata("trail").map(|value| String::from_utf8_lossy(value).into());
+        let trail =
+            context.metadata("trail").map(|value| String::from_utf8_lossy(value).into_owned());
         let version = context.version().map(ToString::to_string);
         (
             context.caller().to_string(),
             format!("{} {} {}", context.namespace(), context.service(), context.method()),
             version,
-            trail.unwrap_or_else(String::new),
+            trail.unwrap_or_default(),
         )
     };
     server.serve("who@1.0.0/is/*", told).await.unwrap();

@@ -40,7 +40,7 @@ async fn serve_forever(node: &Node, work: &Work) {
     let forever = move |(): ()| {
         let at_work = work.begin();
         async move {
-            sleep(Duration::from_secs(3_600)).await;
+            sleep(Duration::from_hours(1)).await;
             drop(at_work);
         }
     };
@@ -53,8 +53,7 @@ async fn an_aborted_call_drops_the_handlers_future() {
     let work = Work::default();
     serve_forever(&server, &work).await;
     know(&client, "forever", 1).await;
-    let callee =
-        client.requester().timeout(Duration::from_secs(600)).build().to("forever").unwrap();
+    let callee = client.requester().timeout(Duration::from_mins(10)).build().to("forever").unwrap();
     for _ in 0..20 {
         let calls: Vec<_> = (0..10).map(|_| tokio::spawn(callee.call(&()).into_future())).collect();
         work.is(10).await;
@@ -109,7 +108,7 @@ async fn chain(seed: u64) -> (Vec<Node>, Work) {
 async fn an_end_travels_hops_away() {
     let (nodes, work) = chain(3).await;
     let callee = nodes[0].requester().build().to("pass").unwrap();
-    let call = tokio::spawn(callee.call(&()).timeout(Duration::from_secs(600)).into_future());
+    let call = tokio::spawn(callee.call(&()).timeout(Duration::from_mins(10)).into_future());
     work.is(2).await;
     call.abort();
     timeout(Duration::from_secs(1), work.is(0)).await.expect("both are stopped within a second");

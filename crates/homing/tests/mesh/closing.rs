@@ -83,7 +83,7 @@ async fn a_close_waits_for_the_calls_it_has_and_no_longer_than_it_may() {
     let wait = |seconds: u64| async move { sleep(Duration::from_secs(seconds)).await };
     server.serve("wait", wait).await.unwrap();
     know(&client, "wait", 1).await;
-    let requester = client.requester().timeout(Duration::from_secs(600)).build();
+    let requester = client.requester().timeout(Duration::from_mins(10)).build();
     let callee = requester.to("wait").unwrap();
     let brief = tokio::spawn(callee.call(&4_u64).into_future());
     let long = tokio::spawn(callee.call(&500_u64).into_future());
@@ -133,9 +133,9 @@ async fn a_handler_that_holds_its_node_keeps_it_only_until_it_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn a_close_at_once_fails_what_is_under_way() {
     let (_network, server, client) = two(9).await;
-    server.serve("wait", |(): ()| sleep(Duration::from_secs(60))).await.unwrap();
+    server.serve("wait", |(): ()| sleep(Duration::from_mins(1))).await.unwrap();
     know(&client, "wait", 1).await;
-    let callee = client.requester().timeout(Duration::from_secs(600)).build().to("wait").unwrap();
+    let callee = client.requester().timeout(Duration::from_mins(10)).build().to("wait").unwrap();
     let call = tokio::spawn(callee.call(&()).into_future());
     sleep(Duration::from_millis(100)).await;
     let start = Instant::now();
@@ -149,7 +149,7 @@ async fn a_close_at_once_fails_what_is_under_way() {
 async fn a_call_that_waits_for_an_instance_ends_with_its_node() {
     let network = Network::new(10);
     let node = join(&network, "node").await;
-    let requester = node.requester().timeout(Duration::from_secs(600)).build();
+    let requester = node.requester().timeout(Duration::from_mins(10)).build();
     let call = tokio::spawn(async move { requester.call::<_, ()>("nobody", &()).await });
     sleep(Duration::from_millis(100)).await;
     let start = Instant::now();

@@ -22,7 +22,7 @@ async fn check_cut(seed: u64, repeatable: bool) -> Vec<Result<u64, homing::CallE
         guards.push(responder.serve(slow).await.unwrap());
     }
     know(&nodes[2], "slow", 2).await;
-    let requester = nodes[2].requester().timeout(Duration::from_secs(60)).build();
+    let requester = nodes[2].requester().timeout(Duration::from_mins(1)).build();
     let callee = requester.to("slow").unwrap();
     let calls: Vec<_> =
         (0..20_u64).map(|number| tokio::spawn(callee.call(&number).into_future())).collect();
@@ -60,9 +60,9 @@ async fn others_fail_and_say_that_they_may_have_run() {
 #[tokio::test(start_paused = true)]
 async fn a_process_that_dies_fails_its_calls_within_a_second() {
     let (_network, server, client) = two(10).await;
-    server.serve("wait", |(): ()| sleep(Duration::from_secs(60))).await.unwrap();
+    server.serve("wait", |(): ()| sleep(Duration::from_mins(1))).await.unwrap();
     know(&client, "wait", 1).await;
-    let callee = client.requester().timeout(Duration::from_secs(600)).build().to("wait").unwrap();
+    let callee = client.requester().timeout(Duration::from_mins(10)).build().to("wait").unwrap();
     let call = tokio::spawn(callee.call(&()).into_future());
     sleep(Duration::from_millis(100)).await;
     let start = Instant::now();
@@ -92,7 +92,7 @@ async fn what_was_not_started_is_tried_elsewhere_and_later() {
         guards.push(node.responder("slow").concurrency(2).serve(slow).await.unwrap());
     }
     know(&nodes[2], "slow", 2).await;
-    let requester = nodes[2].requester().timeout(Duration::from_secs(60)).build();
+    let requester = nodes[2].requester().timeout(Duration::from_mins(1)).build();
     let callee = requester.to("slow").unwrap();
     let calls: Vec<_> =
         (0..30_u64).map(|number| tokio::spawn(callee.call(&number).into_future())).collect();
@@ -130,11 +130,11 @@ async fn an_instance_that_cannot_be_reached_is_left_for_one_that_can() {
     for (number, node) in (0..).zip(&nodes) {
         node.serve("who", move |(): ()| async move { number }).await.unwrap();
     }
-    let caller = Node::join(config(&network, "caller")).await.unwrap();
-    know(&caller, "who", 2).await;
+    let client = Node::join(config(&network, "caller")).await.unwrap();
+    know(&client, "who", 2).await;
     // No link to host-0 for the caller, which everybody else still reaches.
     network.cut("caller", "host-0");
-    let requester = caller.requester().timeout(Duration::from_secs(30)).repeatable(true).build();
+    let requester = client.requester().timeout(Duration::from_secs(30)).repeatable(true).build();
     let callee = requester.to("who").unwrap();
     for _ in 0..10 {
         assert_eq!(callee.call(&()).await.unwrap().decode::<u32>().unwrap(), 1);

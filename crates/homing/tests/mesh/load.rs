@@ -18,7 +18,7 @@ async fn sixteen_mebibytes_come_back_whole_and_a_byte_more_is_refused_at_once() 
     let grow = |_: Payload, _: Context| async move { Ok(bytes(limits::PAYLOAD_MAX + 1)) };
     let _grow = server.responder("grow").serve_raw(grow).await.unwrap();
     know(&client, "grow", 1).await;
-    let requester = client.requester().timeout(Duration::from_secs(60)).build();
+    let requester = client.requester().timeout(Duration::from_mins(1)).build();
     let callee = requester.to("echo").unwrap();
     for size in [0, 1, limits::CHUNK_MAX, limits::CHUNK_MAX + 1, 300_000, limits::PAYLOAD_MAX] {
         let payload = bytes(size);
@@ -43,7 +43,7 @@ async fn a_small_call_does_not_wait_behind_a_large_one() {
     let echo = |payload: Payload, _: Context| async move { Ok(payload) };
     let _echo = server.responder("echo").serve_raw(echo).await.unwrap();
     know(&client, "echo", 1).await;
-    let requester = client.requester().timeout(Duration::from_secs(60)).build();
+    let requester = client.requester().timeout(Duration::from_mins(1)).build();
     let callee = requester.to("echo").unwrap();
     let large = tokio::spawn(callee.call_raw(bytes(limits::PAYLOAD_MAX)).into_future());
     tokio::task::yield_now().await;
@@ -65,7 +65,7 @@ async fn many_large_calls_at_once_share_what_there_is() {
     };
     let _length = server.responder("length").serve_raw(length).await.unwrap();
     know(&client, "length", 1).await;
-    let requester = client.requester().timeout(Duration::from_secs(600)).build();
+    let requester = client.requester().timeout(Duration::from_mins(10)).build();
     let callee = requester.to("length").unwrap();
     let payload = bytes(2_000_000);
     let calls: Vec<_> =

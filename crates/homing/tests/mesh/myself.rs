@@ -46,7 +46,7 @@ async fn its_deadline_and_its_end_stop_the_work() {
     let forever = move |(): ()| {
         let at_work = AtWork::begin(&working);
         async move {
-            sleep(Duration::from_secs(3_600)).await;
+            sleep(Duration::from_hours(1)).await;
             drop(at_work);
         }
     };

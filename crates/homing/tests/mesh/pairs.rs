@@ -41,9 +41,9 @@ async fn check(seed: u64) -> bool {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut directions = Vec::new();
     for (at, peer) in [(0, "right"), (1, "left")] {
-        let seen = until("the other", || async { other(&nodes[at], peer).await }).await;
-        assert_eq!(seen.links.len(), 1, "seed {seed}: {seen:?}");
-        directions.push(seen.links[0].direction);
+        let found = until("the other", || async { other(&nodes[at], peer).await }).await;
+        assert_eq!(found.links.len(), 1, "seed {seed}: {found:?}");
+        directions.push(found.links[0].direction);
     }
     assert_ne!(directions[0], directions[1], "seed {seed}: it is one link, seen from its two ends");
     for node in nodes {

@@ -100,7 +100,7 @@ impl Side {
         let clock = Clock::new();
         let config = LinkConfig {
             role,
-            hello: hello(role, &*crypto),
+            hello: hello(role, &crypto),
             expect: None,
             crypto,
             budget: Arc::clone(&budget),
