@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use parts::{DISCOVERY_PORT, Discovery, GROUP, Timings, Transport};
+pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
 #[allow(unused_imports, reason = "their reader, node.rs, comes on top")]
 pub(crate) use settings::{Listen, Rendezvous, Settings};
 

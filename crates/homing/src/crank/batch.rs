@@ -3,11 +3,16 @@
 //! Answers given inside a batch, on its link, wait for its end to be flushed. Handlers polled in place hold up everything
 //! behind them on their link, so that together they get [`FIRST_POLLS`] a batch; the rest become tasks (decisions A4).
 
+use homing_core::time::Time;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// What the first polls of one batch may take together.
 const FIRST_POLLS: Duration = Duration::from_micros(50);
+
+/// Of so many polls one is timed, and stands for all: reading the clock costs as much as a small handler. The first is
+/// timed, so that slow handlers are noticed at once.
+const POLLS_PER_TIMING: u32 = 8;
 
 /// How deep handlers that call handlers of their own node are polled within each other: what lies deeper becomes a task,
 /// for the stack has an end.
@@ -21,7 +26,15 @@ thread_local! {
 #[derive(Clone, Copy)]
 enum Place {
     Outside,
-    Inside { link: LinkMark, spent: Duration },
+    Inside(Inside),
+}
+
+#[derive(Clone, Copy)]
+struct Inside {
+    link: LinkMark,
+    began: Time,
+    polls: u32,
+    spent: Duration,
 }
 
 /// Tells the links of a process apart, while they live.
@@ -32,8 +45,8 @@ pub(super) struct LinkMark(pub(super) usize);
 pub(super) struct Batch;
 
 impl Batch {
-    pub(super) fn begin(link: LinkMark) -> Self {
-        PLACE.set(Place::Inside { link, spent: Duration::ZERO });
+    pub(super) fn begin(link: LinkMark, began: Time) -> Self {
+        PLACE.set(Place::Inside(Inside { link, began, polls: 0, spent: Duration::ZERO }));
         Self
     }
 }
@@ -44,16 +57,24 @@ impl Drop for Batch {
     }
 }
 
+/// When the batch began that this thread is at work on: time enough for what it gives rise to.
+pub(crate) fn began() -> Option<Time> {
+    match PLACE.get() {
+        Place::Outside => None,
+        Place::Inside(inside) => Some(inside.began),
+    }
+}
+
 /// Whether this thread is at work on a batch of this link.
 pub(super) fn is_running(on: LinkMark) -> bool {
-    matches!(PLACE.get(), Place::Inside { link, .. } if link == on)
+    matches!(PLACE.get(), Place::Inside(inside) if inside.link == on)
 }
 
 /// Whether a handler may be polled in place.
 pub(crate) fn may_poll() -> bool {
     let has_time = match PLACE.get() {
         Place::Outside => true,
-        Place::Inside { spent, .. } => spent < FIRST_POLLS,
+        Place::Inside(inside) => inside.spent < FIRST_POLLS,
     };
     has_time && NESTED.get() < NESTED_MAX
 }
@@ -63,11 +84,16 @@ pub(crate) fn timed<T>(poll: impl FnOnce() -> T) -> T {
     NESTED.set(NESTED.get() + 1);
     let value = match PLACE.get() {
         Place::Outside => poll(),
-        Place::Inside { link, spent } => {
+        Place::Inside(inside) if inside.polls % POLLS_PER_TIMING == 0 => {
             let started = Instant::now();
             let value = poll();
-            PLACE.set(Place::Inside { link, spent: spent + started.elapsed() });
+            let spent = inside.spent + started.elapsed() * POLLS_PER_TIMING;
+            PLACE.set(Place::Inside(Inside { polls: inside.polls + 1, spent, ..inside }));
             value
+        }
+        Place::Inside(inside) => {
+            PLACE.set(Place::Inside(Inside { polls: inside.polls + 1, ..inside }));
+            poll()
         }
     };
     NESTED.set(NESTED.get() - 1);

@@ -19,13 +19,14 @@ mod tests;
 use crate::clock::Clock;
 use crate::net::Socket;
 use batch::LinkMark;
-use homing_core::link::{CallId, Input, Link, Open, Outcome, Output, RequestId};
+use homing_core::link::{CallId, Input, Link, Open, Output, RequestId};
 use homing_core::talk::{Options, Payload, Status};
 use homing_core::time::Time;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio_util::task::TaskTracker;
+pub(crate) use waiters::Ended;
 use waiters::Waiters;
 
 /// What a link's outputs are for: the runtime that owns the link.
@@ -148,8 +149,12 @@ impl LinkCell {
     ///
     /// # Errors
     /// The link takes no call now, or the call is over a limit. Nothing ran.
-    pub(crate) fn open(self: &Arc<Self>, open: Open<'_>, waker: &Waker) -> Result<Ticket, Status> {
-        let now = self.clock.now();
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        now: Time,
+        open: Open<'_>,
+        waker: &Waker,
+    ) -> Result<Ticket, Status> {
         let mut begun = None;
         self.with(now, Crowd::Caller, |state| {
             let token = state.waiters.insert(waker);
@@ -176,7 +181,7 @@ impl LinkCell {
 
     /// Puts any other input in.
     pub(crate) fn handle(self: &Arc<Self>, input: Input<'_>) {
-        let now = self.clock.now();
+        let now = self.now();
         self.with(now, self.crowd(), |state| state.link.handle_input(now, input));
     }
 
@@ -188,6 +193,11 @@ impl LinkCell {
     /// Whether the program's answer to a request is still waited for.
     pub(crate) fn is_wanted(&self, request: RequestId) -> bool {
         self.state.lock().link.is_running(request)
+    }
+
+    /// Now, or when the batch began that this thread is at work on.
+    fn now(&self) -> Time {
+        batch::began().unwrap_or_else(|| self.clock.now())
     }
 
     fn mark(self: &Arc<Self>) -> LinkMark {
@@ -208,7 +218,7 @@ impl LinkCell {
         let effects = {
             let mut state = self.state.lock();
             run(&mut state);
-            state.effects(crowd)
+            state.effects(now, crowd)
         };
         self.apply(now, effects)
     }
@@ -229,7 +239,7 @@ impl LinkCell {
 
 impl State {
     /// Collects what the machine put out, and decides who writes.
-    fn effects(&mut self, crowd: Crowd) -> Effects {
+    fn effects(&mut self, now: Time, crowd: Crowd) -> Effects {
         let mut wakers = Wakers::default();
         let mut outputs = match crowd {
             Crowd::Batch => std::mem::take(&mut self.spare),
@@ -237,7 +247,9 @@ impl State {
         };
         while let Some(output) = self.link.poll_output() {
             match output {
-                Output::Ended { token, outcome } => wakers.add(self.waiters.finish(token, outcome)),
+                Output::Ended { token, outcome } => {
+                    wakers.add(self.waiters.finish(token, Ended { outcome, at: now }));
+                }
                 output => outputs.push(output),
             }
         }
@@ -283,8 +295,8 @@ enum Stage {
 }
 
 impl Ticket {
-    /// Whether the call has ended; the waker is kept until it has.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    /// Whether the call has ended; the waker is kept until it has. After the end it is pending for ever.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         if self.stage == Stage::Fetched {
             return Poll::Pending;
         }
@@ -303,14 +315,14 @@ impl Drop for Ticket {
         if self.stage == Stage::Fetched {
             return;
         }
-        let now = self.cell.clock.now();
+        let now = self.cell.now();
         let crowd = self.cell.crowd();
         let (waiter, effects) = {
             let state = &mut *self.cell.state.lock();
             let waiter = state.waiters.remove(self.token);
             let cancelled = waiter.is_under_way().then(|| {
                 state.link.handle_input(now, Input::Cancel(self.call));
-                state.effects(crowd)
+                state.effects(now, crowd)
             });
             (waiter, cancelled)
         };

@@ -158,7 +158,7 @@ fn fill(cell: &Arc<LinkCell>, now: Time, out: &mut Vec<u8>) -> bool {
         if !filled {
             state.writer = Writer::Idle;
         }
-        state.effects(Crowd::Batch)
+        state.effects(now, Crowd::Batch)
     };
     cell.apply(now, effects);
     filled

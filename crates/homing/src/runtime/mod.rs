@@ -7,7 +7,6 @@ pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
 mod dial;
-mod here;
 mod jobs;
 mod links;
 mod listen;
@@ -21,7 +20,7 @@ pub(crate) use start::start;
 
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::crank::LinkCell;
+use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
 use bytes::Bytes;
 use homing_core::addr::TransportAddr;
@@ -32,6 +31,7 @@ use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
 use homing_core::talk::{Code, Status};
+use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
 use homing_core::wire::{DialClaim, Hello, Peer, Windows};
 use links::Links;
@@ -79,6 +79,8 @@ struct Numbers {
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
 struct Life {
+    /// Where tasks run that somebody begins elsewhere.
+    threads: tokio::runtime::Handle,
     said: mpsc::Sender<Said>,
     tasks: TaskTracker,
     /// No new connections, no discovery.
@@ -162,6 +164,16 @@ impl Runtime {
         let expected = self.links.expect(node);
         self.say(Said::Want { node });
         expected.link().await
+    }
+
+    /// Runs a task that ends by itself, from whatever thread this is.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.life.threads.spawn(task);
+    }
+
+    /// Now, or when the batch began that this thread is at work on: near enough, and cheaper.
+    pub(crate) fn now(&self) -> Time {
+        batch::began().unwrap_or_else(|| self.clock.now())
     }
 
     /// A number that no other target has.

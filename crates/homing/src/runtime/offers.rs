@@ -96,7 +96,7 @@ impl OfferCell {
             let desk = &mut *self.desk.lock();
             let call = CallKey(desk.next);
             desk.next += 1;
-            desk.responder.handle_input(runtime.clock.now(), Input::Arrive { call });
+            desk.responder.handle_input(runtime.now(), Input::Arrive { call });
             let Some(output) = desk.responder.poll_output() else {
                 job.reply.note_starting();
                 return drop(desk.queued.insert(call, job));
@@ -116,7 +116,7 @@ impl OfferCell {
         {
             let desk = &mut *self.desk.lock();
             let input = input(desk);
-            desk.responder.handle_input(runtime.clock.now(), input);
+            desk.responder.handle_input(runtime.now(), input);
             while let Some(output) = desk.responder.poll_output() {
                 match output {
                     Output::Admit { call } => admitted.extend(desk.queued.remove(&call)),

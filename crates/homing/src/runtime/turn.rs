@@ -7,7 +7,7 @@ use crate::discovery::{Finding, Origin};
 use crate::events::Event;
 use crate::info::{Carrier, Direction};
 use crate::net::Datagrams;
-use homing_core::addr::TransportAddr;
+use homing_core::addr::{TransportAddr, nearest};
 use homing_core::limits::STALL;
 use homing_core::link;
 use homing_core::node::{self, Input, Node, NodeEvent, Output, Source};
@@ -179,10 +179,11 @@ impl Turner {
     }
 
     fn send(&self, to: SocketAddr, bytes: &[u8]) {
-        let fits = |socket: &&Arc<dyn Datagrams>| {
-            socket.local().is_ok_and(|local| local.is_ipv4() == to.is_ipv4())
-        };
-        if let Some(socket) = self.datagrams.iter().find(fits) {
+        // From an address that the receiver's host can answer: some drop what comes from elsewhere.
+        let locals = self.datagrams.iter().filter_map(|socket| socket.local().ok());
+        let from = nearest(locals, &[to.ip()]).filter(|from| from.is_ipv4() == to.is_ipv4());
+        let is_from = |socket: &&Arc<dyn Datagrams>| from.is_some() && socket.local().ok() == from;
+        if let Some(socket) = self.datagrams.iter().find(is_from) {
             // A datagram that cannot be sent is one that was lost.
             let _ = socket.try_send(bytes, to);
         }

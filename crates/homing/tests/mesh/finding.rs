@@ -161,8 +161,8 @@ async fn a_node_cut_off_for_half_a_minute_is_gone_and_back_within_the_bounds() {
     assert!(healed.elapsed() < Duration::from_secs(5), "back after {:?}", healed.elapsed());
     for caller in &nodes {
         let requester = caller.requester().build();
-        for number in 0..4 {
-            let whom = nodes[number].info().id;
+        for (number, node) in nodes.iter().enumerate() {
+            let whom = node.info().id;
             let call = requester.to("who").unwrap().call(&()).instance(whom);
             assert_eq!(call.await.unwrap().decode::<usize>().unwrap(), number);
         }

@@ -37,25 +37,19 @@ pub(crate) async fn two(seed: u64) -> (Network, Node, Node) {
 }
 
 /// Waits until something holds, and says what if it never does.
-#[track_caller]
-pub(crate) fn until<F, T>(
-    what: impl Display,
-    mut holds: impl FnMut() -> F,
-) -> impl Future<Output = T>
+pub(crate) async fn until<F, T>(what: impl Display, mut holds: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    async move {
-        let looking = async {
-            loop {
-                if let Some(value) = holds().await {
-                    return value;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+    let looking = async {
+        loop {
+            if let Some(value) = holds().await {
+                return value;
             }
-        };
-        timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("never: {what}"))
-    }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("never: {what}"))
 }
 
 /// The names of the members that a node holds alive, itself included, in order.

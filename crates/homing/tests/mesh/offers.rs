@@ -97,19 +97,19 @@ async fn a_guard_withdraws_when_dropped_and_an_offer_does_not() {
 async fn to_withdraw_waits_for_what_is_under_way_and_a_caller_never_notices() {
     let network = Network::new(6);
     let nodes = join_many(&network, 3).await;
-    let slow = |number: usize| async move {
+    let slow = |number: u64| async move {
         tokio::time::sleep(Duration::from_millis(200)).await;
         number
     };
     let going = nodes[0].serve("slow", slow).await.unwrap();
     nodes[1].serve("slow", slow).await.unwrap();
     know(&nodes[2], "slow", 2).await;
-    let calls: Vec<_> = (0..40)
+    let calls: Vec<_> = (0..40_u64)
         .map(|number| {
             let client = nodes[2].clone();
             tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(number as u64 * 5)).await;
-                client.call::<_, usize>("slow", &number).await
+                tokio::time::sleep(Duration::from_millis(number * 5)).await;
+                client.call::<_, u64>("slow", &number).await
             })
         })
         .collect();

@@ -266,11 +266,11 @@ pub(super) fn open_until(
     let payload = Payload::raw(bytes);
     let key = TargetKey(0);
     let open = Open { token: 0, key, target: &target, deadline, payload, options: None };
-    cell.open(open, Waker::noop())
+    cell.open(cell.clock.now(), open, std::task::Waker::noop())
 }
 
 pub(super) async fn wait(mut ticket: Ticket) -> Outcome {
-    poll_fn(|cx| ticket.poll(cx)).await
+    poll_fn(|cx| ticket.poll(cx)).await.outcome
 }
 
 /// A call, also where the link takes none.
