@@ -155,8 +155,7 @@ impl Turner {
                 Output::Fatal(status) => {
                     tracing::error!(%status, "this node cannot go on");
                     self.runtime.events.tell(Event::Error(status));
-                    self.runtime.life.closing.cancel();
-                    self.runtime.life.over.cancel();
+                    self.runtime.end_life();
                 }
             }
         }

@@ -20,7 +20,7 @@ use homing_core::name::{Address, Namespace};
 use homing_core::registry::{RecordKey, Snapshot};
 use homing_core::requester::{Input, LinkState, Outcome, Requester, Wait};
 use homing_core::rng::Rng;
-use homing_core::talk::{Options, Payload, Started, Status};
+use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
 use parking_lot::Mutex;
 use seat::Seat;
@@ -127,6 +127,9 @@ impl Desk {
         terms: Terms,
     ) -> Result<Answered, Unanswered> {
         let (mut now, deadline) = (terms.begun, terms.deadline);
+        if self.runtime.is_over() {
+            return Err(refused(closed()));
+        }
         // The same everywhere, so no instance is bothered with it.
         link::check_load(&payload, options.as_deref()).map_err(refused)?;
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
@@ -136,7 +139,7 @@ impl Desk {
             let order = if let Some(order) = first.take() {
                 order
             } else {
-                let order = poll_fn(|cx| seat.poll_order(cx)).await;
+                let order = seat.order().await;
                 now = self.runtime.clock.now();
                 order
             };
@@ -321,6 +324,10 @@ impl Desk {
         drop(state);
         woken.wake();
     }
+}
+
+fn closed() -> Status {
+    Status::not_started(Code::FailedPrecondition, "the node is closed")
 }
 
 /// A failure before a call was begun.

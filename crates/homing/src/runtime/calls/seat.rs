@@ -1,9 +1,10 @@
 //! Where does one call wait for what the requester wants of it?
 
-use super::{Aim, Desk, Order, Slot, Terms};
+use super::{Aim, Desk, Order, Slot, Terms, closed};
 use homing_core::requester::{Begin, CallKey, Input, Outcome};
 use homing_core::time::Time;
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
@@ -49,6 +50,16 @@ impl Seat {
         let over = matches!(order, Some(Order::Fail(_)));
         let stage = if over { Stage::Over } else { Stage::Live };
         (Self { desk: Arc::clone(desk), call, waker: waker.clone(), stage }, order)
+    }
+
+    /// The next order, when there is one; a node that ends does not let its callers wait.
+    pub(super) async fn order(&mut self) -> Order {
+        let desk = Arc::clone(&self.desk);
+        tokio::select! {
+            biased;
+            order = poll_fn(|cx| self.poll_order(cx)) => order,
+            () = desk.runtime.over() => Order::Fail(closed()),
+        }
     }
 
     pub(super) fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Order> {
