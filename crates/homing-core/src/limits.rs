@@ -125,8 +125,8 @@ pub const GRID: Duration = Duration::from_millis(100);
 pub const BODY_MAX: usize = 1_100;
 /// Members told of in one frame of a dump of membership.
 pub const DUMP_PER_FRAME: usize = 128;
-/// Scouting datagrams heeded per source address and second (decisions B5). Further ones are dropped and counted.
-pub const SCOUTS_PER_SECOND: u32 = 10;
+/// Nodes whose scouting is heeded per source address and second (decisions B5). Further ones are dropped and counted.
+pub const SCOUTS_PER_SECOND: usize = 10;
 /// A stall of this process longer than this delays its suspicions by as much (decisions C7).
 pub const STALL: Duration = Duration::from_millis(200);
 
@@ -221,9 +221,15 @@ pub const SUGGESTION_TRIES: u32 = 5;
 pub const SCOUT_SLOW: Duration = Duration::from_secs(30);
 /// The pause between scouts while no member is known.
 pub const SCOUT_FAST: Duration = Duration::from_secs(5);
-/// The first scouts after the start: then somebody is most likely starting too.
-pub const SCOUT_START: [Duration; 3] =
-    [Duration::ZERO, Duration::from_millis(250), Duration::from_secs(1)];
+/// The first scouts after the start: then somebody is most likely starting too, and one that got lost must not cost a
+/// caller who has [`CALL_TIME`] its answer.
+pub const SCOUT_START: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_millis(3_500),
+];
 /// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
 pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
 /// The longest wait of that kind.

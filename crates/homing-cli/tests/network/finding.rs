@@ -55,14 +55,16 @@ fn a_seed_is_enough() {
 }
 
 #[test]
-fn who_is_called_upon_says_how() {
+fn a_listing_says_how_a_node_was_found() {
     let Some(network) = Network::of(2) else { return };
     let [server, caller] = network.each();
     let _service = server.serve("echo@1.0.0 --echo --name one");
     let nodes = caller.run("nodes --json").rows();
     let one = nodes.iter().find(|node| node["name"] == "one").unwrap();
-    // It heard our call and dialled us: how is for it to say.
-    assert_eq!((&one["found"], &one["links"][0]["direction"]), (&"itself".into(), &"in".into()));
+    // Either it heard our call and dialled us, or we heard one of its own.
+    let how = (one["found"].as_str().unwrap(), one["links"][0]["direction"].as_str().unwrap());
+    let ways = [("itself", "in"), ("broadcast", "out"), ("multicast", "out")];
+    assert!(ways.contains(&how), "{how:?}");
     assert_eq!(one["insecure"], true);
 }
 

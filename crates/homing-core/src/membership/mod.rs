@@ -235,6 +235,7 @@ impl Membership {
             return;
         }
         self.meet_myself(&members);
+        self.answer_a_past_life(&header.src);
         self.watch.heard(header.src.id);
         self.heard = now;
         if matches!(header.message, Message::Ack(_)) && self.foca.num_members() < 2 {

@@ -92,6 +92,23 @@ impl Membership {
         self.settle(now);
     }
 
+    /// Tells who speaks under an epoch that is over who has its id now (decisions A10): foca would only call it gone.
+    pub(super) fn answer_a_past_life(&mut self, src: &Identity) {
+        let Some(now) = self.member(src.id).filter(|now| now.id().epoch > src.epoch) else {
+            return;
+        };
+        let header = Header {
+            src: self.me().clone(),
+            src_incarnation: 0,
+            dst: src.clone(),
+            message: Message::Gossip,
+        };
+        let mut bytes = Vec::with_capacity(128);
+        codec::put_header(&mut bytes, &header);
+        codec::put_members(&mut bytes, &[now]);
+        self.outbox.push_back(Output::Send { to: src.clone(), bytes });
+    }
+
     /// Whether a suspicion has no object any more. foca would tell the healthy member that it is gone.
     pub(super) fn is_refuted(&self, timer: &Timer<Identity>) -> bool {
         let Timer::ChangeSuspectToDown { member_id, incarnation, .. } = timer else { return false };

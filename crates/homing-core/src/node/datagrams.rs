@@ -8,7 +8,7 @@ use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{SCOUT_SPREAD, SCOUT_SPREAD_MAX};
 use crate::membership::{self, Identity};
-use crate::registry::{self, Body, RecordKey, Via};
+use crate::registry::{self, Body, Record, RecordKey, Via};
 use crate::time::Time;
 use crate::wire::datagram::{HEADER_LEN, Header, Refused, open, seal};
 use crate::wire::{DatagramKind, Kind, Scout};
@@ -62,7 +62,9 @@ impl Node {
     /// Which of a member's addresses to send to. Membership tells one of each family; who is on several networks tells
     /// the others in its record.
     fn datagram_addr(&self, to: &Identity) -> Option<SocketAddr> {
-        let record = self.registry.records_of(&to.id).find(|record| record.key == RecordKey::NODE);
+        let is_of_this_life =
+            |record: &&Arc<Record>| record.key == RecordKey::NODE && record.epoch == to.epoch;
+        let record = self.registry.records_of(&to.id).find(is_of_this_life);
         let told = match record.map(|record| &record.body) {
             Some(Body::Node(record)) => record.addresses.as_slice(),
             Some(Body::Offer(_) | Body::Tombstone) | None => &[],
@@ -117,7 +119,7 @@ impl Node {
         node: NodeId,
         body: &[u8],
     ) {
-        if !self.scouting.heeds(now, from.ip()) {
+        if !self.scouting.heeds(now, from.ip(), node) {
             self.sealer.stats.too_many_scouts += 1;
             return;
         }
