@@ -142,18 +142,10 @@ pub(crate) type Working = ReusableBoxFuture<'static, Answer>;
 pub struct ErasedHandler(Arc<dyn Start>);
 
 impl ErasedHandler {
-    /// Begins to answer, in a new box.
-    ///
-    /// Reading the request and the handler itself may panic, here as in every poll: call it where panics are caught.
-    pub(crate) fn start(&self, request: Payload, context: Context) -> Working {
-        let mut working = Working::new(std::future::pending());
-        self.start_in(&mut working, request, context);
-        working
-    }
-
     /// Begins to answer in a box that has served its call, which costs no allocation if it is large enough.
     ///
-    /// What was still at work there is dropped. Panics as [`start`](Self::start) does; the box stays usable.
+    /// What was still at work there is dropped. Reading the request and the handler itself may panic, here as in every
+    /// poll: call it where panics are caught. The box stays usable.
     pub(crate) fn start_in(&self, idle: &mut Working, request: Payload, context: Context) {
         self.0.start(idle, request, context);
     }

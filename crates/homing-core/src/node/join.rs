@@ -7,15 +7,12 @@ use super::Node;
 use super::control::{After, Control};
 use super::dials::{Goal, Why};
 use super::input::{LinkId, Source};
-use super::leave::Phase;
 use super::output::Output;
 use crate::id::NodeId;
-use crate::limits::{ALONE_TIME, CALL_TIME, CHUNK_MAX, JOINS_MAX, SUSPICION};
-use crate::membership;
+use crate::limits::{ALONE_TIME, CHUNK_MAX, JOINS_MAX};
 use crate::registry::{self, Filter};
 use crate::time::Time;
 use crate::wire::Kind;
-use std::time::Duration;
 
 /// How far joining has come.
 #[derive(Debug)]
@@ -31,8 +28,6 @@ enum Told {
     Nothing { since: Time },
     /// Somebody has, or there is nobody.
     All,
-    /// Somebody had, but this process stood still since: who went meanwhile was told to others only.
-    Long,
 }
 
 impl Join {
@@ -42,6 +37,10 @@ impl Join {
 
     pub(super) fn told_all(&mut self) {
         self.told = Told::All;
+    }
+
+    pub(super) fn has_all(&self) -> bool {
+        self.told == Told::All
     }
 
     pub(super) fn guide(&self) -> Option<NodeId> {
@@ -89,27 +88,6 @@ impl Node {
         self.tell_registry(now, registry::Input::SyncAsked { to: node, filter, follow });
     }
 
-    /// This process stood still. After long, what was gossiped meanwhile is not told again: it has to be asked for, over
-    /// a link that still stands, or a new one.
-    pub(super) fn catch_up(&mut self, now: Time, span: Duration) {
-        self.tell_membership(now, membership::Input::Stalled(span));
-        if span < SUSPICION || self.membership.is_none() || self.phase != Phase::Running {
-            return;
-        }
-        self.join.told = Told::Long;
-        let routes: Vec<(NodeId, LinkId)> =
-            self.peers.routes().map(|(peer, link)| (peer.about.id, link)).collect();
-        for (node, link) in routes.iter().take(JOINS_MAX) {
-            self.join_over(*link, *node);
-        }
-        let mut others: Vec<NodeId> =
-            self.members().filter(|node| routes.iter().all(|(other, _)| other != node)).collect();
-        for _ in 0..JOINS_MAX.min(others.len()) {
-            let node = others.swap_remove(self.rng.index(others.len()));
-            self.dials.plan(Goal::Node(node), Why::Wanted(now + CALL_TIME), Vec::new(), now);
-        }
-    }
-
     /// The link to this node is gone. If it was the guide, another is asked, or looked for.
     pub(super) fn lose_guide(&mut self, now: Time, node: NodeId) {
         if self.join.guide != Some(node) {
@@ -130,7 +108,7 @@ impl Node {
     pub(super) fn alone_at(&self) -> Option<Time> {
         match self.join.told {
             Told::Nothing { since } if self.is_unanswered() => Some(since + ALONE_TIME),
-            Told::Nothing { .. } | Told::All | Told::Long => None,
+            Told::Nothing { .. } | Told::All => None,
         }
     }
 

@@ -46,8 +46,12 @@ impl Node {
         // The withdrawals go out while the others still count us as a member.
         self.listen(now);
         self.say_goodbye(now);
-        let somebody = self.peers.has_links() || self.members().next().is_some();
-        self.phase = Phase::Leaving { until: if somebody { now + LEAVE_TIME } else { now } };
+        self.phase = Phase::Leaving { until: if self.gossips() { now + LEAVE_TIME } else { now } };
+    }
+
+    /// Whether there is anybody to gossip a goodbye to. A visitor's is said when its links were told.
+    fn gossips(&self) -> bool {
+        self.membership.is_some() && (self.peers.has_links() || self.members().next().is_some())
     }
 
     /// Whether this node is gone by now.

@@ -33,7 +33,7 @@ pub use input::{DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
 pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
 
 use crate::addr::TransportAddr;
-use crate::crypto::Crypto;
+use crate::crypto::{Authorize, Crypto};
 use crate::id::NodeId;
 use crate::limits::{ADDRESSES_MAX, AGENT_MAX, SEEDS_MAX};
 use crate::membership::{self, Identity, Membership, on_grid};
@@ -99,6 +99,11 @@ impl Node {
         }
     }
 
+    /// From now on this says who may offer what (decisions D10).
+    pub fn set_authorize(&mut self, authorize: Arc<dyn Authorize>) {
+        self.registry.set_authorize(authorize);
+    }
+
     /// Takes in what happened.
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         if self.phase == Phase::Left {
@@ -126,7 +131,7 @@ impl Node {
             Input::Idle { link } => self.handle_idle(link),
             Input::RoundTrip { link, rtt } => self.peers.round_trip(link, rtt),
             Input::Keep { node, wish } => self.keep(now, node, wish),
-            Input::Stalled(span) => self.catch_up(now, span),
+            Input::Stalled(span) => self.tell_membership(now, membership::Input::Stalled(span)),
             Input::Leave => self.handle_leave(now),
         }
         self.settle(now);
@@ -212,7 +217,8 @@ impl Node {
         self.scouting.begin(now);
         let me = &self.config.me;
         let Some(membership) = &mut self.membership else { return };
-        let identity = Identity::new(me.id, me.epoch, &udp_of(&addresses));
+        let udp: Vec<_> = addresses.iter().filter_map(TransportAddr::tcp).collect();
+        let identity = Identity::new(me.id, me.epoch, &udp);
         if membership.alive().next().is_none() {
             *membership = Membership::new(identity, self.rng.split());
         } else {
@@ -248,13 +254,4 @@ impl std::fmt::Debug for Node {
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }
-}
-
-/// Datagrams go to the same port numbers as streams.
-fn udp_of(addresses: &[TransportAddr]) -> Vec<std::net::SocketAddr> {
-    let tcp = |addr: &TransportAddr| match addr {
-        TransportAddr::Tcp(addr) => Some(*addr),
-        TransportAddr::Unix { .. } => None,
-    };
-    addresses.iter().filter_map(tcp).collect()
 }

@@ -1,7 +1,7 @@
 //! When do the others in this process see what changed?
 //!
 //! The first change is shown at once, those that follow are gathered for a moment: a thousand records that arrive
-//! with a sync are few snapshots. Events follow the snapshot that they are about.
+//! with a sync are few snapshots; the end of the first sync, which callers wait for, is shown at once. Events follow the snapshot that they are about.
 
 use super::Node;
 use super::output::{Departure, NodeEvent, Output};
@@ -54,6 +54,11 @@ impl Show {
         }
     }
 
+    /// Whether everything was told for the first time, and nobody has seen it yet.
+    fn must_hurry(&self, told_all: bool) -> bool {
+        told_all && !self.shown.synced
+    }
+
     pub(super) fn is_gone(&self, node: &NodeId) -> bool {
         self.shown.node(node).is_some_and(|known| known.state != NodeState::Alive)
     }
@@ -93,8 +98,9 @@ impl Show {
 
 impl Node {
     pub(super) fn show_changes(&mut self, now: Time) {
-        let crowded = self.show.events.len() >= EVENTS_MAX;
-        if !self.registry.is_changed() || (now < self.show.next && !crowded) {
+        let hurries =
+            self.show.events.len() >= EVENTS_MAX || self.show.must_hurry(self.join.has_all());
+        if !self.registry.is_changed() || (now < self.show.next && !hurries) {
             return;
         }
         self.show.next = now + SNAPSHOT_PERIOD;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::crypto::{Role as Side, TAG_LEN};
 use crate::id::Epoch;
-use crate::limits::SUSPICION;
+use crate::limits::{LEASE, SUSPICION};
 use crate::registry::{Filter, InstanceState, OfferRecord, OfferState, Snapshot};
 use crate::talk::{Code, Status};
 use crate::wire::{DialClaim, Peer as About};
@@ -731,6 +731,60 @@ fn a_visitor_syncs_follows_and_takes_another_guide() {
             "nobody lists a visitor"
         );
     }
+}
+
+#[test]
+fn a_visitor_that_lost_the_last_member_forgets_it_after_the_lease() {
+    let mut world = World::members(1, 15);
+    world.offer(0, "words");
+    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    world.suggest(visitor, 0);
+    world.run(millis(100));
+    assert_eq!(world.serving(visitor, "words").len(), 1);
+    world.crash(0);
+    world.run(LEASE + seconds(1));
+    assert!(world.seats[visitor].snapshot.node(&id(0)).is_none());
+    let left = |(_, event): &(Time, NodeEvent)| matches!(event, NodeEvent::NodeLeft { .. });
+    assert!(world.seats[visitor].events.iter().any(left));
+}
+
+#[test]
+fn a_visitor_takes_a_member_back_that_it_held_gone() {
+    let mut world = World::members(1, 16);
+    world.offer(0, "words");
+    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    world.suggest(visitor, 0);
+    world.run(millis(100));
+    world.split(1);
+    world.run(seconds(5));
+    assert_eq!(world.serving(visitor, "words").len(), 0);
+    world.cut_before = 0;
+    world.suggest(visitor, 0);
+    world.run(seconds(6));
+    assert_eq!(world.serving(visitor, "words").len(), 1);
+}
+
+#[test]
+fn a_visitor_goes_as_soon_as_its_guide_was_told() {
+    let mut world = World::members(2, 17);
+    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    world.suggest(visitor, 0);
+    world.run(seconds(1));
+    world.input(visitor, Input::Leave);
+    world.run(millis(1));
+    assert_eq!(world.seats[visitor].ended.as_deref(), Some("left"));
+}
+
+#[test]
+fn the_end_of_the_first_sync_is_shown_at_once() {
+    let mut world = World::members(1, 18);
+    world.offer(0, "words");
+    world.run(seconds(2));
+    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    world.suggest(visitor, 0);
+    world.run(DELAY * 6); // The dial, its end, the question, the answer.
+    assert!(world.seats[visitor].snapshot.synced);
+    assert_eq!(world.serving(visitor, "words").len(), 1);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
 pub use stats::Stats;
 pub use voice::{Change, Input, Output, Role, Via};
 
-use crate::crypto::Crypto;
+use crate::crypto::{Authorize, Crypto};
 use crate::id::{Epoch, NodeId};
 use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, OFFERS_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
 use crate::rng::Rng;
@@ -122,6 +122,12 @@ impl Registry {
             outputs: VecDeque::new(),
             stats: Stats::default(),
         }
+    }
+
+    /// From now on this says who may offer what (decisions D10). An offer that may not be made is kept and passed on
+    /// like any other, since others may judge otherwise, but it is in no snapshot here.
+    pub fn set_authorize(&mut self, authorize: Arc<dyn Authorize>) {
+        self.own.authorize = authorize;
     }
 
     /// Takes in what happened. Poll the outputs, the timeout and the snapshot afterwards.

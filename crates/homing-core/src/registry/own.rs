@@ -1,9 +1,9 @@
 //! What does this node write itself?
 
-use super::body::Body;
+use super::body::{Body, OfferRecord};
 use super::owner::Held;
 use super::record::{Record, RecordKey};
-use crate::crypto::Crypto;
+use crate::crypto::{Action, AllowAll, Authorize, Crypto};
 use crate::id::{Epoch, NodeId};
 use crate::limits::{TOMBSTONE_TIME, TOMBSTONES_MAX};
 use crate::time::Time;
@@ -16,6 +16,8 @@ pub(crate) struct Own {
     pub(crate) id: NodeId,
     pub(crate) epoch: Epoch,
     pub(crate) crypto: Arc<dyn Crypto>,
+    /// Who may offer what, as far as this node is concerned.
+    pub(crate) authorize: Arc<dyn Authorize>,
     /// The version of the last record written.
     version: u64,
     /// In the order in which they were written.
@@ -43,7 +45,15 @@ impl Own {
     pub(crate) fn new(id: NodeId, epoch: Epoch, crypto: Arc<dyn Crypto>) -> Self {
         let signs = crypto.sign(&[]).is_some();
         let (tombstones, standing) = (VecDeque::new(), Standing::Good);
-        Self { id, epoch, crypto, version: 0, tombstones, standing, signs }
+        let authorize = Arc::new(AllowAll);
+        Self { id, epoch, crypto, authorize, version: 0, tombstones, standing, signs }
+    }
+
+    /// Whether an offer may be made by this owner. One's own always may: others judge it.
+    pub(crate) fn may_offer(&self, owner: NodeId, offer: &OfferRecord) -> bool {
+        let (namespace, service) = (offer.namespace.as_str(), offer.service.as_str());
+        owner == self.id
+            || self.authorize.authorize(owner, Action::Offer, namespace, service).is_ok()
     }
 
     /// Writes the next record; `None` when it is too large, and then nothing changed.
@@ -95,7 +105,8 @@ impl Own {
 
 impl fmt::Debug for Own {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, epoch, crypto: _, version, tombstones, standing, signs } = self;
+        let Self { id, epoch, crypto: _, authorize: _, version, tombstones, standing, signs } =
+            self;
         f.debug_struct("Own")
             .field("id", id)
             .field("epoch", epoch)

@@ -22,6 +22,8 @@ pub struct Stats {
     pub full: u64,
     /// A record that its owner did not sign, where records are signed.
     pub forged: u64,
+    /// An offer that its owner may not make, as far as this node is concerned: kept, but not shown.
+    pub refused: u64,
     /// An answer that would have been larger than a message may be, or one of too many.
     pub oversize: u64,
 }

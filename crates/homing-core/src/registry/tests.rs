@@ -4,8 +4,10 @@ mod world;
 
 use super::samples::{Fake, id, node_body, offer_body};
 use super::*;
+use crate::crypto::Action;
 use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, TOMBSTONE_TIME};
 use crate::rng::Rng;
+use crate::talk::{Code, Status};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, proptest};
 use std::collections::BTreeMap;
@@ -433,6 +435,33 @@ fn what_may_not_be_offered_is_refused_and_nothing_changes() {
         ]
     );
     assert_eq!(world.node(0).registry.records().count(), 1);
+}
+
+/// Lets nobody offer a service of this name.
+struct Not(&'static str);
+
+impl Authorize for Not {
+    fn authorize(&self, _: NodeId, action: Action, _: &str, name: &str) -> Result<(), Status> {
+        match action {
+            Action::Offer if name == self.0 => {
+                Err(Status::new(Code::PermissionDenied, "not that name"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn an_offer_that_its_owner_may_not_make_is_held_but_not_shown() {
+    let mut world = World::new(2, 1);
+    world.node(0).registry.set_authorize(Arc::new(Not("gold")));
+    world.offer(1, 1, "gold");
+    world.offer(1, 2, "words");
+    world.run(SECOND);
+    let snapshot = world.node(0).registry.snapshot();
+    let shown = snapshot.services().map(|(_, service, _)| service.to_string());
+    assert_eq!(shown.collect::<Vec<_>>(), ["words"]);
+    assert_eq!(world.node(0).registry.records_of(&id(1)).count(), 3, "its node and both offers");
 }
 
 #[test]

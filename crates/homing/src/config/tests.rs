@@ -36,7 +36,7 @@ fn the_default_is_the_users_own_mesh_on_this_host() {
     assert_eq!(settings.kind, Kind::Member);
     assert_eq!(settings.listen, Listen::Loopback);
     assert_eq!(settings.discovery.rendezvous, Rendezvous::Usual);
-    assert_eq!(settings.discovery.group, GROUP);
+    assert_eq!(settings.discovery.groups, [GROUP, GROUP_V6]);
     assert!(settings.discovery.scouting && settings.discovery.seeds.is_empty());
     assert_eq!(decide(&Config::visitor(), &[]).unwrap().kind, Kind::Visitor);
 }
@@ -84,6 +84,16 @@ fn a_value_that_cannot_be_used_is_named_with_its_place() {
         &config,
         &[],
         "discovery.group \"10.0.0.1\": it is no multicast group, such as 239.255.46.64",
+    );
+    check_refused(
+        &plain(),
+        &[("HOMING_SEEDS", "a.example, :99")],
+        "discovery.seeds \":99\": it names no host",
+    );
+    check_refused(
+        &plain().seed("a.example:http"),
+        &[],
+        "discovery.seeds \"a.example:http\": it is not host:port with a port from 1 to 65535",
     );
     let mut config = plain();
     config.timings.idle = Duration::ZERO;

@@ -10,7 +10,13 @@ fn request(text: &'static str) -> Payload {
 
 /// Runs one call and shows its answer: encoding, bytes, metadata; or the failure and whether anything ran.
 async fn answer(handler: ErasedHandler, request: Payload) -> String {
-    shown(handler.start(request, context(None, Options::default())).get_pin().await)
+    shown(started(&handler, request, context(None, Options::default())).get_pin().await)
+}
+
+fn started(handler: &ErasedHandler, request: Payload, context: Context) -> Working {
+    let mut working = Working::new(std::future::pending());
+    handler.start_in(&mut working, request, context);
+    working
 }
 
 fn shown(answer: Answer) -> String {
@@ -120,7 +126,7 @@ async fn a_raw_handler_sees_the_bytes_and_their_encoding() {
 #[tokio::test]
 async fn a_box_serves_call_after_call() {
     let handler = double.erase();
-    let mut working = handler.start(request("1"), context(None, Options::default()));
+    let mut working = started(&handler, request("1"), context(None, Options::default()));
     let mut seen = vec![shown(working.get_pin().await)];
     for text in ["2", "3"] {
         handler.start_in(&mut working, request(text), context(None, Options::default()));

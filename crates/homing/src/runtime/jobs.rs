@@ -14,6 +14,7 @@ use homing_core::link::RequestId;
 use homing_core::talk::{Code, Options, Payload, Status};
 use homing_core::time::Time;
 use homing_core::wire::Target;
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -42,7 +43,7 @@ impl Reply {
     /// Notes that the work will not be over with the reader's batch; whether it is still wanted.
     pub(crate) fn note_starting(&self) -> bool {
         match self {
-            Self::Link { request, attached, .. } => attached.note_starting(*request),
+            Self::Link { link, request, attached } => attached.note_starting(link, *request),
             Self::Local(caller) => !caller.is_closed(),
         }
     }
@@ -53,7 +54,7 @@ impl Reply {
             Self::Link { link, request, attached } => {
                 link.answer(request, answer);
                 // Inside a batch nothing was noted: no task, and no stop that came before it.
-                if !batch::is_running() {
+                if !link.is_in_batch() {
                     attached.note_done(request);
                 }
             }
@@ -68,16 +69,42 @@ pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
     let encoding = payload.encoding;
     let deadline = deadline.and_then(|deadline| runtime.clock.instant(deadline));
     let context = Context::new(caller, offer.called(&target), encoding, deadline, options);
-    let begun = catch_unwind(AssertUnwindSafe(|| offer.handler.start(payload, context)));
+    let mut working = idle_box();
+    let begin = || offer.handler.start_in(&mut working, payload, context);
+    let entered = catch_unwind(AssertUnwindSafe(begin));
     let done = Done { runtime: Arc::clone(runtime), offer };
-    let Ok(mut working) = begun else { return done.finish(reply, Err(panicked())) };
+    if entered.is_err() {
+        return done.finish(reply, Err(panicked()));
+    }
     if batch::may_poll() {
         let mut cx = TaskContext::from_waker(Waker::noop());
         if let Poll::Ready(answer) = batch::timed(|| poll_once(&mut working, &mut cx)) {
+            keep_box(working);
             return done.finish(reply, answer);
         }
     }
     spawn(done, reply, working);
+}
+
+thread_local! {
+    /// Boxes whose handlers were ready at once: the next ones need none of their own (decisions A4).
+    static IDLE: RefCell<Vec<Working>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Boxes kept by a thread. Handlers that are ready at once use one after the other, so few serve many.
+const IDLE_MAX: usize = 8;
+
+fn idle_box() -> Working {
+    let kept = IDLE.with_borrow_mut(Vec::pop);
+    kept.unwrap_or_else(|| Working::new(std::future::pending()))
+}
+
+fn keep_box(working: Working) {
+    IDLE.with_borrow_mut(|idle| {
+        if idle.len() < IDLE_MAX {
+            idle.push(working);
+        }
+    });
 }
 
 fn spawn(done: Done, reply: Reply, mut working: Working) {
