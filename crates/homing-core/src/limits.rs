@@ -113,6 +113,8 @@ pub const GOSSIP_FANOUT: usize = 3;
 pub const INDIRECT_PROBES: usize = 3;
 /// How often one change of membership is told, by one node.
 pub const GOSSIP_COPIES: u8 = 10;
+/// Members asked for a sign of life when this process stood still for long; probes find what became of the others.
+pub const ROLL_MAX: usize = 256;
 /// Between two requests for a part of the roster from a random member: finds what gossip missed.
 pub const ROSTER_PERIOD: Duration = Duration::from_secs(10);
 /// Between two attempts to speak to members held gone, two at a time: heals a cut that ended.
@@ -125,8 +127,8 @@ pub const GRID: Duration = Duration::from_millis(100);
 pub const BODY_MAX: usize = 1_100;
 /// Members told of in one frame of a dump of membership.
 pub const DUMP_PER_FRAME: usize = 128;
-/// Scouting datagrams heeded per source address and second (decisions B5). Further ones are dropped and counted.
-pub const SCOUTS_PER_SECOND: u32 = 10;
+/// Nodes whose scouting is heeded per source address and second (decisions B5). Further ones are dropped and counted.
+pub const SCOUTS_PER_SECOND: usize = 10;
 /// A stall of this process longer than this delays its suspicions by as much (decisions C7).
 pub const STALL: Duration = Duration::from_millis(200);
 
@@ -221,9 +223,15 @@ pub const SUGGESTION_TRIES: u32 = 5;
 pub const SCOUT_SLOW: Duration = Duration::from_secs(30);
 /// The pause between scouts while no member is known.
 pub const SCOUT_FAST: Duration = Duration::from_secs(5);
-/// The first scouts after the start: then somebody is most likely starting too.
-pub const SCOUT_START: [Duration; 3] =
-    [Duration::ZERO, Duration::from_millis(250), Duration::from_secs(1)];
+/// The first scouts after the start: then somebody is most likely starting too, and one that got lost must not cost a
+/// caller who has [`CALL_TIME`] its answer.
+pub const SCOUT_START: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_millis(3_500),
+];
 /// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
 pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
 /// The longest wait of that kind.

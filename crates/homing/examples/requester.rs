@@ -4,15 +4,18 @@
 //! cargo run --example responder      in one terminal, or in several
 //! cargo run --example requester      in another; `--seconds N` ends it
 //! ```
-//! Neither knows where the other is, and either may come first: a call waits for somebody to take it.
+//! Neither knows where the other is, and either may come first. (A call would wait for somebody to take it, too.)
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use homing::{Callee, Config, Node};
+use homing::{CallError, Config, Node, Requester};
 use serde::Serialize;
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+/// Which service, which versions of it will do, and what is asked of it.
+const RANDOM: &str = "randomRep@^1/randomRequest";
 
 #[derive(Debug, Serialize)]
 struct RandomRequest {
@@ -23,9 +26,8 @@ struct RandomRequest {
 async fn main() -> Result<(), Box<dyn Error>> {
     let node = Node::join(Config::default().name("randomReq")?).await?;
     let requester = node.requester().build();
-    let callee = requester.to("randomRep@^1/randomRequest")?;
     tokio::select! {
-        () = ask_for_ever(&callee) => {}
+        asked = ask_for_ever(&requester) => asked?,
         () = told_to_end() => {}
     }
     node.close().await;
@@ -33,7 +35,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Of several responders each answers in turn. One that goes away is no reason to stop.
-async fn ask_for_ever(callee: &Callee) {
+async fn ask_for_ever(requester: &Requester) -> Result<(), CallError> {
+    let callee = requester.to(RANDOM)?;
+    requester.ready(RANDOM).await?;
+    println!("ready");
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     loop {
         seconds.tick().await;

@@ -81,7 +81,8 @@ pub struct PeerInfo {
     /// Its present life.
     #[serde(serialize_with = "number")]
     pub epoch: Epoch,
-    /// How it was first heard of: `rendezvous`, `broadcast`, `multicast`, `seed`, `gossip`, `this node`.
+    /// How it was first heard of: `rendezvous`, `broadcast`, `multicast`, `seed`, `gossip`, `itself` (it dialled us),
+    /// `this node`.
     pub found: String,
     /// Whether it is there.
     pub state: NodeState,

@@ -52,6 +52,16 @@ impl Link {
     }
 }
 
+/// Whether a payload and what accompanies it are within [`PAYLOAD_MAX`](crate::limits::PAYLOAD_MAX) and [`OPTIONS_MAX`].
+/// A link checks by itself; this is for who wants to know before there is one.
+///
+/// # Errors
+/// `RESOURCE_EXHAUSTED`, not started, naming the bound.
+pub fn check_load(payload: &Payload, options: Option<&Options>) -> Result<(), Status> {
+    payload::check_size(&payload.bytes)?;
+    check_options(options)
+}
+
 /// Checks what accompanies a payload before anything of it is sent.
 pub(super) fn check_options(options: Option<&Options>) -> Result<(), Status> {
     if options.is_some_and(|options| options_len(options) > OPTIONS_MAX) {

@@ -9,6 +9,7 @@
 
 mod codec;
 mod identity;
+mod rollcall;
 mod roster;
 mod sink;
 mod suspect;
@@ -34,6 +35,7 @@ use foca::{
     Config, Foca, Member, Message, NoCustomBroadcast, OwnedNotification, PeriodicParams, State,
     Timer,
 };
+use rollcall::RollCall;
 use roster::Roster;
 use sink::Sink;
 use std::collections::VecDeque;
@@ -100,6 +102,9 @@ pub struct Membership {
     timers: Timers,
     roster: Roster,
     watch: Watch,
+    roll: RollCall,
+    /// When anybody was heard last.
+    heard: Time,
     /// When to say our new name again; until somebody called us by it.
     knock: Option<Time>,
     /// When to speak to those held gone.
@@ -118,6 +123,8 @@ impl Membership {
             timers: Timers::default(),
             roster: Roster::default(),
             watch: Watch::default(),
+            roll: RollCall::default(),
+            heard: Time::ZERO,
             knock: None,
             revive: None,
             rng,
@@ -129,12 +136,12 @@ impl Membership {
     /// Takes in what happened.
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         match input {
-            Input::Packet(bytes) => self.handle_packet(bytes),
+            Input::Packet(bytes) => self.handle_packet(now, bytes),
             Input::Apply(bytes) => self.handle_dump(bytes),
             Input::Announce(to) => self.run(|foca, sink| foca.announce(to, sink)),
             Input::Moved(me) => self.handle_moved(now, me),
             Input::Doubt(node) => self.doubt(node),
-            Input::Stalled(span) => self.handle_stall(span),
+            Input::Stalled(span) => self.handle_stall(now, span),
             Input::Leave => self.handle_leave(),
         }
         self.settle(now);
@@ -158,8 +165,16 @@ impl Membership {
             self.call_the_gone();
             self.settle(now);
         }
+        if let Some(silent) = self.roll.handle_timeout(now) {
+            self.follow_roll(silent);
+            self.settle(now);
+        }
         while let Some(timer) = self.timers.pop(now) {
             if self.is_refuted(&timer) {
+                continue;
+            }
+            if matches!(timer, Timer::ChangeSuspectToDown { .. }) && self.is_cut_off(now) {
+                self.begin_anew(now);
                 continue;
             }
             if let Timer::RemoveDown(member) = &timer {
@@ -178,7 +193,13 @@ impl Membership {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.timers.next().into_iter().chain(self.knock).chain(self.revive).min()
+        self.timers
+            .next()
+            .into_iter()
+            .chain(self.knock)
+            .chain(self.revive)
+            .chain(self.roll.poll_timeout())
+            .min()
     }
 
     /// How we are known at present.
@@ -214,7 +235,7 @@ impl Membership {
         members.chunks(DUMP_PER_FRAME).map(frame).collect()
     }
 
-    fn handle_packet(&mut self, bytes: &[u8]) {
+    fn handle_packet(&mut self, now: Time, bytes: &[u8]) {
         let mut reader = Reader::new(bytes);
         let Ok(header) = codec::read_header(&mut reader) else {
             self.stats.refused += 1;
@@ -228,7 +249,10 @@ impl Membership {
             return;
         }
         self.meet_myself(&members);
+        self.answer_a_past_life(&header.src);
         self.watch.heard(header.src.id);
+        self.roll.heard(&header.src.id);
+        self.heard = now;
         if matches!(header.message, Message::Ack(_)) && self.foca.num_members() < 2 {
             self.timers.probe_answered(&header.src);
         }
@@ -274,7 +298,8 @@ impl Membership {
         }
     }
 
-    fn handle_stall(&mut self, span: Duration) {
+    fn handle_stall(&mut self, now: Time, span: Duration) {
+        self.heard = now;
         self.timers.delay_suspicions(span);
         self.watch.forgive();
         if span >= SUSPICION {
@@ -283,6 +308,7 @@ impl Membership {
             for member in some {
                 self.run(|foca, sink| foca.announce(member, sink));
             }
+            self.call_the_roll(now);
         }
     }
 

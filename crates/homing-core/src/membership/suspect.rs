@@ -1,11 +1,16 @@
 //! Who is suspected, who is asked again, and who is called back?
 
+use super::codec::Codec;
 use super::identity::Identity;
+use super::rollcall::Silent;
+use super::sink::Sink;
 use super::watch::Act;
-use super::{Membership, Output, codec};
+use super::{Membership, Output, codec, config};
 use crate::id::NodeId;
-use crate::limits::SUSPICION;
-use foca::{Header, Member, Message, State, Timer};
+use crate::limits::{GONE_TIME, ROLL_MAX, SUSPICION};
+use crate::time::Time;
+use foca::{Foca, Header, Member, Message, OwnedNotification, State, Timer};
+use std::collections::BTreeSet;
 
 impl Membership {
     /// Speaks to two of those held gone. After a cut that ended, each side so learns that the other gave it up, takes
@@ -17,6 +22,22 @@ impl Membership {
             if let Some(member) = member {
                 self.run(|foca, sink| foca.announce(member, sink));
             }
+        }
+    }
+
+    /// Asks everybody, at most [`ROLL_MAX`], for a sign of life.
+    pub(super) fn call_the_roll(&mut self, now: Time) {
+        let all: BTreeSet<NodeId> = self.roster.alive().map(|member| member.id).collect();
+        let skipped = self.rng.index(all.len().saturating_sub(ROLL_MAX) + 1);
+        let called: BTreeSet<NodeId> = all.into_iter().skip(skipped).take(ROLL_MAX).collect();
+        called.iter().for_each(|node| self.ask(*node));
+        self.roll.begin(now, called);
+    }
+
+    pub(super) fn follow_roll(&mut self, silent: Silent) {
+        match silent {
+            Silent::Ask(nodes) => nodes.into_iter().for_each(|node| self.ask(node)),
+            Silent::Doubt(nodes) => nodes.into_iter().for_each(|node| self.doubt(node)),
         }
     }
 
@@ -64,6 +85,46 @@ impl Membership {
             codec::put_members(&mut bytes, &[member]);
         }
         self.outbox.push_back(Output::Send { to: dst, bytes });
+    }
+
+    /// Whether not one of the others is to blame for a silence, for nobody at all was heard.
+    pub(super) fn is_cut_off(&self, now: Time) -> bool {
+        now.since(self.heard) >= SUSPICION && !self.me().has_left()
+    }
+
+    /// Holds everybody gone, tells nobody so, and takes a new name. What a node concludes while it is cut off says
+    /// nothing of the others: told to them later it would throw healthy members out. Under the new name it is taken
+    /// back as soon as it is heard.
+    pub(super) fn begin_anew(&mut self, now: Time) {
+        let Some(me) = self.me().renewed() else { return };
+        self.foca = Foca::new(me, config(), self.rng.split(), Codec);
+        self.sink = Sink::default();
+        self.timers.keep_the_gone();
+        self.watch.forgive();
+        self.knock = None;
+        let lost: Vec<_> = self.roster.alive().cloned().collect();
+        for member in lost {
+            self.timers.add(now, GONE_TIME, Timer::RemoveDown(member.clone()));
+            self.sink.notes.push(OwnedNotification::MemberDown(member));
+        }
+        self.settle(now);
+    }
+
+    /// Tells who speaks under an epoch that is over who has its id now (decisions A10): foca would only call it gone.
+    pub(super) fn answer_a_past_life(&mut self, src: &Identity) {
+        let Some(now) = self.member(src.id).filter(|now| now.id().epoch > src.epoch) else {
+            return;
+        };
+        let header = Header {
+            src: self.me().clone(),
+            src_incarnation: 0,
+            dst: src.clone(),
+            message: Message::Gossip,
+        };
+        let mut bytes = Vec::with_capacity(128);
+        codec::put_header(&mut bytes, &header);
+        codec::put_members(&mut bytes, &[now]);
+        self.outbox.push_back(Output::Send { to: src.clone(), bytes });
     }
 
     /// Whether a suspicion has no object any more. foca would tell the healthy member that it is gone.

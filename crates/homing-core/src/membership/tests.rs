@@ -237,6 +237,30 @@ fn a_cut_heals_within_five_seconds() {
 }
 
 #[test]
+fn who_was_cut_off_alone_throws_nobody_out_when_it_is_back() {
+    for seed in 0..10 {
+        for (count, cut) in [(2, 4), (3, 10), (4, 30), (6, 4), (20, 3), (20, 5)] {
+            let mut mesh = Mesh::new(count, 0, seed);
+            mesh.run(seconds(5));
+            mesh.cut_before = 1;
+            mesh.run(seconds(cut) + Duration::from_millis(seed * 17));
+            mesh.cut_before = 0;
+            mesh.log.retain(|(.., output)| !matches!(output, Output::Down(_)));
+            mesh.run(seconds(5));
+            let thrown_out = |(_, by, output): &&(Time, usize, Output)| match output {
+                Output::Down(whom) => *by != 0 && whom.id != identity(0).id,
+                _ => false,
+            };
+            let thrown_out: Vec<_> = mesh.log.iter().filter(thrown_out).collect();
+            assert!(thrown_out.is_empty(), "{count} nodes, seed {seed}: {thrown_out:?}");
+            (0..count).for_each(|number| {
+                assert_eq!(mesh.holders(number), count - 1, "{count} nodes, seed {seed}");
+            });
+        }
+    }
+}
+
+#[test]
 fn who_says_goodbye_has_left_and_did_not_fail() {
     let mut mesh = Mesh::new(10, 5, 3);
     mesh.run(seconds(3));

@@ -53,6 +53,12 @@ impl Timers {
         Some(timer)
     }
 
+    /// Drops all but those that forget nodes: whose foca is gone has no use for the others.
+    pub(super) fn keep_the_gone(&mut self) {
+        self.due.retain(|_, timer| matches!(timer, Timer::RemoveDown(_)));
+        self.parked = None;
+    }
+
     /// When the next timer is due.
     pub(super) fn next(&self) -> Option<Time> {
         self.due.first_key_value().map(|((at, ..), _)| *at)

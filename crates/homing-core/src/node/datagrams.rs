@@ -3,15 +3,16 @@
 use super::Node;
 use super::input::Source;
 use super::output::{Output, Stats};
+use crate::addr::{TransportAddr, nearest};
 use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{SCOUT_SPREAD, SCOUT_SPREAD_MAX};
 use crate::membership::{self, Identity};
-use crate::registry::{self, Via};
+use crate::registry::{self, Body, Record, RecordKey, Via};
 use crate::time::Time;
 use crate::wire::datagram::{HEADER_LEN, Header, Refused, open, seal};
 use crate::wire::{DatagramKind, Kind, Scout};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,17 +50,29 @@ impl Sealer {
 
 impl Node {
     pub(super) fn send_datagram(&mut self, to: &Identity, kind: DatagramKind, body: &[u8]) {
-        let ours = self.membership.as_ref().map(|membership| membership.me().udp.as_slice());
-        let same_family = |addr: &&SocketAddr| {
-            ours.is_some_and(|ours| ours.iter().any(|own| own.is_ipv4() == addr.is_ipv4()))
-        };
-        match to.udp.iter().find(same_family).or(to.udp.first()).copied() {
+        match self.datagram_addr(to) {
             Some(addr) => {
                 let bytes = self.sealer.seal(kind, Some(to.id), body);
                 self.outbox.push_back(Output::Datagram { to: addr, bytes });
             }
             None => self.sealer.stats.unsendable += 1,
         }
+    }
+
+    /// Which of a member's addresses to send to. Membership tells one of each family; who is on several networks tells
+    /// the others in its record.
+    fn datagram_addr(&self, to: &Identity) -> Option<SocketAddr> {
+        let is_of_this_life =
+            |record: &&Arc<Record>| record.key == RecordKey::NODE && record.epoch == to.epoch;
+        let record = self.registry.records_of(&to.id).find(is_of_this_life);
+        let told = match record.map(|record| &record.body) {
+            Some(Body::Node(record)) => record.addresses.as_slice(),
+            Some(Body::Offer(_) | Body::Tombstone) | None => &[],
+        };
+        let theirs = to.udp.iter().copied().chain(told.iter().filter_map(TransportAddr::tcp));
+        let ours = self.config.me.addresses.iter().filter_map(TransportAddr::tcp);
+        let ours: Vec<IpAddr> = ours.map(|addr| addr.ip()).collect();
+        nearest(theirs, &ours)
     }
 
     /// Calls out to everybody.
@@ -106,7 +119,7 @@ impl Node {
         node: NodeId,
         body: &[u8],
     ) {
-        if !self.scouting.heeds(now, from.ip()) {
+        if !self.scouting.heeds(now, from.ip(), node) {
             self.sealer.stats.too_many_scouts += 1;
             return;
         }

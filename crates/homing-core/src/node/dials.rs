@@ -96,7 +96,10 @@ impl Dials {
             self.plans.insert(goal, Plan { why, addresses, failures: 0, due: Some(at) });
             return true;
         };
-        let (failures, due, stronger) = (plan.failures, plan.due, plan.why.max(why));
+        let (due, stronger) = (plan.due, plan.why.max(why));
+        // What was only suggested may have been put off for long; who needs it now does not wait for that.
+        let is_urgent = queue_of(stronger) != queue_of(plan.why);
+        let failures = if is_urgent { 0 } else { plan.failures };
         let addresses = if addresses.is_empty() { plan.addresses.clone() } else { addresses };
         let due = due.map(|due| if failures == 0 { due.min(at) } else { due });
         self.replace(goal, Plan { why: stronger, addresses, failures, due });
@@ -129,16 +132,14 @@ impl Dials {
 
     /// A goal is looked at again at that time.
     pub(super) fn postpone(&mut self, goal: Goal, at: Time) {
-        if let Some(plan) = self.plans.remove(&goal) {
+        if let Some(plan) = self.take(&goal) {
             self.replace(goal, Plan { due: Some(at), ..plan });
         }
     }
 
     /// A goal is reached or given up.
     pub(super) fn forget(&mut self, goal: &Goal) {
-        if let Some(Plan { why, due: Some(due), .. }) = self.plans.remove(goal) {
-            self.queues[queue_of(why)].remove(&(due, goal.clone()));
-        }
+        self.take(goal);
     }
 
     /// A dial is over, well or not.
@@ -202,8 +203,17 @@ impl Dials {
         self.queues[queue].first().map(|(at, _)| *at)
     }
 
+    /// Takes a plan out, and out of its queue.
+    fn take(&mut self, goal: &Goal) -> Option<Plan> {
+        let plan = self.plans.remove(goal)?;
+        if let Some(due) = plan.due {
+            self.queues[queue_of(plan.why)].remove(&(due, goal.clone()));
+        }
+        Some(plan)
+    }
+
     fn replace(&mut self, goal: Goal, plan: Plan) {
-        self.forget(&goal);
+        self.take(&goal);
         if let Some(due) = plan.due {
             self.queues[queue_of(plan.why)].insert((due, goal.clone()));
         }
@@ -280,6 +290,29 @@ mod tests {
             let pause = pair[1] - pair[0];
             assert!((longest / 2..=longest).contains(&pause), "{index}: {pause}");
         }
+    }
+
+    #[test]
+    fn a_failure_of_what_was_planned_anew_meanwhile_leaves_one_plan() {
+        let (mut dials, mut rng) = (Dials::default(), Rng::from_seed(1));
+        dials.plan(node(1), Why::Broken, vec![], Time::ZERO);
+        let (id, goal) = dial(&mut dials, Time::ZERO).unwrap();
+        dials.forget(&goal);
+        dials.plan(node(1), Why::Kept, vec![], Time::ZERO);
+        dials.failed(id, Time::ZERO, &mut rng).unwrap();
+        assert!(dial(&mut dials, Time::MAX).is_some());
+        assert_eq!(dials.poll_timeout(), None);
+    }
+
+    #[test]
+    fn what_was_suggested_and_put_off_is_dialled_when_it_is_wanted() {
+        let (mut dials, mut rng) = (Dials::default(), Rng::from_seed(1));
+        dials.plan(node(1), Why::Suggested(Source::Rendezvous), vec![], Time::ZERO);
+        let (id, goal) = dial(&mut dials, Time::ZERO).unwrap();
+        dials.failed(id, Time::ZERO, &mut rng).unwrap();
+        dials.postpone(goal, Time::from_millis(30_000));
+        dials.plan(node(1), Why::Wanted(Time::MAX), vec![], Time::from_millis(7));
+        assert_eq!(dials.poll_timeout(), Some(Time::from_millis(7)));
     }
 
     #[test]

@@ -217,7 +217,8 @@ impl Node {
         self.scouting.begin(now);
         let me = &self.config.me;
         let Some(membership) = &mut self.membership else { return };
-        let identity = Identity::new(me.id, me.epoch, &udp_of(&addresses));
+        let udp: Vec<_> = addresses.iter().filter_map(TransportAddr::tcp).collect();
+        let identity = Identity::new(me.id, me.epoch, &udp);
         if membership.alive().next().is_none() {
             *membership = Membership::new(identity, self.rng.split());
         } else {
@@ -253,13 +254,4 @@ impl std::fmt::Debug for Node {
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }
-}
-
-/// Datagrams go to the same port numbers as streams.
-fn udp_of(addresses: &[TransportAddr]) -> Vec<std::net::SocketAddr> {
-    let tcp = |addr: &TransportAddr| match addr {
-        TransportAddr::Tcp(addr) => Some(*addr),
-        TransportAddr::Unix { .. } => None,
-    };
-    addresses.iter().filter_map(tcp).collect()
 }

@@ -95,6 +95,8 @@ impl Node {
         {
             self.tell_registry(now, registry::Input::Reached { node, reach: Reach::Unreachable });
             self.tell_membership(now, membership::Input::Doubt(node));
+            // Marked so, it is passed over, and perhaps nobody wants it again: we try until it is reached or gone.
+            self.dials.plan(Goal::Node(node), Why::Broken, Vec::new(), now);
             if self.config.me.kind == Kind::Visitor && self.join.guide().is_none() {
                 // Nobody is left to say so; another guide may know better.
                 self.tell_registry(now, registry::Input::Gone { node });

@@ -1,8 +1,9 @@
 //! When do we call out for others, and whose calls do we heed?
 
+use crate::id::NodeId;
 use crate::limits::{SCOUT_FAST, SCOUT_SLOW, SCOUT_START, SCOUTS_PER_SECOND, SUGGESTIONS_MAX};
 use crate::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -19,9 +20,9 @@ pub(super) enum Company {
 #[derive(Debug, Default)]
 pub(super) struct Scouting {
     call: Option<Call>,
-    /// When this second began, and the calls heard in it.
+    /// When this second began, and who called in it from where.
     second: Time,
-    heard: BTreeMap<IpAddr, u32>,
+    heard: BTreeMap<IpAddr, BTreeSet<NodeId>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +55,8 @@ impl Scouting {
         self.call.map(|call| call.next)
     }
 
-    /// Whether a call from there is heeded (decisions B5).
-    pub(super) fn heeds(&mut self, now: Time, from: IpAddr) -> bool {
+    /// Whether a call of this node from there is heeded (decisions B5). A call that comes several ways counts once.
+    pub(super) fn heeds(&mut self, now: Time, from: IpAddr, node: NodeId) -> bool {
         if now.since(self.second) >= Duration::from_secs(1) {
             self.second = now;
             self.heard.clear();
@@ -63,9 +64,11 @@ impl Scouting {
         if self.heard.len() >= SUGGESTIONS_MAX && !self.heard.contains_key(&from) {
             return false;
         }
-        let count = self.heard.entry(from).or_default();
-        *count += 1;
-        *count <= SCOUTS_PER_SECOND
+        let callers = self.heard.entry(from).or_default();
+        if callers.len() < SCOUTS_PER_SECOND {
+            callers.insert(node);
+        }
+        callers.contains(&node)
     }
 }
 
@@ -95,18 +98,22 @@ mod tests {
 
     #[test]
     fn calls_come_quickly_at_first_and_then_by_company() {
-        assert_eq!(calls(Company::None)[..5], [0, 250, 1_000, 6_000, 11_000]);
-        assert_eq!(calls(Company::Some), [0, 250, 1_000, 31_000]);
+        assert_eq!(calls(Company::None)[..6], [0, 250, 1_000, 2_000, 3_500, 8_500]);
+        assert_eq!(calls(Company::Some), [0, 250, 1_000, 2_000, 3_500, 33_500]);
     }
 
     #[test]
-    fn ten_calls_a_second_are_heeded_from_each_source() {
+    fn ten_callers_a_second_are_heeded_from_each_source() {
         let mut scouting = Scouting::default();
         let [one, other] = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])];
-        let mut heeded =
-            |at, from| (0..50).filter(|_| scouting.heeds(Time::from_millis(at), from)).count();
+        let node = |number| NodeId::from_bytes([number; 16]);
+        let mut heeded = |at, from| {
+            let at = Time::from_millis(at);
+            (0..50).filter(|number| scouting.heeds(at, from, node(*number))).count()
+        };
         assert_eq!(heeded(5, one), 10);
         assert_eq!(heeded(6, other), 10);
+        assert_eq!(heeded(7, one), 10, "the same ten, who came another way");
         assert_eq!(heeded(1_100, one), 10);
     }
 }

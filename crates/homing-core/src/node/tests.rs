@@ -136,6 +136,8 @@ struct World {
     lost_percent: u64,
     /// Those before and those from this number on cannot reach each other.
     cut_before: usize,
+    /// Nobody can dial this one.
+    undialled: Option<usize>,
     jitter: Duration,
     order: u64,
 }
@@ -150,6 +152,7 @@ impl World {
             wires: BTreeMap::new(),
             lost_percent: 0,
             cut_before: 0,
+            undialled: None,
             jitter: Duration::ZERO,
             order: 0,
         }
@@ -324,7 +327,8 @@ impl World {
                 && seat.node.config.mesh == self.seats[from].node.config.mesh
         };
         let to = self.seats.iter().position(answers);
-        let Some(to) = to.filter(|to| self.can_reach(from, *to)) else {
+        let can_dial = |to: &usize| self.can_reach(from, *to) && self.undialled != Some(*to);
+        let Some(to) = to.filter(can_dial) else {
             let tried = addresses.into_iter().map(|addr| (addr, "refused".into())).collect();
             return self.input(from, Input::DialFailed { dial, tried });
         };
@@ -586,6 +590,40 @@ fn a_node_paused_for_thirty_seconds_is_out_in_four_and_back_in_two() {
         world.run(seconds(3));
         world.all_know_all();
     }
+}
+
+#[test]
+fn a_node_that_wakes_learns_within_five_seconds_who_died_while_it_slept() {
+    for seed in 0..20 {
+        let mut world = World::members(12, seed);
+        world.run(seconds(5));
+        world.pause(5);
+        world.run(seconds(1));
+        world.crash(7);
+        world.run(seconds(14));
+        world.wake(5);
+        world.run(seconds(5));
+        world.all_know_all();
+    }
+}
+
+#[test]
+fn who_could_not_be_reached_once_is_tried_until_it_is() {
+    let mut world = World::members(4, 3);
+    (0..4).for_each(|number| world.offer(number, "words"));
+    world.run(seconds(5));
+    // Only links are cut off: datagrams pass, so nobody holds it gone.
+    for wire in world.links_between(0, 3) {
+        world.cut(wire, Code::Ok);
+    }
+    world.undialled = Some(3);
+    world.run(millis(10));
+    world.input(0, Input::Want { node: id(3) });
+    world.run(seconds(8));
+    assert_eq!(world.serving(0, "words").len(), 3);
+    world.undialled = None;
+    world.run(seconds(6));
+    assert_eq!(world.serving(0, "words").len(), 4);
 }
 
 #[test]

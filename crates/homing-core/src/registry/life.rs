@@ -27,7 +27,12 @@ impl Registry {
             None => {
                 let owner = match self.headstones.lift(&node, epoch) {
                     Remembered::Later => return,
-                    Remembered::Same => Owner::returning(epoch),
+                    // A visitor hears one member, in order: nothing late can bring back what was withdrawn, and no index
+                    // comes with the records that it is told of.
+                    Remembered::Same if matches!(self.part, Part::Member) => {
+                        Owner::returning(epoch)
+                    }
+                    Remembered::Same => Owner::new(epoch),
                     Remembered::Not => Owner::new(epoch),
                 };
                 if !self.owners.insert(node, owner) {

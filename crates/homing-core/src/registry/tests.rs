@@ -348,6 +348,24 @@ fn a_visitor_that_changes_its_member_forgets_what_went_in_between() {
 }
 
 #[test]
+fn a_visitor_hears_again_of_a_life_that_was_forgotten() {
+    let mut world = World::new(3, 9);
+    world.offer(2, 1, "words");
+    world.run(SECOND * 3);
+    world.add_visitor(9);
+    world.link(id(0), id(9));
+    world.ask_sync(id(9), id(0), Filter::All);
+    world.run(SECOND);
+    world.input(id(0), Input::Left { node: id(2) });
+    world.run(Duration::from_millis(10));
+    assert_eq!(world.node(9).registry.snapshot().nodes().count(), 2);
+    world.input(id(0), Input::Alive { node: id(2), epoch: Epoch(1) });
+    world.run(SECOND * 3);
+    assert_eq!(world.node(9).registry.snapshot().nodes().count(), 3);
+    assert_eq!(world.node(9).registry.snapshot().services().count(), 1);
+}
+
+#[test]
 fn a_member_that_joins_learns_all_over_its_first_link() {
     let mut world = World::new(10, 9);
     (0..10).for_each(|number| (1..20).for_each(|key| world.offer(number, key, "words")));

@@ -1,7 +1,7 @@
 //! How are first peers found, what carries links, and how long may things take?
 
 use homing_core::limits;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ pub const DISCOVERY_PORT: u16 = 24_664;
 /// likes (RFC 2365) and that routers keep inside.
 pub const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(239, 255, 46, 64));
 
+/// The same for IPv6: within one network, of those that nobody assigns; spelled after the project.
+pub const GROUP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0x686f, 0x6d69, 0x6e67));
+
 /// How a node finds its first peers. All ways are tried at once; one peer found is enough, for it knows the others.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -20,7 +23,8 @@ pub struct Discovery {
     /// The UDP port to scout on. Default: [`DISCOVERY_PORT`]. All nodes that are to find each other by scouting need
     /// the same; it is shared, any number of nodes of one host may use it.
     pub port: u16,
-    /// The multicast group to scout on, with [`insecure`](super::Config::insecure) only. Default: [`GROUP`].
+    /// The multicast group to scout on, with [`insecure`](super::Config::insecure) only. Default: [`GROUP`]
+    /// and, where there is IPv6, [`GROUP_V6`]; one that is given stands for both.
     pub group: Option<IpAddr>,
     /// How many networks a multicast may cross: it dies at the router that makes it 0. Default: 1, this network only,
     /// for a wider circle is for the network's administrator to want.

@@ -1,6 +1,6 @@
 //! What was decided for a node, from wishes, environment and defaults?
 
-use super::parts::{Discovery, GROUP, Timings, Transport};
+use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
 use crate::discovery::seeds::split;
 use crate::error::ConfigError;
@@ -44,7 +44,8 @@ pub(crate) enum Listen {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct DiscoverySettings {
     pub(crate) port: u16,
-    pub(crate) group: IpAddr,
+    /// One at least.
+    pub(crate) groups: Vec<IpAddr>,
     pub(crate) ttl: u8,
     /// Empty: all.
     pub(crate) interfaces: Vec<String>,
@@ -126,10 +127,10 @@ impl Config {
         environment: Environment<'_>,
     ) -> Result<DiscoverySettings, ConfigError> {
         let wished: &Discovery = &self.discovery;
-        let group = wished.group.unwrap_or(GROUP);
-        if !group.is_multicast() {
+        let groups = wished.group.map_or_else(|| vec![GROUP, GROUP_V6], |group| vec![group]);
+        if let Some(group) = groups.iter().find(|group| !group.is_multicast()) {
             let right = format!("it is no multicast group, such as {GROUP}");
-            return Err(ConfigError::new("discovery.group", &group, right));
+            return Err(ConfigError::new("discovery.group", group, right));
         }
         if wished.port == 0 {
             return Err(ConfigError::new("discovery.port", &0, "it is 1 to 65535"));
@@ -146,7 +147,7 @@ impl Config {
         }
         Ok(DiscoverySettings {
             port: wished.port,
-            group,
+            groups,
             ttl: wished.ttl,
             interfaces: wished.interfaces.clone(),
             seeds,

@@ -36,7 +36,7 @@ fn the_default_is_the_users_own_mesh_on_this_host() {
     assert_eq!(settings.kind, Kind::Member);
     assert_eq!(settings.listen, Listen::Loopback);
     assert_eq!(settings.discovery.rendezvous, Rendezvous::Usual);
-    assert_eq!(settings.discovery.group, GROUP);
+    assert_eq!(settings.discovery.groups, [GROUP, GROUP_V6]);
     assert!(settings.discovery.scouting && settings.discovery.seeds.is_empty());
     assert_eq!(decide(&Config::visitor(), &[]).unwrap().kind, Kind::Visitor);
 }

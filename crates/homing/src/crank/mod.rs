@@ -25,6 +25,7 @@ use homing_core::time::Time;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use tokio_util::task::TaskTracker;
 pub(crate) use waiters::Ended;
 use waiters::Waiters;
 
@@ -32,6 +33,9 @@ use waiters::Waiters;
 pub(crate) trait Owner: Send + Sync + 'static {
     /// Takes one output of a link; the link's lock is not held. Ends of calls do not come here.
     fn handle(&self, link: &Arc<LinkCell>, output: Output);
+
+    /// Where the tasks of a link are counted, by who waits for all of them.
+    fn tasks(&self) -> &TaskTracker;
 }
 
 /// One link: its socket, its machine and the calls that wait on it.
@@ -136,8 +140,8 @@ impl LinkCell {
             spare: Vec::new(),
         };
         let cell = Arc::new(Self { number, clock, socket, owner, state: Mutex::new(state) });
-        tokio::spawn(reader::run(Arc::clone(&cell)));
-        tokio::spawn(writer::run(Arc::clone(&cell)));
+        cell.owner.tasks().spawn(reader::run(Arc::clone(&cell)));
+        cell.owner.tasks().spawn(writer::run(Arc::clone(&cell)));
         cell
     }
 

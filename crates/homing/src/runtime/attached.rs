@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
 
 /// One link's place in its node: who is at the other end, and what is at work for it.
 pub(crate) struct Attached {
@@ -165,6 +166,10 @@ impl Attached {
 pub(crate) struct Attachment(pub(crate) Arc<Attached>);
 
 impl Owner for Attachment {
+    fn tasks(&self) -> &TaskTracker {
+        &self.0.runtime.life.tasks
+    }
+
     fn handle(&self, link: &Arc<LinkCell>, output: Output) {
         let attached = &self.0;
         let runtime = &attached.runtime;

@@ -101,7 +101,9 @@ impl Ears {
     }
 }
 
-/// An address of "any interface" stands for those there are: peers can dial none but these.
+/// An address of "any interface" stands for those there are: peers can dial none but these. Loopback is told only where
+/// there is nothing else: elsewhere it leads a peer to itself. An IPv6 address that counts on one network only is not
+/// told: on which, each host says in numbers of its own.
 fn reachable(local: TransportAddr) -> Vec<TransportAddr> {
     let TransportAddr::Tcp(at) = local else { return vec![local] };
     if !at.ip().is_unspecified() {
@@ -109,10 +111,12 @@ fn reachable(local: TransportAddr) -> Vec<TransportAddr> {
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let same_family = |ip: &IpAddr| ip.is_ipv4() == at.is_ipv4();
-    let mut ips: Vec<IpAddr> =
-        interfaces.iter().map(if_addrs::Interface::ip).filter(same_family).collect();
-    ips.sort_by_key(IpAddr::is_loopback);
-    ips.into_iter().map(|ip| TransportAddr::Tcp(SocketAddr::new(ip, at.port()))).collect()
+    let ips = interfaces.iter().map(if_addrs::Interface::ip).filter(same_family);
+    let (here, beyond): (Vec<_>, Vec<_>) = ips.partition(IpAddr::is_loopback);
+    let on_one_network = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    let beyond: Vec<_> = beyond.into_iter().filter(|ip| !on_one_network(ip)).collect();
+    let told = if beyond.is_empty() { here } else { beyond };
+    told.into_iter().map(|ip| TransportAddr::Tcp(SocketAddr::new(ip, at.port()))).collect()
 }
 
 /// Accepts until the node closes.

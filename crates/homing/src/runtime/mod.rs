@@ -38,7 +38,7 @@ use links::Links;
 use offers::{OfferCell, Offers};
 use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -87,6 +87,8 @@ struct Life {
     closing: CancellationToken,
     /// Everything.
     over: CancellationToken,
+    /// The same, for who must not pay for asking.
+    is_over: AtomicBool,
 }
 
 /// What the parts of a node say to the task that turns the node machine.
@@ -192,6 +194,24 @@ impl Runtime {
     /// Whether the node is closing, or closed.
     pub(crate) fn is_closing(&self) -> bool {
         self.life.closing.is_cancelled()
+    }
+
+    /// Whether nothing of the node is left to make a call with.
+    pub(crate) fn is_over(&self) -> bool {
+        self.life.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it is.
+    pub(crate) async fn over(&self) {
+        self.life.over.cancelled().await;
+    }
+
+    /// Ends every task.
+    fn end_life(&self) {
+        self.life.is_over.store(true, Ordering::Relaxed);
+        self.life.closing.cancel();
+        self.life.over.cancel();
+        self.life.tasks.close();
     }
 
     /// From now on this node offers it.

@@ -26,8 +26,8 @@ use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -72,6 +72,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
         over: CancellationToken::new(),
+        is_over: AtomicBool::new(false),
     };
     let runtime = Arc::new(Runtime {
         me,
@@ -216,15 +217,17 @@ fn start_discovery(
         Listen::Loopback => false,
         Listen::At(addresses) => addresses.iter().any(|at| !at.ip().is_loopback()),
     };
-    Some(match discovery.group {
-        IpAddr::V4(group)
-            if beyond_host && runtime.settings.insecure && runtime.settings.is_real() =>
-        {
-            let (port, interfaces) = (discovery.port, discovery.interfaces.clone());
-            let reach = Reach { port, group, ttl: discovery.ttl.into(), interfaces };
-            Scout::on_network(reach, finder)
-        }
-        _ => Scout::on_host(&runtime.settings.net, discovery.port, finder),
+    let is_open = runtime.settings.insecure && runtime.settings.is_real();
+    Some(if beyond_host && is_open {
+        let reach = Reach {
+            port: discovery.port,
+            groups: discovery.groups.clone(),
+            ttl: discovery.ttl.into(),
+            interfaces: discovery.interfaces.clone(),
+        };
+        Scout::on_network(reach, finder)
+    } else {
+        Scout::on_host(&runtime.settings.net, discovery.port, finder)
     })
 }
 

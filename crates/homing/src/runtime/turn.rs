@@ -7,7 +7,7 @@ use crate::discovery::{Finding, Origin};
 use crate::events::Event;
 use crate::info::{Carrier, Direction};
 use crate::net::Datagrams;
-use homing_core::addr::TransportAddr;
+use homing_core::addr::{TransportAddr, nearest};
 use homing_core::limits::STALL;
 use homing_core::link;
 use homing_core::node::{self, Input, Node, NodeEvent, Output, Source};
@@ -42,10 +42,10 @@ impl Turner {
             let over = self.runtime.life.over.clone();
             tokio::select! {
                 biased;
-                () = over.cancelled() => return,
+                () = over.cancelled() => break,
                 said = self.said.recv() => match said {
                     Some(said) => self.hear(said),
-                    None => return,
+                    None => break,
                 },
                 heard = hear_scout(&mut self.scout) => match heard {
                     Some((origin, from, bytes)) => self.hear_datagram(from, bytes, source(origin)),
@@ -55,6 +55,9 @@ impl Turner {
                 () = clock.sleep_until(due) => self.tick(due),
             }
         }
+        // Both hold the node, and would for ever.
+        self.runtime.links.clear();
+        self.runtime.offers.clear();
     }
 
     /// Time has come. After a stall of this process the machine learns how long it stood still, then all that waits is
@@ -152,8 +155,7 @@ impl Turner {
                 Output::Fatal(status) => {
                     tracing::error!(%status, "this node cannot go on");
                     self.runtime.events.tell(Event::Error(status));
-                    self.runtime.life.closing.cancel();
-                    self.runtime.life.over.cancel();
+                    self.runtime.end_life();
                 }
             }
         }
@@ -177,10 +179,11 @@ impl Turner {
     }
 
     fn send(&self, to: SocketAddr, bytes: &[u8]) {
-        let fits = |socket: &&Arc<dyn Datagrams>| {
-            socket.local().is_ok_and(|local| local.is_ipv4() == to.is_ipv4())
-        };
-        if let Some(socket) = self.datagrams.iter().find(fits) {
+        // From an address that the receiver's host can answer: some drop what comes from elsewhere.
+        let locals = self.datagrams.iter().filter_map(|socket| socket.local().ok());
+        let from = nearest(locals, &[to.ip()]).filter(|from| from.is_ipv4() == to.is_ipv4());
+        let is_from = |socket: &&Arc<dyn Datagrams>| from.is_some() && socket.local().ok() == from;
+        if let Some(socket) = self.datagrams.iter().find(is_from) {
             // A datagram that cannot be sent is one that was lost.
             let _ = socket.try_send(bytes, to);
         }

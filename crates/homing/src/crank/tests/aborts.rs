@@ -68,14 +68,14 @@ async fn calls_aborted_on_two_threads_leave_nothing_behind() {
         crowd.spawn(async move {
             for number in 0..100_u32 {
                 let bytes = payload(caller * 100 + number, [10, 40_000][(number % 2) as usize]);
-                let call = call(&cell, bytes.clone());
+                let pending = call(&cell, bytes.clone());
                 if number % 3 == 0 {
-                    assert_eq!(world::replied(call.await), bytes);
+                    assert_eq!(world::replied(pending.await), bytes);
                     continue;
                 }
                 tokio::select! {
                     biased;
-                    outcome = call => assert_eq!(world::replied(outcome), bytes),
+                    outcome = pending => assert_eq!(world::replied(outcome), bytes),
                     () = turns(number % 5) => {}
                 }
             }

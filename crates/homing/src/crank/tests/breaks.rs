@@ -26,7 +26,7 @@ async fn check_break(seed: u64, breakage: Breakage) -> BTreeMap<End, usize> {
     let gone = pair.let_go();
     let over = timeout(PATIENCE, async {
         while gone.iter().any(|cell| cell.strong_count() > 0) {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::task::yield_now().await;
         }
     });
     over.await.unwrap_or_else(|_| panic!("a task is left: seed {seed}, {breakage:?}"));

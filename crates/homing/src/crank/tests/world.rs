@@ -22,6 +22,7 @@ use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
+use tokio_util::task::TaskTracker;
 
 /// When the dialler's socket breaks.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +108,7 @@ impl Side {
         };
         let socket = Watched { inner: socket, tape: Arc::clone(&tape), breakage };
         let link = Link::new(config, clock.now());
-        let owner = Arc::new(Stagehand(Arc::clone(&stage)));
+        let owner = Arc::new(Stagehand(Arc::clone(&stage), TaskTracker::new()));
         let cell = LinkCell::start(1, link, Box::new(socket), clock, owner);
         Self { cell, stage, tape, budget }
     }
@@ -189,9 +190,13 @@ impl Stage {
     }
 }
 
-struct Stagehand(Arc<Stage>);
+struct Stagehand(Arc<Stage>, TaskTracker);
 
 impl Owner for Stagehand {
+    fn tasks(&self) -> &TaskTracker {
+        &self.1
+    }
+
     fn handle(&self, link: &Arc<LinkCell>, output: Output) {
         match output {
             Output::Established(_) => self.0.change(|scene| scene.established = true),

@@ -1,23 +1,20 @@
-//! How does a node call on every network it is on? From each interface to the group and to the broadcast address.
+//! How does a node call on every network it is on? From each interface to the groups and to the broadcast address.
 //!
-//! Every interface has sockets of its own: one to call with, bound to its address and told to send multicast there; one
-//! bound to the group, joined on this interface alone; one bound to its broadcast address. None is bound to 0.0.0.0,
-//! where it would hear what is meant for others. Interfaces come and go, so they are looked at again and again.
+//! Every address of IPv4, and every interface with IPv6, has a [`Post`] with sockets of its own. Interfaces come and go,
+//! so they are looked at again and again.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use homing_core::limits::SCOUTED_MAX;
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::{Heard, Mouth, listen};
+use super::Heard;
+use super::post::Post;
 use crate::discovery::{Finding, Origin, Outcome, Teller};
-use crate::net::tokio::datagram_socket;
 
 /// How often the interfaces are looked at.
 const RESCAN_PERIOD: Duration = Duration::from_secs(5);
@@ -27,27 +24,28 @@ const RESCAN_PERIOD: Duration = Duration::from_secs(5);
 pub(crate) struct Reach {
     /// The port that everybody of the mesh listens on.
     pub(crate) port: u16,
-    /// The multicast group.
-    pub(crate) group: Ipv4Addr,
+    /// The multicast groups, of either family.
+    pub(crate) groups: Vec<IpAddr>,
     /// Routers that a call to the group may pass, plus one: 1 stays on the network, 0 on the host.
     pub(crate) ttl: u32,
     /// The names of the interfaces to call on; empty: all but loopback.
     pub(crate) interfaces: Vec<String>,
 }
 
-/// One address of one interface.
+/// An interface, and what it is called on with.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Interface {
+pub(super) struct Interface {
     name: String,
-    ip: Ipv4Addr,
-    broadcast: Option<Ipv4Addr>,
+    pub(super) speaks: Speaks,
 }
 
-/// The sockets of an interface. Dropping them ends its ears.
-struct Post {
-    mouths: Vec<Mouth>,
-    failures: BTreeMap<String, Outcome>,
-    _ears: JoinSet<()>,
+/// A protocol as one interface speaks it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Speaks {
+    /// From one address of several that it may have.
+    V4 { ip: Ipv4Addr, broadcast: Option<Ipv4Addr> },
+    /// From whichever address fits; there is no broadcast.
+    V6 { index: u32 },
 }
 
 /// Calls on every interface until nobody has calls any more.
@@ -97,13 +95,13 @@ fn man(
     }
     for silent in present.drain(present.len().min(SCOUTED_MAX)..) {
         let why = format!("not called on: at most {SCOUTED_MAX} interfaces");
-        verdicts.insert(format!("{} {}", silent.name, silent.ip), Outcome::Failed(why));
+        verdicts.insert(silent.to_string(), Outcome::Failed(why));
     }
     posts.retain(|interface, _| present.contains(interface));
     for interface in present {
         let post =
             posts.entry(interface.clone()).or_insert_with(|| Post::open(&interface, reach, ears));
-        verdicts.append(&mut post.failures.clone());
+        verdicts.append(&mut post.failures().clone());
     }
     verdicts
 }
@@ -111,15 +109,15 @@ fn man(
 fn call_from(posts: &BTreeMap<Interface, Post>, call: &[u8]) -> BTreeMap<String, Outcome> {
     let mut verdicts = BTreeMap::new();
     for (interface, post) in posts {
-        for mouth in &post.mouths {
+        for mouth in post.mouths() {
             verdicts.insert(tried(interface, mouth.origin, mouth.to), mouth.call(call));
         }
     }
     verdicts
 }
 
-fn tried(interface: &Interface, origin: Origin, to: SocketAddr) -> String {
-    format!("{} {}: {origin} to {to}", interface.name, interface.ip)
+pub(super) fn tried(interface: &Interface, origin: Origin, to: SocketAddr) -> String {
+    format!("{interface}: {origin} to {to}")
 }
 
 /// The interfaces to call on, in order: those asked for, or all but loopback.
@@ -130,11 +128,12 @@ fn chosen(found: Vec<if_addrs::Interface>, asked: &[String]) -> Vec<Interface> {
             [] => !found.is_loopback(),
             asked => asked.contains(&found.name),
         })
-        .filter_map(|found| match found.addr {
-            if_addrs::IfAddr::V4(v4) => {
-                Some(Interface { name: found.name, ip: v4.ip, broadcast: v4.broadcast })
-            }
-            if_addrs::IfAddr::V6(_) => None,
+        .filter_map(|found| {
+            let speaks = match found.addr {
+                if_addrs::IfAddr::V4(v4) => Speaks::V4 { ip: v4.ip, broadcast: v4.broadcast },
+                if_addrs::IfAddr::V6(_) => Speaks::V6 { index: found.index? },
+            };
+            Some(Interface { name: found.name, speaks })
         })
         .collect();
     chosen.sort_unstable();
@@ -142,57 +141,17 @@ fn chosen(found: Vec<if_addrs::Interface>, asked: &[String]) -> Vec<Interface> {
     chosen
 }
 
-impl Post {
-    fn open(interface: &Interface, reach: &Reach, ears: &mpsc::Sender<Heard>) -> Self {
-        let (mut mouths, mut failures) = (Vec::new(), BTreeMap::new());
-        let mut listeners = JoinSet::new();
-        let group = Some((Origin::Multicast, reach.group));
-        let broadcast = interface.broadcast.map(|broadcast| (Origin::Broadcast, broadcast));
-        for (origin, whom) in group.into_iter().chain(broadcast) {
-            let to = SocketAddrV4::new(whom, reach.port);
-            match ear(interface, to).and_then(|ear| Ok((ear, mouth(interface, reach.ttl)?))) {
-                Ok((ear, socket)) => {
-                    listeners.spawn(listen(origin, Box::new(ear), ears.clone()));
-                    mouths.push(Mouth { origin, socket: Box::new(socket), to: to.into() });
-                }
-                Err(error) => {
-                    let failed = Outcome::Failed(error.to_string());
-                    failures.insert(tried(interface, origin, to.into()), failed);
-                }
-            }
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.speaks {
+            Speaks::V4 { ip, .. } => write!(f, "{} {ip}", self.name),
+            Speaks::V6 { .. } => write!(f, "{} IPv6", self.name),
         }
-        Self { mouths, failures, _ears: listeners }
     }
-}
-
-/// A socket that hears what is sent to `at` on this interface.
-fn ear(interface: &Interface, at: SocketAddrV4) -> io::Result<UdpSocket> {
-    let socket = datagram_socket(at.into())?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::from(at).into())?;
-    if at.ip().is_multicast() {
-        socket.join_multicast_v4(at.ip(), &interface.ip)?;
-        // Without this it would hear the groups that other sockets joined on other interfaces.
-        #[cfg(target_os = "linux")]
-        socket.set_multicast_all_v4(false)?;
-    }
-    UdpSocket::from_std(socket.into())
-}
-
-/// A socket that calls from this interface.
-fn mouth(interface: &Interface, ttl: u32) -> io::Result<UdpSocket> {
-    let at = SocketAddr::from((interface.ip, 0));
-    let socket = datagram_socket(at)?;
-    socket.bind(&at.into())?;
-    socket.set_multicast_if_v4(&interface.ip)?;
-    socket.set_multicast_ttl_v4(ttl)?;
-    UdpSocket::from_std(socket.into())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use tokio::time::timeout;
 
     use super::*;
@@ -206,9 +165,10 @@ mod tests {
     #[test]
     fn loopback_is_called_on_only_when_asked_for() {
         let found = || if_addrs::get_if_addrs().unwrap();
-        assert!(chosen(found(), &[]).iter().all(|one| !one.ip.is_loopback()));
-        let asked = chosen(found(), &[loopback_name()]);
-        assert!(!asked.is_empty() && asked.iter().all(|one| one.ip.is_loopback()));
+        let name = loopback_name();
+        assert!(chosen(found(), &[]).iter().all(|one| one.name != name));
+        let asked = chosen(found(), std::slice::from_ref(&name));
+        assert!(!asked.is_empty() && asked.iter().all(|one| one.name == name));
         assert_eq!(chosen(found(), &["no such interface".to_owned()]), []);
     }
 
@@ -219,7 +179,7 @@ mod tests {
         let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let reach = Reach {
             port: free.local_addr().unwrap().port(),
-            group: Ipv4Addr::new(239, 255, 87, 66),
+            groups: vec![Ipv4Addr::new(239, 255, 87, 66).into()],
             ttl: 0,
             interfaces: vec![loopback_name()],
         };
@@ -246,7 +206,7 @@ mod tests {
         let (findings, mut found) = mpsc::channel(64);
         let reach = Reach {
             port: 7000,
-            group: Ipv4Addr::new(239, 255, 87, 66),
+            groups: vec![Ipv4Addr::new(239, 255, 87, 66).into()],
             ttl: 0,
             interfaces: vec!["no such interface".to_owned()],
         };

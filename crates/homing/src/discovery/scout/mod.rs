@@ -7,6 +7,7 @@
 //! What is heard may be anybody's and may be lost; neither is an error.
 
 mod interfaces;
+mod post;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;

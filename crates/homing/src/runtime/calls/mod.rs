@@ -4,6 +4,12 @@
 //! own order out; orders for others (a retry that is due, an instance that appeared) are left in their slots, and they
 //! are woken. Dropping the future abandons the call: the link cancels it, the work behind it is stopped.
 
+mod aim;
+mod seat;
+mod state;
+
+pub(crate) use aim::Aim;
+
 use super::Runtime;
 use super::jobs::{Job, Reply as JobReply};
 use crate::crank::{Answer, Ended, LinkCell, Ticket};
@@ -12,21 +18,17 @@ use homing_core::id::NodeId;
 use homing_core::link::{self, Open};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::{RecordKey, Snapshot};
-use homing_core::requester::{
-    Begin, CallKey, Input, LinkState, Outcome, Output, Requester, TargetKey, Wait,
-};
+use homing_core::requester::{Input, LinkState, Outcome, Requester, Wait};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
-use homing_core::wire;
 use parking_lot::Mutex;
-use slab::Slab;
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use seat::Seat;
+use state::{Order, Slot, State};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -41,41 +43,6 @@ pub(crate) struct Desk {
     orders_left: AtomicUsize,
     /// The clock's task has to look again.
     rearm: Notify,
-}
-
-struct State {
-    machine: Requester,
-    slots: Slab<Slot>,
-    /// Orders in slots that were not fetched yet.
-    orders: usize,
-    /// Calls that were given an order under this lock.
-    ordered: Vec<CallKey>,
-    /// Targets that have an instance again.
-    appeared: Vec<Arc<Notify>>,
-    aims: BTreeMap<(Namespace, Address), Arc<Aim>>,
-    ready: BTreeMap<TargetKey, Arc<Notify>>,
-    next_target: u32,
-    armed: Time,
-}
-
-/// A call's place: what the machine wants of it.
-struct Slot {
-    order: Option<Order>,
-    waker: Waker,
-}
-
-enum Order {
-    Start { node: NodeId, key: RecordKey, attempt: u8 },
-    Fail(Status),
-}
-
-/// Where calls go: an address in a namespace, looked up once.
-pub(crate) struct Aim {
-    key: TargetKey,
-    pub(crate) namespace: Namespace,
-    pub(crate) address: Address,
-    /// What links are told, by the offer that takes the call.
-    targets: Mutex<BTreeMap<RecordKey, (link::TargetKey, Arc<wire::Target>)>>,
 }
 
 /// How a call is to be made.
@@ -114,20 +81,9 @@ impl Desk {
         let mut snapshots = runtime.snapshots.subscribe();
         let first = snapshots.borrow_and_update().clone();
         machine.handle_input(runtime.clock.now(), Input::Snapshot(first));
-        let state = State {
-            machine,
-            slots: Slab::new(),
-            orders: 0,
-            ordered: Vec::new(),
-            appeared: Vec::new(),
-            aims: BTreeMap::new(),
-            ready: BTreeMap::new(),
-            next_target: 0,
-            armed: Time::MAX,
-        };
         let desk = Arc::new(Self {
             runtime: Arc::clone(runtime),
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(machine)),
             orders_left: AtomicUsize::new(0),
             rearm: Notify::new(),
         });
@@ -139,26 +95,9 @@ impl Desk {
     /// The aim for an address.
     ///
     /// # Errors
-    /// This requester has as many addresses as it may.
+    /// This requester calls as many addresses as it may, all at this time.
     pub(crate) fn aim(&self, namespace: &Namespace, address: &Address) -> Result<Arc<Aim>, Status> {
-        let now = self.runtime.clock.now();
-        let state = &mut *self.state.lock();
-        let place = (namespace.clone(), address.clone());
-        if let Some(aim) = state.aims.get(&place) {
-            return Ok(Arc::clone(aim));
-        }
-        if state.next_target as usize >= homing_core::limits::TARGETS_MAX {
-            let message = "this requester has called as many addresses as it may (TARGETS_MAX)";
-            return Err(Status::not_started(Code::ResourceExhausted, message));
-        }
-        let key = TargetKey(state.next_target);
-        state.next_target += 1;
-        let (namespace, address) = place.clone();
-        let input = Input::Target { key, namespace: namespace.clone(), address: address.clone() };
-        state.machine.handle_input(now, input);
-        let aim = Arc::new(Aim { key, namespace, address, targets: Mutex::default() });
-        state.aims.insert(place, Arc::clone(&aim));
-        Ok(aim)
+        self.state.lock().aim(self.runtime.clock.now(), namespace, address)
     }
 
     /// Waits until there is an instance to call.
@@ -188,6 +127,11 @@ impl Desk {
         terms: Terms,
     ) -> Result<Answered, Unanswered> {
         let (mut now, deadline) = (terms.begun, terms.deadline);
+        if self.runtime.is_over() {
+            return Err(refused(closed()));
+        }
+        // The same everywhere, so no instance is bothered with it.
+        link::check_load(&payload, options.as_deref()).map_err(refused)?;
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let (mut seat, mut first) = Seat::begin(self, aim, &terms, &waker);
         let mut asked = None;
@@ -195,7 +139,7 @@ impl Desk {
             let order = if let Some(order) = first.take() {
                 order
             } else {
-                let order = poll_fn(|cx| seat.poll_order(cx)).await;
+                let order = seat.order().await;
                 now = self.runtime.clock.now();
                 order
             };
@@ -280,11 +224,15 @@ impl Desk {
             payload: call.payload,
             options: call.options.map_or_else(Options::default, |options| *options),
         };
+        let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
         self.runtime.offers.dispatch(&self.runtime, job);
-        let outcome = match answered.await {
-            Ok(Ok((payload, options))) => link::Outcome::Reply(payload, options),
-            Ok(Err(status)) => failed(status),
-            Err(_) => link::Outcome::Lost,
+        let outcome = match hearing.answer().await {
+            Some(Ok((payload, options))) => match link::check_load(&payload, options.as_deref()) {
+                Ok(()) => link::Outcome::Reply(payload, options),
+                Err(status) => failed(Status { started: Started::Maybe, ..status }),
+            },
+            Some(Err(status)) => failed(status),
+            None => link::Outcome::Lost,
         };
         Ended::at(self.runtime.clock.now(), outcome)
     }
@@ -318,179 +266,27 @@ impl Desk {
     }
 }
 
-/// Who is to be woken once the lock is released. Mostly nobody.
-#[derive(Default)]
-struct Woken {
-    calls: Vec<Waker>,
-    ready: Vec<Arc<Notify>>,
+/// A caller of its own node, as long as it listens. When it goes away, so does what waits in a queue for it.
+struct Hearing<'a> {
+    runtime: &'a Arc<Runtime>,
+    answered: Option<oneshot::Receiver<Answer>>,
 }
 
-impl Woken {
-    fn wake(self) {
-        self.calls.into_iter().for_each(Waker::wake);
-        for notify in self.ready {
-            notify.notify_waiters();
-        }
-    }
-}
-
-impl State {
-    /// Leaves what the machine put out where it belongs.
-    fn sort_orders(&mut self) {
-        while let Some(output) = self.machine.poll_output() {
-            let (call, order) = match output {
-                Output::Start { call, node, key, attempt, .. } => {
-                    (call, Order::Start { node, key, attempt })
-                }
-                Output::Fail { call, status } => (call, Order::Fail(status)),
-                Output::Ready { target } => {
-                    self.appeared.extend(self.ready.remove(&target));
-                    continue;
-                }
-            };
-            let slot = self.slots.get_mut(call.0).expect("a call lives as long as its slot");
-            self.orders += usize::from(slot.order.replace(order).is_none());
-            self.ordered.push(call);
-        }
-    }
-
-    /// Who is to be woken: whoever was given an order and has not fetched it.
-    fn woken(&mut self) -> Woken {
-        let mut woken = Woken { calls: Vec::new(), ready: std::mem::take(&mut self.appeared) };
-        for call in self.ordered.drain(..) {
-            let slot = self.slots.get(call.0).filter(|slot| slot.order.is_some());
-            woken.calls.extend(slot.map(|slot| slot.waker.clone()));
-        }
-        woken
-    }
-
-    /// The order for a call. With a failure its slot is free again.
-    fn take_order(&mut self, call: CallKey) -> Option<Order> {
-        let order = self.slots[call.0].order.take()?;
-        self.orders -= 1;
-        if matches!(order, Order::Fail(_)) {
-            self.slots.remove(call.0);
-        }
-        Some(order)
-    }
-
-    fn must_rearm(&mut self) -> bool {
-        let due = self.machine.poll_timeout().unwrap_or(Time::MAX);
-        let earlier = due < self.armed;
-        if earlier {
-            self.armed = due;
-        }
-        earlier
+impl Hearing<'_> {
+    /// The answer; `None` where the work was stopped.
+    async fn answer(&mut self) -> Option<Answer> {
+        let answer = self.answered.as_mut()?.await.ok();
+        self.answered = None;
+        answer
     }
 }
 
-/// A call's hold on its requester. Dropping it abandons the call.
-struct Seat {
-    desk: Arc<Desk>,
-    call: CallKey,
-    /// As it stands in the slot.
-    waker: Waker,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stage {
-    /// The machine knows the call, and its slot is taken.
-    Live,
-    /// Neither.
-    Over,
-}
-
-impl Seat {
-    /// Begins a call, and takes its first order where there is one at once: one lock for the usual way.
-    fn begin(desk: &Arc<Desk>, aim: &Aim, terms: &Terms, waker: &Waker) -> (Self, Option<Order>) {
-        let Terms { deadline, wait, repeatable, instance, .. } = *terms;
-        let call = Cell::new(CallKey(0));
-        let order = desk.turn_with(
-            terms.begun,
-            |state| {
-                let slot = Slot { order: None, waker: waker.clone() };
-                call.set(CallKey(state.slots.insert(slot)));
-                let call = call.get();
-                Input::Begin(Begin { call, target: aim.key, deadline, wait, repeatable, instance })
-            },
-            |state| state.take_order(call.get()),
-        );
-        let call = call.get();
-        let over = matches!(order, Some(Order::Fail(_)));
-        let stage = if over { Stage::Over } else { Stage::Live };
-        (Self { desk: Arc::clone(desk), call, waker: waker.clone(), stage }, order)
-    }
-
-    fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Order> {
-        let same = self.waker.will_wake(cx.waker());
-        if same && self.desk.orders_left.load(Ordering::Acquire) == 0 {
-            return Poll::Pending;
-        }
-        let mut state = self.desk.state.lock();
-        let Some(order) = state.take_order(self.call) else {
-            if !same {
-                self.waker.clone_from(cx.waker());
-                state.slots[self.call.0].waker.clone_from(cx.waker());
-            }
-            return Poll::Pending;
-        };
-        self.desk.orders_left.store(state.orders, Ordering::Release);
-        drop(state);
-        if matches!(order, Order::Fail(_)) {
-            self.stage = Stage::Over;
-        }
-        Poll::Ready(order)
-    }
-
-    fn report(&self, outcome: Outcome) {
-        let call = self.call;
-        self.desk.turn(|_| Input::Outcome { call, outcome });
-    }
-
-    fn finish(&mut self, now: Time) {
-        let call = self.call;
-        self.stage = Stage::Over;
-        self.desk.turn_with(
-            now,
-            |_| Input::Outcome { call, outcome: Outcome::Replied },
-            |state| drop(state.slots.remove(call.0)),
-        );
-    }
-}
-
-impl Drop for Seat {
+impl Drop for Hearing<'_> {
     fn drop(&mut self) {
-        if self.stage == Stage::Over {
-            return;
+        if let Some(answered) = self.answered.take() {
+            drop(answered);
+            self.runtime.offers.forget_deserted(self.runtime);
         }
-        let call = self.call;
-        // A failure that nobody fetched means that the machine has forgotten the call; then this says nothing to it.
-        self.desk.turn_with(
-            self.desk.runtime.clock.now(),
-            |_| Input::Abandon { call },
-            |state| {
-                let left = state.slots.remove(call.0).order;
-                state.orders -= usize::from(left.is_some());
-            },
-        );
-    }
-}
-
-impl Aim {
-    /// What links are told of the offer under `key`.
-    fn target(&self, runtime: &Runtime, key: RecordKey) -> (link::TargetKey, Arc<wire::Target>) {
-        let mut targets = self.targets.lock();
-        let (number, target) = targets.entry(key).or_insert_with(|| {
-            let target = wire::Target {
-                offer: key.0,
-                namespace: self.namespace.clone(),
-                service: self.address.service.clone(),
-                method: self.address.method.clone(),
-            };
-            (runtime.next_target(), Arc::new(target))
-        });
-        (*number, Arc::clone(target))
     }
 }
 
@@ -518,6 +314,27 @@ fn with_attempt(options: Option<Box<Options>>, attempt: u8) -> Option<Box<Option
     Some(options)
 }
 
+impl Desk {
+    fn handle_time(&self, now: Time) {
+        let mut state = self.state.lock();
+        state.machine.handle_timeout(now);
+        state.sort_orders();
+        let woken = state.woken();
+        self.orders_left.store(state.orders, Ordering::Release);
+        drop(state);
+        woken.wake();
+    }
+}
+
+fn closed() -> Status {
+    Status::not_started(Code::FailedPrecondition, "the node is closed")
+}
+
+/// A failure before a call was begun.
+pub(crate) fn refused(status: Status) -> Unanswered {
+    Unanswered { status: Status { started: Started::No, ..status }, node: None }
+}
+
 /// Tells the machine of snapshots and of time, until the last handle is gone.
 async fn follow(desk: Arc<Desk>, mut snapshots: Snapshots, last_handle: CancellationToken) {
     let clock = desk.runtime.clock;
@@ -540,21 +357,4 @@ async fn follow(desk: Arc<Desk>, mut snapshots: Snapshots, last_handle: Cancella
             },
         }
     }
-}
-
-impl Desk {
-    fn handle_time(&self, now: Time) {
-        let mut state = self.state.lock();
-        state.machine.handle_timeout(now);
-        state.sort_orders();
-        let woken = state.woken();
-        self.orders_left.store(state.orders, Ordering::Release);
-        drop(state);
-        woken.wake();
-    }
-}
-
-/// A failure before a call was begun.
-pub(crate) fn refused(status: Status) -> Unanswered {
-    Unanswered { status: Status { started: Started::No, ..status }, node: None }
 }

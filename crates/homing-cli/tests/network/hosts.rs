@@ -1,0 +1,190 @@
+//! Where do the tests live? On hosts of their own: namespaces around a switch, with no way out.
+//!
+//! ```text
+//! host 1: eth0 10.64.0.1/24 ─┐
+//! host 2: eth0 10.64.0.2/24 ─┼─ switch (a namespace with a bridge)
+//! host 3: eth0 10.64.0.3/24 ─┘
+//! ```
+
+use std::env;
+use std::fs::DirBuilder;
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+
+use super::process::{Process, Ran};
+
+/// Hosts that nobody else is on. Dropped, also by a panic, they are gone without a trace.
+pub(crate) struct Network {
+    prefix: String,
+    hosts: usize,
+    dir: TempDir,
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Host<'a> {
+    network: &'a Network,
+    number: usize,
+}
+
+impl Network {
+    /// So many hosts on one network, each with one address. `None` where that cannot be made; the reason is printed.
+    pub(crate) fn of(hosts: usize) -> Option<Self> {
+        let network = Self::bare(hosts)?;
+        for host in network.hosts() {
+            host.ip(&format!("addr add {}/24 brd + dev eth0", host.address()));
+        }
+        Some(network)
+    }
+
+    /// The same, without addresses.
+    pub(crate) fn bare(hosts: usize) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        if let Some(why) = missing() {
+            // Not `eprintln`, which is kept from view while tests succeed.
+            let _ = writeln!(io::stderr(), "skipped, for it needs network namespaces: {why}");
+            return None;
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("hm{}n{number}", std::process::id());
+        let dir = tempfile::Builder::new().prefix("hm").tempdir().unwrap();
+        let network = Self { prefix, hosts, dir };
+        network.build();
+        Some(network)
+    }
+
+    /// The hosts, from 1 on.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = Host<'_>> {
+        (1..=self.hosts).map(|number| Host { network: self, number })
+    }
+
+    /// All hosts at once, where their number is known.
+    pub(crate) fn each<const N: usize>(&self) -> [Host<'_>; N] {
+        assert_eq!(N, self.hosts);
+        std::array::from_fn(|index| Host { network: self, number: index + 1 })
+    }
+
+    fn build(&self) {
+        let switch = self.space(0);
+        ip(&format!("netns add {switch}"));
+        ip(&format!("-n {switch} link add switch type bridge"));
+        ip(&format!("-n {switch} link set switch up"));
+        for host in self.hosts() {
+            let (space, port) = (host.space(), format!("port{}", host.number));
+            ip(&format!("netns add {space}"));
+            ip(&format!("-n {switch} link add {port} type veth peer name eth0 netns {space}"));
+            ip(&format!("-n {switch} link set {port} master switch up"));
+            host.ip("link set lo up");
+            host.ip("link set eth0 up");
+            DirBuilder::new().mode(0o700).create(host.dir()).unwrap();
+        }
+    }
+
+    fn space(&self, number: usize) -> String {
+        format!("{}h{number}", self.prefix)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for number in 0..=self.hosts {
+            // What is in it goes with it; where building it failed it is not there.
+            let _ = Command::new("ip")
+                .args(["netns", "del", &self.space(number)])
+                .stderr(Stdio::null())
+                .status();
+        }
+    }
+}
+
+impl Host<'_> {
+    /// Its address, where it has the usual one.
+    pub(crate) fn address(&self) -> String {
+        format!("10.64.0.{}", self.number)
+    }
+
+    /// The file by which a thread can move there.
+    pub(crate) fn file(&self) -> PathBuf {
+        PathBuf::from("/run/netns").join(self.space())
+    }
+
+    /// `ip …` about this host.
+    pub(crate) fn ip(&self, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.space()));
+    }
+
+    /// Another program there.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space(), program]);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// `homing …` there, in a rendezvous directory that no other host has.
+    pub(crate) fn homing(&self, arguments: &str) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_homing"));
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("HOMING_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("XDG_RUNTIME_DIR", self.dir()).env("TMPDIR", self.dir());
+        command.args(arguments.split(' '));
+        command
+    }
+
+    /// `homing … --insecure --listen` at its address, any port, to the end.
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
+        self.run_bare(&format!("{arguments} --insecure --listen {}:0", self.address()))
+    }
+
+    /// `homing …`, to the end.
+    pub(crate) fn run_bare(&self, arguments: &str) -> Ran {
+        self.homing(arguments).output().unwrap().into()
+    }
+
+    /// `homing serve … --insecure --listen` at its address, any port, once it serves.
+    pub(crate) fn serve(&self, arguments: &str) -> Process {
+        self.serve_at(&format!("{}:0", self.address()), arguments)
+    }
+
+    /// The same elsewhere.
+    pub(crate) fn serve_at(&self, listen: &str, arguments: &str) -> Process {
+        let serve = format!("serve {arguments} --insecure --listen {listen}");
+        let process = Process::start(self.homing(&serve));
+        let line = process.note();
+        assert!(line.starts_with("serving "), "{line}");
+        process
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.network.dir.path().join(self.number.to_string())
+    }
+
+    fn space(&self) -> String {
+        self.network.space(self.number)
+    }
+}
+
+/// Why there can be no namespaces.
+fn missing() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("this is not root".to_owned());
+    }
+    match Command::new("ip").args(["netns", "list"]).output() {
+        Ok(listed) if listed.status.success() => None,
+        Ok(listed) => Some(String::from_utf8_lossy(&listed.stderr).trim().to_owned()),
+        Err(error) => Some(format!("`ip` cannot be run ({error}): install iproute2")),
+    }
+}
+
+#[track_caller]
+fn ip(arguments: &str) {
+    let ran = Command::new("ip").args(arguments.split(' ')).output().unwrap();
+    assert!(ran.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&ran.stderr));
+}

@@ -1,0 +1,162 @@
+//! What is said between the world and the processes in it?
+//!
+//! A process is told [`Stimulus`], as an operating system would, and answers with [`Effect`]s. A paused one is told
+//! later; a dead one never.
+
+use crate::stream::Piece;
+use bytes::Bytes;
+use homing_core::id::NodeId;
+use homing_core::node::{LinkId, NodeEvent};
+use homing_core::registry::{RecordKey, Snapshot};
+use homing_core::requester::TargetKey;
+use homing_core::talk::{Code, Status};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is going to happen in the world.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A datagram arrives at an address, whoever has it by then.
+    Datagram { from: usize, source: SocketAddr, to: SocketAddr, bytes: Bytes, via: Via },
+    /// A dial arrives at an address.
+    Knock(Knock),
+    /// A piece of a stream arrives, sent from this side.
+    Piece { conn: LinkId, side: usize, piece: Piece },
+    /// What a cut held back on this side is sent again.
+    Resend { conn: LinkId, side: usize },
+    /// A timer of a process is due.
+    Wake { host: usize, life: u64 },
+    /// A process has done a piece of work.
+    Work { host: usize, life: u64, work: u64 },
+    /// A paused process goes on.
+    Resume { host: usize, life: u64 },
+    /// A host without a process starts one.
+    Start { host: usize },
+    /// Programs do something: call, offer, withdraw.
+    Workload,
+    /// Something goes wrong.
+    Trouble,
+    /// Discovery looks again for a process.
+    Discover { host: usize, life: u64 },
+}
+
+/// On which socket a datagram arrives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Via {
+    Own,
+    Scouting,
+}
+
+/// A dial under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Knock {
+    pub(crate) conn: LinkId,
+    pub(crate) from: usize,
+    pub(crate) life: u64,
+    pub(crate) to: SocketAddr,
+    pub(crate) tries: u32,
+}
+
+/// What a process is told.
+#[derive(Clone, Debug)]
+pub(crate) enum Stimulus {
+    Datagram { from: SocketAddr, bytes: Bytes, via: Via },
+    /// Somebody dialled us.
+    Incoming { conn: LinkId },
+    /// Our dial was accepted by whoever is there.
+    Accepted { conn: LinkId },
+    /// Nobody is there.
+    Refused { conn: LinkId },
+    Bytes { conn: LinkId, bytes: Vec<u8> },
+    /// The other end is no more.
+    Ended { conn: LinkId, why: &'static str },
+    /// A piece of work is done.
+    Worked { work: u64 },
+    /// Discovery found somebody, and perhaps knows who it is.
+    Found { node: Option<NodeId>, addresses: Vec<SocketAddr> },
+    Command(Command),
+}
+
+/// What the program in a process wants.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    Call(CallOrder),
+    /// The caller of this call goes away.
+    Cancel { serial: u64 },
+    Offer(OfferOrder),
+    Withdraw { key: RecordKey },
+    /// Finish what was taken, then withdraw.
+    Drain { key: RecordKey },
+    /// Finish everything, say goodbye, end.
+    Leave,
+}
+
+/// A call that a program makes.
+#[derive(Clone, Debug)]
+pub(crate) struct CallOrder {
+    /// Its number, unique in the world.
+    pub(crate) serial: u64,
+    pub(crate) target: TargetKey,
+    pub(crate) time: Duration,
+    pub(crate) repeatable: bool,
+    pub(crate) size: usize,
+}
+
+/// A service that a program offers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfferOrder {
+    pub(crate) key: RecordKey,
+    /// Which of the services of the world.
+    pub(crate) service: usize,
+    /// Its number, unique in the world; travels in the metadata.
+    pub(crate) serial: u64,
+    pub(crate) concurrency: u32,
+}
+
+/// What a process does.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Datagram { to: SocketAddr, bytes: Vec<u8> },
+    Scout { bytes: Vec<u8> },
+    Connect { conn: LinkId, to: SocketAddr },
+    Send { conn: LinkId, bytes: Vec<u8> },
+    /// The process lets go of a connection.
+    Shut { conn: LinkId },
+    /// A handler is at work.
+    Work { work: u64 },
+    /// The program in the process learns, or does, something.
+    Note(Note),
+    /// The process ends.
+    Exit,
+}
+
+/// What is worth checking.
+#[derive(Clone, Debug)]
+pub(crate) enum Note {
+    /// A handler begins the work of this call.
+    Executed { serial: u64 },
+    /// An offer is no longer made.
+    Withdrawn { serial: u64 },
+    /// A call ended for its caller.
+    Ended { serial: u64, end: End },
+    /// A handshake is complete.
+    LinkUp,
+    Snapshot(Arc<Snapshot>),
+    /// The node cannot go on.
+    Fatal(Status),
+    /// What the node tells its program.
+    Told(NodeEvent),
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// With the answer that was asked for.
+    Replied,
+    /// With the answer to something else.
+    WrongReply,
+    Failed(Code, String),
+    /// Its caller went away.
+    Abandoned,
+}

@@ -1,0 +1,122 @@
+//! How is the simulator run? On one seed, or on fresh ones for as long as there is time.
+
+use clap::{Parser, Subcommand};
+use homing_sim::output::say;
+use homing_sim::{Failure, Listing, Plan, Summary, check};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Between two lines of progress.
+const PROGRESS: Duration = Duration::from_secs(10);
+
+/// Simulates meshes in virtual time, and checks that they keep their promises.
+#[derive(Debug, Parser)]
+#[command(name = "homing-sim", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate one seed, or fresh ones until the time is over.
+    Run(Run),
+    /// Simulate one seed again.
+    Replay(Replay),
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Run fresh seeds for so many seconds of real time.
+    #[arg(long, default_value_t = 10, conflicts_with = "seed")]
+    seconds: u64,
+    /// Run this seed, and only it.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many members each world has; else the seed says.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(2..=50))]
+    nodes: Option<u64>,
+    /// Print what happens.
+    #[arg(long)]
+    trace: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Replay {
+    /// The seed that a failed run named.
+    seed: u64,
+    /// How many members the world has, if the failed run said so.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(2..=50))]
+    nodes: Option<u64>,
+    /// Print what happens.
+    #[arg(long)]
+    trace: bool,
+}
+
+fn main() -> ExitCode {
+    let run = match Arguments::parse().command {
+        Command::Run(run) => run,
+        Command::Replay(Replay { seed, nodes, trace }) => {
+            Run { seconds: 0, seed: Some(seed), nodes, trace }
+        }
+    };
+    let held = match run.seed {
+        Some(seed) => run.one(seed).map(|summary| say(&sentence(1, &summary))),
+        None => run.many(),
+    };
+    match held {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Broken) => ExitCode::FAILURE,
+    }
+}
+
+/// A promise was broken; it was said which.
+struct Broken;
+
+impl Run {
+    fn many(&self) -> Result<(), Broken> {
+        let begun = Instant::now();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let first = u64::try_from(since.as_millis()).unwrap_or_default();
+        say(&format!("simulating seeds from {first} on, for {} s", self.seconds));
+        let (mut total, mut seeds, mut told) = (Summary::default(), 0, begun);
+        while begun.elapsed() < Duration::from_secs(self.seconds) {
+            add(&mut total, &self.one(first + seeds)?);
+            seeds += 1;
+            if told.elapsed() >= PROGRESS {
+                told = Instant::now();
+                say(&sentence(seeds, &total));
+            }
+        }
+        say(&sentence(seeds, &total));
+        Ok(())
+    }
+
+    fn one(&self, seed: u64) -> Result<Summary, Broken> {
+        let hosts = self.nodes.and_then(|nodes| usize::try_from(nodes).ok());
+        let listing = if self.trace { Listing::Printed } else { Listing::Silent };
+        check(&Plan::draw(seed, hosts), listing).map_err(|Failure { at, what }| {
+            let nodes = self.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
+            say(&format!("seed {seed}{nodes}, at {at}: {what}"));
+            say(&format!("replay it: cargo xtask sim --seed {seed}{nodes} [--trace]"));
+            Broken
+        })
+    }
+}
+
+fn add(total: &mut Summary, one: &Summary) {
+    total.virtual_time += one.virtual_time;
+    total.events += one.events;
+    total.calls += one.calls;
+    total.replies += one.replies;
+    total.faults += one.faults;
+}
+
+fn sentence(seeds: u64, total: &Summary) -> String {
+    let Summary { virtual_time, events, calls, replies, faults, .. } = total;
+    let (hours, minutes) = (virtual_time.as_secs() / 3_600, virtual_time.as_secs() / 60 % 60);
+    format!(
+        "{seeds} seeds, each twice: {hours} h {minutes:02} min, {calls} calls ({replies} replied), \
+         {faults} faults, {events} events"
+    )
+}

@@ -1,0 +1,242 @@
+//! Which way does a call take? From the requester over a link to a responder, and the answer back.
+
+use crate::caller::{At, answer, asked_by, judge};
+use crate::event::{Effect, End, Note};
+use crate::mesh;
+use crate::process::Process;
+use crate::server::{Decision, Origin};
+use crate::wires::{LineDialler, LinePhase};
+use homing_core::id::NodeId;
+use homing_core::link::{self, Open};
+use homing_core::node::{self, LinkId};
+use homing_core::registry::RecordKey;
+use homing_core::requester::{self, CallKey};
+use homing_core::talk::{Code, Payload, Status};
+use homing_core::time::Time;
+use homing_core::wire::{Hello, Target};
+use std::sync::Arc;
+
+impl Process {
+    pub(crate) fn move_requester(&mut self, now: Time) -> bool {
+        let Some(output) = self.caller.requester.poll_output() else { return false };
+        match output {
+            requester::Output::Start { call, node, key, .. } => self.attempt(now, call, (node, key)),
+            requester::Output::Fail { call, status } => {
+                self.stop_attempt(now, call);
+                self.end_call(call, End::Failed(status.code, status.message));
+            }
+            requester::Output::Ready { .. } => {}
+        }
+        true
+    }
+
+    pub(crate) fn move_responders(&mut self, now: Time) -> bool {
+        let Some(decision) = self.server.poll_decision() else { return false };
+        match decision {
+            Decision::Begin(work) => {
+                if let Some(arrived) = self.server.at(work) {
+                    let serial = asked_by(&arrived.payload);
+                    self.note(Note::Executed { serial });
+                    self.effects.push_back(Effect::Work { work });
+                }
+            }
+            Decision::Refuse(arrived, status) => self.refuse(now, arrived.origin, status),
+            Decision::Drained(key) => self.withdraw(now, key),
+        }
+        true
+    }
+
+    pub(crate) fn move_links(&mut self, now: Time) -> bool {
+        let Some(conn) = self.wires.pop_touched() else { return false };
+        while let Some(output) = self.wires.touch(conn).and_then(|line| line.link.poll_output()) {
+            self.hear_link(now, conn, output);
+        }
+        self.wires.transmit(now, conn, &mut self.effects);
+        // Transmitting can end calls, and the link.
+        while let Some(output) = self.wires.touch(conn).and_then(|line| line.link.poll_output()) {
+            self.hear_link(now, conn, output);
+        }
+        self.wires.untouch(conn);
+        true
+    }
+
+    fn hear_link(&mut self, now: Time, conn: LinkId, output: link::Output) {
+        match output {
+            link::Output::Established(hello) => self.established(now, conn, &hello),
+            link::Output::Request(request) => self.asked(now, conn, request),
+            link::Output::Cancelled(request) => self.server.cancel(now, conn, request),
+            link::Output::Ended { token, outcome } => self.ended_attempt(now, token, outcome),
+            link::Output::Control(bytes) => {
+                let bytes = &bytes;
+                self.node.handle_input(now, node::Input::Control { link: conn, bytes });
+            }
+            link::Output::RoundTrip(rtt) => {
+                self.node.handle_input(now, node::Input::RoundTrip { link: conn, rtt });
+            }
+            link::Output::Draining => {
+                if let Some(line) = self.wires.touch(conn) {
+                    line.phase = LinePhase::Draining;
+                }
+            }
+            link::Output::Idle => {
+                self.node.handle_input(now, node::Input::Idle { link: conn });
+            }
+            link::Output::Closed(status) => self.closed(now, conn, status),
+        }
+    }
+
+    fn established(&mut self, now: Time, conn: LinkId, hello: &Hello) {
+        let Some(line) = self.wires.touch(conn) else { return };
+        line.peer = Some(hello.peer.id);
+        let dialler = line.told_dialler(hello.claim);
+        let address = match &line.dialler {
+            LineDialler::Us { dial, address } => {
+                let (dial, address) = (*dial, address.clone());
+                self.wires.dialled(dial, &mut self.effects);
+                Some(address)
+            }
+            LineDialler::Them => None,
+        };
+        self.note(Note::LinkUp);
+        let peer = hello.peer.clone();
+        let established = node::Input::Established { link: conn, dialler, peer, address };
+        self.node.handle_input(now, established);
+    }
+
+    fn closed(&mut self, now: Time, conn: LinkId, status: Status) {
+        let Some(line) = self.wires.remove(now, conn, &mut self.effects) else { return };
+        if line.peer.is_some() {
+            self.node.handle_input(now, node::Input::Lost { link: conn, status });
+        } else {
+            self.wires.shake_failed(now, &line, status.to_string(), &mut self.effects);
+        }
+    }
+
+    /// Starts an attempt at a call, over the link to the node, or when there is one.
+    pub(crate) fn attempt(&mut self, now: Time, call: CallKey, at: (NodeId, RecordKey)) {
+        let (node, offer) = at;
+        if self.is_me(node) {
+            return self.attempt_here(now, call, offer);
+        }
+        let open = |conn: &LinkId| {
+            let line = self.wires.line(*conn)?;
+            (line.phase == LinePhase::Open).then_some(*conn)
+        };
+        if let Some(conn) = self.wires.routes.get(&node).and_then(open) {
+            return self.attempt_on(now, call, (conn, offer));
+        }
+        if let Some(pending) = self.caller.at(call) {
+            pending.at = At::Parked(node, offer);
+        }
+        self.node.handle_input(now, node::Input::Want { node });
+    }
+
+    fn attempt_on(&mut self, now: Time, call: CallKey, at: (LinkId, RecordKey)) {
+        let (conn, offer) = at;
+        let Some(pending) = self.caller.at(call) else { return };
+        let (key, deadline) = (pending.target, pending.deadline);
+        let payload = Payload::raw(pending.payload.clone());
+        let (key, target) = mesh::target(key.0, offer);
+        let token = self.caller.token(call);
+        let open = Open {
+            token,
+            key,
+            target: &target,
+            deadline: Some(deadline),
+            payload,
+            options: None,
+        };
+        let Some(line) = self.wires.touch(conn) else { return };
+        match line.link.open(now, open) {
+            Ok(id) => {
+                if let Some(pending) = self.caller.at(call) {
+                    pending.at = At::OnLink { conn, id, token };
+                }
+            }
+            Err(status) => {
+                self.ended_attempt(now, token, link::Outcome::Failed(Box::new(status)));
+            }
+        }
+    }
+
+    fn attempt_here(&mut self, now: Time, call: CallKey, offer: RecordKey) {
+        let Some(pending) = self.caller.at(call) else { return };
+        let (payload, key) = (pending.payload.clone(), pending.target);
+        let (_, target) = mesh::target(key.0, offer);
+        let token = self.caller.token(call);
+        if let Some(pending) = self.caller.at(call) {
+            pending.at = At::Local { token };
+        }
+        if self.server.arrive(now, Origin::Local { token }, &target, payload).is_err() {
+            self.refuse(now, Origin::Local { token }, not_served(&target));
+        }
+    }
+
+    /// An attempt has ended: the requester says what follows, unless it was a reply.
+    pub(crate) fn ended_attempt(&mut self, now: Time, token: u64, outcome: link::Outcome) {
+        let Some(call) = self.caller.attempt_ended(token) else { return };
+        let outcome = match outcome {
+            link::Outcome::Reply(payload, _) => {
+                let end = self.caller.at(call).map(|pending| judge(pending, &payload));
+                let replied = requester::Outcome::Replied;
+                let input = requester::Input::Outcome { call, outcome: replied };
+                self.caller.requester.handle_input(now, input);
+                return self.end_call(call, end.unwrap_or(End::WrongReply));
+            }
+            link::Outcome::Failed(status) => requester::Outcome::Failed(*status),
+            link::Outcome::NotSent => requester::Outcome::NotSent,
+            link::Outcome::Lost => requester::Outcome::Lost,
+        };
+        self.caller.requester.handle_input(now, requester::Input::Outcome { call, outcome });
+    }
+
+    /// The caller of a call goes away.
+    pub(crate) fn give_up(&mut self, now: Time, serial: u64) {
+        let Some(call) = self.caller.find(serial) else { return };
+        self.stop_attempt(now, call);
+        self.caller.requester.handle_input(now, requester::Input::Abandon { call });
+        self.end_call(call, End::Abandoned);
+    }
+
+    fn stop_attempt(&mut self, now: Time, call: CallKey) {
+        let Some(pending) = self.caller.at(call) else { return };
+        match pending.at {
+            At::OnLink { conn, id, .. } => self.link_input(now, conn, link::Input::Cancel(id)),
+            At::Local { token } => self.server.cancel_local(now, token),
+            At::Deciding | At::Parked(..) => {}
+        }
+    }
+
+    fn end_call(&mut self, call: CallKey, end: End) {
+        if let Some(pending) = self.caller.remove(call) {
+            self.note(Note::Ended { serial: pending.serial, end });
+        }
+    }
+
+    fn asked(&mut self, now: Time, conn: LinkId, request: link::Request) {
+        let origin = Origin::Link { conn, request: request.id };
+        let target: Arc<Target> = request.target;
+        if self.server.arrive(now, origin, &target, request.payload.bytes).is_err() {
+            self.refuse(now, origin, not_served(&target));
+        }
+    }
+
+    /// A handler is done.
+    pub(crate) fn worked(&mut self, now: Time, work: u64) {
+        let Some(arrived) = self.server.done(now, work) else { return };
+        let payload = Payload::raw(answer(&arrived.payload));
+        match arrived.origin {
+            Origin::Link { conn, request } => {
+                let input = link::Input::Reply { request, payload, options: None };
+                self.link_input(now, conn, input);
+            }
+            Origin::Local { token } => {
+                self.ended_attempt(now, token, link::Outcome::Reply(payload, None));
+            }
+        }
+    }
+}
+
+fn not_served(target: &Target) -> Status {
+    Status::not_started(Code::Unavailable, format!("{} is not served here", target.service))
+}
