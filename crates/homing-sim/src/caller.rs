@@ -54,12 +54,7 @@ impl Caller {
             let (namespace, address) = (Namespace::default(), mesh::address(number));
             requester.handle_input(Time::ZERO, Input::Target { key, namespace, address });
         }
-        Self {
-            requester,
-            calls: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            tokens: 0,
-        }
+        Self { requester, calls: BTreeMap::new(), attempts: BTreeMap::new(), tokens: 0 }
     }
 
     /// Begins a call.

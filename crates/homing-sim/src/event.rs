@@ -61,20 +61,41 @@ pub(crate) struct Knock {
 /// What a process is told.
 #[derive(Clone, Debug)]
 pub(crate) enum Stimulus {
-    Datagram { from: SocketAddr, bytes: Bytes, via: Via },
+    Datagram {
+        from: SocketAddr,
+        bytes: Bytes,
+        via: Via,
+    },
     /// Somebody dialled us.
-    Incoming { conn: LinkId },
+    Incoming {
+        conn: LinkId,
+    },
     /// Our dial was accepted by whoever is there.
-    Accepted { conn: LinkId },
+    Accepted {
+        conn: LinkId,
+    },
     /// Nobody is there.
-    Refused { conn: LinkId },
-    Bytes { conn: LinkId, bytes: Vec<u8> },
+    Refused {
+        conn: LinkId,
+    },
+    Bytes {
+        conn: LinkId,
+        bytes: Vec<u8>,
+    },
     /// The other end is no more.
-    Ended { conn: LinkId, why: &'static str },
+    Ended {
+        conn: LinkId,
+        why: &'static str,
+    },
     /// A piece of work is done.
-    Worked { work: u64 },
+    Worked {
+        work: u64,
+    },
     /// Discovery found somebody, and perhaps knows who it is.
-    Found { node: Option<NodeId>, addresses: Vec<SocketAddr> },
+    Found {
+        node: Option<NodeId>,
+        addresses: Vec<SocketAddr>,
+    },
     Command(Command),
 }
 
@@ -83,11 +104,17 @@ pub(crate) enum Stimulus {
 pub(crate) enum Command {
     Call(CallOrder),
     /// The caller of this call goes away.
-    Cancel { serial: u64 },
+    Cancel {
+        serial: u64,
+    },
     Offer(OfferOrder),
-    Withdraw { key: RecordKey },
+    Withdraw {
+        key: RecordKey,
+    },
     /// Finish what was taken, then withdraw.
-    Drain { key: RecordKey },
+    Drain {
+        key: RecordKey,
+    },
     /// Finish everything, say goodbye, end.
     Leave,
 }
@@ -117,14 +144,29 @@ pub(crate) struct OfferOrder {
 /// What a process does.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    Datagram { to: SocketAddr, bytes: Vec<u8> },
-    Scout { bytes: Vec<u8> },
-    Connect { conn: LinkId, to: SocketAddr },
-    Send { conn: LinkId, bytes: Vec<u8> },
+    Datagram {
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Scout {
+        bytes: Vec<u8>,
+    },
+    Connect {
+        conn: LinkId,
+        to: SocketAddr,
+    },
+    Send {
+        conn: LinkId,
+        bytes: Vec<u8>,
+    },
     /// The process lets go of a connection.
-    Shut { conn: LinkId },
+    Shut {
+        conn: LinkId,
+    },
     /// A handler is at work.
-    Work { work: u64 },
+    Work {
+        work: u64,
+    },
     /// The program in the process learns, or does, something.
     Note(Note),
     /// The process ends.
@@ -135,11 +177,18 @@ pub(crate) enum Effect {
 #[derive(Clone, Debug)]
 pub(crate) enum Note {
     /// A handler begins the work of this call.
-    Executed { serial: u64 },
+    Executed {
+        serial: u64,
+    },
     /// An offer is no longer made.
-    Withdrawn { serial: u64 },
+    Withdrawn {
+        serial: u64,
+    },
     /// A call ended for its caller.
-    Ended { serial: u64, end: End },
+    Ended {
+        serial: u64,
+        end: End,
+    },
     /// A handshake is complete.
     LinkUp,
     Snapshot(Arc<Snapshot>),

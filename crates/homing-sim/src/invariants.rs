@@ -166,9 +166,8 @@ impl World {
     /// The members that run, and mean to.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Process> {
         let running = self.hosts.iter().filter_map(Host::awake);
-        running.filter(|process| {
-            process.who.kind == Kind::Member && process.phase == Phase::Running
-        })
+        running
+            .filter(|process| process.who.kind == Kind::Member && process.phase == Phase::Running)
     }
 
     /// Visitors see the same as the member that they follow.
@@ -180,7 +179,9 @@ impl World {
                 let missing: Vec<_> = truth.difference(&seen).collect();
                 let wrong: Vec<_> = seen.difference(truth).collect();
                 let who = process.who.id();
-                return Err(format!("visitor {who:?} does not see {missing:?}, and sees {wrong:?}"));
+                return Err(format!(
+                    "visitor {who:?} does not see {missing:?}, and sees {wrong:?}"
+                ));
             }
         }
         Ok(())

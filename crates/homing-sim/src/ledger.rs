@@ -137,11 +137,7 @@ impl Ledger {
     }
 
     /// A call that should have ended by now; `is_asleep` tells which processes cannot know.
-    pub(crate) fn overdue(
-        &self,
-        now: Time,
-        is_asleep: impl Fn(u64) -> bool,
-    ) -> Result<(), String> {
+    pub(crate) fn overdue(&self, now: Time, is_asleep: impl Fn(u64) -> bool) -> Result<(), String> {
         for (deadline, serial) in &self.due {
             if *deadline + TICK + GRACE >= now {
                 return Ok(());

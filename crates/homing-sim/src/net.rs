@@ -123,11 +123,7 @@ impl Net {
     }
 
     /// Whether a dial that arrives now is still wanted, and by which host it is heard.
-    pub(crate) fn knock(
-        &mut self,
-        now: Time,
-        knock: Knock,
-    ) -> Option<usize> {
+    pub(crate) fn knock(&mut self, now: Time, knock: Knock) -> Option<usize> {
         if !self.knocking.contains(&knock.conn) {
             return None;
         }
@@ -143,12 +139,7 @@ impl Net {
     }
 
     /// Joins a dialler and who heard it.
-    pub(crate) fn join(
-        &mut self,
-        now: Time,
-        knock: Knock,
-        acceptor: Place,
-    ) {
+    pub(crate) fn join(&mut self, now: Time, knock: Knock, acceptor: Place) {
         self.knocking.remove(&knock.conn);
         let stream = Stream::new(now, (knock.from, knock.life), (acceptor.host, acceptor.life));
         self.streams.insert(knock.conn, stream);
@@ -156,13 +147,7 @@ impl Net {
     }
 
     /// Sends bytes from a process that is at an end of a connection.
-    pub(crate) fn send(
-        &mut self,
-        now: Time,
-        from: Place,
-        conn: LinkId,
-        bytes: Vec<u8>,
-    ) {
+    pub(crate) fn send(&mut self, now: Time, from: Place, conn: LinkId, bytes: Vec<u8>) {
         let Some(side) = self.side(conn, from) else { return };
         let pieces = cut_anew(bytes, &mut self.rng).into_iter().map(Piece::Bytes).collect();
         self.push(now, conn, side, pieces);
@@ -193,12 +178,7 @@ impl Net {
     }
 
     /// This side says nothing any more.
-    pub(crate) fn end(
-        &mut self,
-        now: Time,
-        (conn, side): (LinkId, usize),
-        why: &'static str,
-    ) {
+    pub(crate) fn end(&mut self, now: Time, (conn, side): (LinkId, usize), why: &'static str) {
         self.push(now, conn, side, vec![Piece::End(why)]);
         if let Some(stream) = self.streams.get_mut(&conn) {
             stream.ends[side].mouth = Mouth::Shut;
@@ -214,13 +194,7 @@ impl Net {
         self.streams.get(&conn)?.side(place.host, place.life)
     }
 
-    fn push(
-        &mut self,
-        now: Time,
-        conn: LinkId,
-        side: usize,
-        pieces: Vec<Piece>,
-    ) {
+    fn push(&mut self, now: Time, conn: LinkId, side: usize, pieces: Vec<Piece>) {
         let Some(end) = self.streams.get_mut(&conn).map(|stream| &mut stream.ends[side]) else {
             return;
         };

@@ -111,8 +111,7 @@ impl Plan {
         };
         let hosts = hosts.unwrap_or(size).clamp(HOSTS.0, HOSTS.1);
         let second = Duration::from_secs(1);
-        let mut faults: Vec<Fault> =
-            Fault::ALL.into_iter().filter(|_| rng.chance(1, 2)).collect();
+        let mut faults: Vec<Fault> = Fault::ALL.into_iter().filter(|_| rng.chance(1, 2)).collect();
         // A day of others' gossip takes its time: seldom, and in small worlds.
         if !(hosts <= 3 && rng.chance(1, 8)) {
             faults.retain(|fault| *fault != Fault::EndlessPause);

@@ -53,11 +53,15 @@ pub(crate) struct Who {
 pub(crate) enum Phase {
     Running,
     /// It finishes its work, then says goodbye.
-    Draining { until: Time },
+    Draining {
+        until: Time,
+    },
     /// It says goodbye.
     Leaving,
     /// It waits for its links to end.
-    Closing { until: Time },
+    Closing {
+        until: Time,
+    },
     Gone,
 }
 

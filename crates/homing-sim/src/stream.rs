@@ -44,13 +44,8 @@ pub(crate) enum Piece {
 
 impl Stream {
     pub(crate) fn new(now: Time, dialler: (usize, u64), acceptor: (usize, u64)) -> Self {
-        let end = |(host, life)| End {
-            host,
-            life,
-            last: now,
-            held: VecDeque::new(),
-            mouth: Mouth::Open,
-        };
+        let end =
+            |(host, life)| End { host, life, last: now, held: VecDeque::new(), mouth: Mouth::Open };
         Self { ends: [end(dialler), end(acceptor)] }
     }
 

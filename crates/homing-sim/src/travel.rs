@@ -20,7 +20,9 @@ impl Process {
     pub(crate) fn move_requester(&mut self, now: Time) -> bool {
         let Some(output) = self.caller.requester.poll_output() else { return false };
         match output {
-            requester::Output::Start { call, node, key, .. } => self.attempt(now, call, (node, key)),
+            requester::Output::Start { call, node, key, .. } => {
+                self.attempt(now, call, (node, key))
+            }
             requester::Output::Fail { call, status } => {
                 self.stop_attempt(now, call);
                 self.end_call(call, End::Failed(status.code, status.message));
@@ -138,14 +140,8 @@ impl Process {
         let payload = Payload::raw(pending.payload.clone());
         let (key, target) = mesh::target(key.0, offer);
         let token = self.caller.token(call);
-        let open = Open {
-            token,
-            key,
-            target: &target,
-            deadline: Some(deadline),
-            payload,
-            options: None,
-        };
+        let open =
+            Open { token, key, target: &target, deadline: Some(deadline), payload, options: None };
         let Some(line) = self.wires.touch(conn) else { return };
         match line.link.open(now, open) {
             Ok(id) => {

@@ -300,9 +300,10 @@ impl Wires {
     /// When to wake next.
     pub(crate) fn next_wake(&self) -> Option<Time> {
         let lines = self.lines.values().filter_map(|line| line.link.poll_timeout());
-        let dials = self.dials.values().flat_map(|dial| {
-            [Some(dial.until), dial.next_at.filter(|_| !dial.left.is_empty())]
-        });
+        let dials = self
+            .dials
+            .values()
+            .flat_map(|dial| [Some(dial.until), dial.next_at.filter(|_| !dial.left.is_empty())]);
         lines.chain(dials.flatten()).min()
     }
 

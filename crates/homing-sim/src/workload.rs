@@ -133,10 +133,10 @@ impl World {
 
 /// The keys and services that a process has not taken. Keys are few, so that they are used again.
 fn free(process: &Process) -> (Vec<RecordKey>, Vec<usize>) {
-    let taken: Vec<_> =
-        process.server.offers().map(|(key, offer)| (key, offer.service)).collect();
+    let taken: Vec<_> = process.server.offers().map(|(key, offer)| (key, offer.service)).collect();
     let keys = (1..=OFFERS).map(RecordKey).filter(|key| taken.iter().all(|(one, _)| one != key));
-    let services = (0..mesh::SERVICES).filter(|one| taken.iter().all(|(_, service)| service != one));
+    let services =
+        (0..mesh::SERVICES).filter(|one| taken.iter().all(|(_, service)| service != one));
     (keys.collect(), services.collect())
 }
 

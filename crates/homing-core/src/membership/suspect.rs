@@ -30,7 +30,9 @@ impl Membership {
         let all: BTreeSet<NodeId> = self.roster.alive().map(|member| member.id).collect();
         let skipped = self.rng.index(all.len().saturating_sub(ROLL_MAX) + 1);
         let called: BTreeSet<NodeId> = all.into_iter().skip(skipped).take(ROLL_MAX).collect();
-        called.iter().for_each(|node| self.ask(*node));
+        for node in &called {
+            self.ask(*node);
+        }
         self.roll.begin(now, called);
     }
 

@@ -32,8 +32,7 @@ impl Registry {
                     Remembered::Same if matches!(self.part, Part::Member) => {
                         Owner::returning(epoch)
                     }
-                    Remembered::Same => Owner::new(epoch),
-                    Remembered::Not => Owner::new(epoch),
+                    Remembered::Same | Remembered::Not => Owner::new(epoch),
                 };
                 if !self.owners.insert(node, owner) {
                     return self.stats.full += 1;
