@@ -17,11 +17,13 @@ mod settings;
 mod signals;
 mod span;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(refusal) => return refusal,
+    };
     let output = output::Output::new(args.screen.color);
     let outcome = logging::start(args.screen.verbose).and_then(|()| commands::run(args, output));
     match outcome {

@@ -51,7 +51,7 @@ pub struct Config {
     /// given, which means the loopback addresses with any free port, and a unix socket. Other addresses than loopback
     /// need [`insecure`](Self::insecure): without a key a node stays on this host.
     pub listen: Vec<SocketAddr>,
-    /// Addresses to tell others beside those listened at, for those who see this host through a translation of
+    /// TCP addresses to tell others instead of those listened at, for those who see this host through a translation of
     /// addresses. Default: none. Same rule as for [`listen`](Self::listen).
     pub advertise: Vec<SocketAddr>,
     /// Leaves out every proof of a key: whoever reaches the node is of its mesh, and it may listen beyond this host.

@@ -179,7 +179,7 @@ impl Callee {
 
     fn begin(&self, payload: Result<Payload, Status>) -> Call {
         let Manner { timeout, wait, repeatable, .. } = self.shared.manner;
-        let terms = Terms { deadline: None, wait, repeatable, instance: None };
+        let terms = Terms { wait, repeatable, ..Terms::default() };
         Call { callee: self.clone(), payload, options: None, timeout, terms }
     }
 }
@@ -234,8 +234,8 @@ impl Call {
         let shared = &callee.shared;
         let made = match (callee.aim, payload) {
             (Ok(aim), Ok(payload)) => {
-                let now = shared.runtime.clock.now();
-                terms.deadline = Some(now + timeout.min(DEADLINE_MAX));
+                terms.begun = shared.runtime.clock.now();
+                terms.deadline = Some(terms.begun + timeout.min(DEADLINE_MAX));
                 shared.desk.call(&aim, payload, options, terms).await
             }
             (Err(status), _) | (_, Err(status)) => Err(refused(status)),

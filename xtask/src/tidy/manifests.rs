@@ -17,7 +17,7 @@ struct Allowed {
 const ALLOWED: &[Allowed] = &[
     Allowed {
         manifest: "crates/homing-core/Cargo.toml",
-        normal: &["bytes", "foca", "node-semver", "rand_core", "rand_pcg", "slab", "thiserror"],
+        normal: &["bytes", "foca", "rand_core", "rand_pcg", "slab", "thiserror"],
         tests: &["proptest"],
     },
     Allowed {

@@ -88,7 +88,9 @@ impl RustFile {
 
     /// The index of the line where the tests start: zero in a file of tests, the number of lines where there are none.
     pub(crate) fn tests_start(&self) -> usize {
-        if self.path.split('/').any(|part| part == "tests" || part == "tests.rs") {
+        let is_of_tests =
+            |part: &str| part == "tests" || part == "tests.rs" || part.ends_with("_tests.rs");
+        if self.path.split('/').any(is_of_tests) {
             return 0;
         }
         let lines: Vec<&str> = self.code.lines().map(str::trim).collect();

@@ -12,8 +12,10 @@ pub(crate) use intervals::IntervalArgs;
 pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::span;
@@ -32,6 +34,31 @@ Exit codes:
   2        wrong usage or configuration
   10 + N   the mesh failed with gRPC's code N: 14 DEADLINE_EXCEEDED, 15 NOT_FOUND, 24 UNAVAILABLE …
   130 143  ended by SIGINT, SIGTERM";
+
+/// What was typed to start this process. Help, the version and refusals are printed here; the exit code is for `main`.
+pub(crate) fn parse() -> Result<Args, ExitCode> {
+    Args::try_parse().map_err(|error| {
+        let error = match error.kind() {
+            // A newcomer types the name alone: show what can follow it.
+            ErrorKind::MissingSubcommand => usage(),
+            _ => error,
+        };
+        let _ = error.print(); // nobody to tell it to
+        u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+    })
+}
+
+fn usage() -> clap::Error {
+    let mut command = Args::command();
+    let help = command.render_help();
+    command.error(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, help)
+}
+
+fn socket_address(typed: &str) -> Result<SocketAddr, String> {
+    typed
+        .parse()
+        .map_err(|_| "it is an address and a port, like 127.0.0.1:0 or [::1]:7000".to_owned())
+}
 
 /// Programs find each other and call each other, with no address, no port, no broker and no configuration.
 #[derive(Debug, Parser)]
@@ -79,10 +106,10 @@ pub(crate) struct MeshArgs {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) name: Option<NodeName>,
     /// Where to listen; others than loopback need --insecure [default: loopback, any port]
-    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// What to tell others to dial, when it differs from where we listen
-    #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) advertise: Vec<SocketAddr>,
     /// Leave out the proof that both ends are programs of the same user; whoever reaches the port is let in
     #[arg(long, global = true)]

@@ -30,6 +30,16 @@ impl House {
         Self { name: format!("test-{}-{number}", std::process::id()), dir }
     }
 
+    /// The mesh's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where its nodes meet.
+    pub(crate) fn rendezvous(&self) -> PathBuf {
+        self.dir.path().join("homing")
+    }
+
     /// `homing` with these arguments, split at spaces. Its stdin is empty.
     pub(crate) fn homing(&self, arguments: &str) -> Command {
         self.homing_of(arguments.split(' '))

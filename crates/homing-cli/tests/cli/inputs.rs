@@ -24,6 +24,8 @@ fn settings_are_refused_by_name() {
     refused("call words -n --timeout soon", "soon");
     refused("serve words --echo --label zone", "zone");
     refused("call words -n --balancer dice", "dice");
+    refused("serve words --echo --listen here", "like 127.0.0.1:0");
+    refused("ls --seed :99", "discovery.seeds \":99\": it names no host");
     let house = House::new();
     let ran = house.homing("ls").env("HOMING_NAMESPACE", "a b").output().unwrap();
     assert_eq!(ran.status.code(), Some(2));
@@ -49,4 +51,14 @@ fn a_payload_above_the_limit_is_refused_and_the_limit_named() {
 #[test]
 fn listening_beyond_this_host_needs_a_word() {
     refused("serve words --echo --listen 0.0.0.0:0", "insecure");
+}
+
+#[test]
+fn no_command_shows_those_there_are() {
+    let house = House::new();
+    let ran = house.homing_of(["--color", "never"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+    let shown = String::from_utf8_lossy(&ran.stderr);
+    assert!(shown.contains("Usage: homing") && shown.contains("nodes"), "{shown}");
+    assert!(!shown.contains("demo-caller"), "{shown}");
 }

@@ -9,3 +9,4 @@ mod ends;
 mod house;
 mod inputs;
 mod listings;
+mod load;

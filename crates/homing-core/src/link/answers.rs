@@ -9,6 +9,13 @@ use crate::talk::{Code, Options, Payload, Started, Status};
 use crate::wire::options::options_len;
 
 impl Link {
+    /// Whether the program's answer to a request is still waited for.
+    pub fn is_running(&mut self, request: RequestId) -> bool {
+        self.requests
+            .at(request)
+            .is_some_and(|request| matches!(request.stage, RequestStage::Running))
+    }
+
     pub(super) fn reply(&mut self, id: RequestId, payload: Payload, options: Option<Box<Options>>) {
         let Some(request) = self.requests.at(id) else { return };
         if !matches!(request.stage, RequestStage::Running) {
@@ -43,6 +50,16 @@ impl Link {
         self.outbox.push_sender(Sender::Reply(id), false);
         self.requests.wheel.disarm(id.slot);
     }
+}
+
+/// Whether a payload and what accompanies it are within [`PAYLOAD_MAX`](crate::limits::PAYLOAD_MAX) and [`OPTIONS_MAX`].
+/// A link checks by itself; this is for who wants to know before there is one.
+///
+/// # Errors
+/// `RESOURCE_EXHAUSTED`, not started, naming the bound.
+pub fn check_load(payload: &Payload, options: Option<&Options>) -> Result<(), Status> {
+    payload::check_size(&payload.bytes)?;
+    check_options(options)
 }
 
 /// Checks what accompanies a payload before anything of it is sent.

@@ -28,6 +28,7 @@ mod model_tests;
 #[cfg(test)]
 mod tests;
 
+pub use answers::check_load;
 pub use bindings::TargetKey;
 pub use calls::CallId;
 pub use keepalive::{Action, Keepalive, Patience};
@@ -43,7 +44,6 @@ use crate::limits::{
 use crate::talk::{Code, Options, Payload, Status};
 use crate::time::Time;
 use crate::wire::{Frame, Hello, Target, Windows};
-use answers::check_options;
 use bindings::Bindings;
 use bytes::{Bytes, BytesMut};
 use calls::{Call, Calls, Interest};
@@ -416,8 +416,7 @@ impl Link {
         if !matches!(self.stage, Stage::Open) {
             return Err(Status::not_started(Code::Unavailable, "the link takes no new calls"));
         }
-        payload::check_size(&open.payload.bytes)?;
-        check_options(open.options.as_deref())?;
+        check_load(&open.payload, open.options.as_deref())?;
         if self.calls.len() >= self.terms.theirs.conversations as usize {
             let limit = self.terms.theirs.conversations;
             return exhausted(format!(

@@ -58,6 +58,10 @@ impl Link {
         let Stage::Handshake { machine, .. } = &mut self.stage else { return true };
         let mut said = Vec::new();
         let progress = machine.handle_bytes(bytes, &mut said);
+        if !said.is_empty() {
+            // The peer answers it at once, with its proof.
+            self.terms.asked_at.get_or_insert(now);
+        }
         self.outbox.push_raw(said);
         match progress {
             Ok(Progress::Pending) => false,
@@ -69,6 +73,7 @@ impl Link {
                 self.outbox.link_credit = hello.windows.link;
                 self.last_used = now;
                 self.outputs.push_back(Output::Established(hello));
+                self.tell_round_trip(now);
                 true
             }
             Err(status) => {
@@ -76,6 +81,11 @@ impl Link {
                 false
             }
         }
+    }
+
+    fn tell_round_trip(&mut self, now: Time) {
+        let asked = self.terms.asked_at.take();
+        self.outputs.extend(asked.map(|at| Output::RoundTrip(now.since(at))));
     }
 
     fn handle_frame(&mut self, now: Time, frame: Frame) -> Result<(), Malformed> {
@@ -93,8 +103,7 @@ impl Link {
                 Ok(())
             }
             Frame::Pong(_) => {
-                self.outputs
-                    .extend(self.terms.asked_at.take().map(|at| Output::RoundTrip(now.since(at))));
+                self.tell_round_trip(now);
                 Ok(())
             }
             Frame::Drain => {

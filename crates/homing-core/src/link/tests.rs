@@ -130,7 +130,8 @@ impl Pair {
     pub(super) fn open() -> Self {
         let mut pair = Self::new(&Setup::default());
         pair.settle();
-        assert_eq!((pair.dialler.take_log(), pair.acceptor.take_log()), ("up".into(), "up".into()));
+        let up = "up rtt(0)".to_owned();
+        assert_eq!((pair.dialler.take_log(), pair.acceptor.take_log()), (up.clone(), up));
         pair
     }
 
@@ -454,7 +455,7 @@ fn an_exhausted_budget_refuses_the_call_and_nothing_else() {
     pair.call(2, 128, None).unwrap();
     pair.settle();
     pair.echo();
-    pair.expect("up 1:RESOURCE_EXHAUSTED(not started) 2:reply(128)", "up asked(128)");
+    pair.expect("up rtt(0) 1:RESOURCE_EXHAUSTED(not started) 2:reply(128)", "up rtt(0) asked(128)");
     assert_eq!(pair.budget.left(), 100_000);
 }
 

@@ -2,6 +2,7 @@
 
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
+use crate::discovery::seeds::split;
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::{Net, TokioNet};
@@ -139,6 +140,11 @@ impl Config {
         } else {
             wished.seeds.clone()
         };
+        for seed in &seeds {
+            if let Err(why) = split(seed, wished.port) {
+                return Err(ConfigError::new("discovery.seeds", seed, format!("it {why}")));
+            }
+        }
         Ok(DiscoverySettings {
             port: wished.port,
             groups,

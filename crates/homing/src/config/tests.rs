@@ -85,6 +85,16 @@ fn a_value_that_cannot_be_used_is_named_with_its_place() {
         &[],
         "discovery.group \"10.0.0.1\": it is no multicast group, such as 239.255.46.64",
     );
+    check_refused(
+        &plain(),
+        &[("HOMING_SEEDS", "a.example, :99")],
+        "discovery.seeds \":99\": it names no host",
+    );
+    check_refused(
+        &plain().seed("a.example:http"),
+        &[],
+        "discovery.seeds \"a.example:http\": it is not host:port with a port from 1 to 65535",
+    );
     let mut config = plain();
     config.timings.idle = Duration::ZERO;
     check_refused(&config, &[], "timings.idle \"0s\": it is more than nothing");

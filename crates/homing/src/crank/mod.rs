@@ -18,18 +18,24 @@ mod tests;
 
 use crate::clock::Clock;
 use crate::net::Socket;
-use homing_core::link::{CallId, Input, Link, Open, Outcome, Output, RequestId};
+use batch::LinkMark;
+use homing_core::link::{CallId, Input, Link, Open, Output, RequestId};
 use homing_core::talk::{Options, Payload, Status};
 use homing_core::time::Time;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use tokio_util::task::TaskTracker;
+pub(crate) use waiters::Ended;
 use waiters::Waiters;
 
 /// What a link's outputs are for: the runtime that owns the link.
 pub(crate) trait Owner: Send + Sync + 'static {
     /// Takes one output of a link; the link's lock is not held. Ends of calls do not come here.
     fn handle(&self, link: &Arc<LinkCell>, output: Output);
+
+    /// Where the tasks of a link are counted, by who waits for all of them.
+    fn tasks(&self) -> &TaskTracker;
 }
 
 /// One link: its socket, its machine and the calls that wait on it.
@@ -134,8 +140,8 @@ impl LinkCell {
             spare: Vec::new(),
         };
         let cell = Arc::new(Self { number, clock, socket, owner, state: Mutex::new(state) });
-        tokio::spawn(reader::run(Arc::clone(&cell)));
-        tokio::spawn(writer::run(Arc::clone(&cell)));
+        cell.owner.tasks().spawn(reader::run(Arc::clone(&cell)));
+        cell.owner.tasks().spawn(writer::run(Arc::clone(&cell)));
         cell
     }
 
@@ -143,8 +149,12 @@ impl LinkCell {
     ///
     /// # Errors
     /// The link takes no call now, or the call is over a limit. Nothing ran.
-    pub(crate) fn open(self: &Arc<Self>, open: Open<'_>, waker: &Waker) -> Result<Ticket, Status> {
-        let now = self.clock.now();
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        now: Time,
+        open: Open<'_>,
+        waker: &Waker,
+    ) -> Result<Ticket, Status> {
         let mut begun = None;
         self.with(now, Crowd::Caller, |state| {
             let token = state.waiters.insert(waker);
@@ -166,19 +176,36 @@ impl LinkCell {
             Ok((payload, options)) => Input::Reply { request: id, payload, options },
             Err(status) => Input::Fail { request: id, status },
         };
-        let crowd = if batch::is_running() { Crowd::Batch } else { Crowd::Caller };
-        self.input(crowd, input);
+        self.handle(input);
     }
 
     /// Puts any other input in.
     pub(crate) fn handle(self: &Arc<Self>, input: Input<'_>) {
-        let crowd = if batch::is_running() { Crowd::Batch } else { Crowd::Caller };
-        self.input(crowd, input);
+        let now = self.now();
+        self.with(now, self.crowd(), |state| state.link.handle_input(now, input));
     }
 
-    fn input(self: &Arc<Self>, crowd: Crowd, input: Input<'_>) {
-        let now = self.clock.now();
-        self.with(now, crowd, |state| state.link.handle_input(now, input));
+    /// Whether this thread is at work on a batch that this link has read.
+    pub(crate) fn is_in_batch(self: &Arc<Self>) -> bool {
+        batch::is_running(self.mark())
+    }
+
+    /// Whether the program's answer to a request is still waited for.
+    pub(crate) fn is_wanted(&self, request: RequestId) -> bool {
+        self.state.lock().link.is_running(request)
+    }
+
+    /// Now, or when the batch began that this thread is at work on.
+    fn now(&self) -> Time {
+        batch::began().unwrap_or_else(|| self.clock.now())
+    }
+
+    fn mark(self: &Arc<Self>) -> LinkMark {
+        LinkMark(Arc::as_ptr(self).addr())
+    }
+
+    fn crowd(self: &Arc<Self>) -> Crowd {
+        if self.is_in_batch() { Crowd::Batch } else { Crowd::Caller }
     }
 
     /// Runs the machine under the lock, then does without it what came out.
@@ -191,7 +218,7 @@ impl LinkCell {
         let effects = {
             let mut state = self.state.lock();
             run(&mut state);
-            state.effects(crowd)
+            state.effects(now, crowd)
         };
         self.apply(now, effects)
     }
@@ -212,7 +239,7 @@ impl LinkCell {
 
 impl State {
     /// Collects what the machine put out, and decides who writes.
-    fn effects(&mut self, crowd: Crowd) -> Effects {
+    fn effects(&mut self, now: Time, crowd: Crowd) -> Effects {
         let mut wakers = Wakers::default();
         let mut outputs = match crowd {
             Crowd::Batch => std::mem::take(&mut self.spare),
@@ -220,7 +247,9 @@ impl State {
         };
         while let Some(output) = self.link.poll_output() {
             match output {
-                Output::Ended { token, outcome } => wakers.add(self.waiters.finish(token, outcome)),
+                Output::Ended { token, outcome } => {
+                    wakers.add(self.waiters.finish(token, Ended { outcome, at: now }));
+                }
                 output => outputs.push(output),
             }
         }
@@ -266,12 +295,13 @@ enum Stage {
 }
 
 impl Ticket {
-    /// Whether the call has ended; the waker is kept until it has.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+    /// Whether the call has ended; the waker is kept until it has. After the end it is pending for ever.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         if self.stage == Stage::Fetched {
             return Poll::Pending;
         }
-        let polled = self.cell.state.lock().waiters.poll(self.token, cx);
+        // A waker that is replaced is dropped after the lock: it may be the last hold on anything.
+        let (polled, _replaced) = self.cell.state.lock().waiters.poll(self.token, cx);
         if polled.is_ready() {
             self.stage = Stage::Fetched;
         }
@@ -280,9 +310,25 @@ impl Ticket {
 }
 
 impl Drop for Ticket {
+    /// The waiter and the call go under one lock: the token is the next call's, and must not get this one's outcome.
     fn drop(&mut self) {
-        if self.stage == Stage::Waiting && self.cell.state.lock().waiters.remove(self.token) {
-            self.cell.handle(Input::Cancel(self.call));
+        if self.stage == Stage::Fetched {
+            return;
+        }
+        let now = self.cell.now();
+        let crowd = self.cell.crowd();
+        let (waiter, effects) = {
+            let state = &mut *self.cell.state.lock();
+            let waiter = state.waiters.remove(self.token);
+            let cancelled = waiter.is_under_way().then(|| {
+                state.link.handle_input(now, Input::Cancel(self.call));
+                state.effects(now, crowd)
+            });
+            (waiter, cancelled)
+        };
+        drop(waiter);
+        if let Some(effects) = effects {
+            self.cell.apply(now, effects);
         }
     }
 }

@@ -54,7 +54,7 @@ impl LinkCell {
     /// One read's frames: all of them, then one flush.
     fn take_batch(self: &Arc<Self>, buffer: &mut BytesMut) {
         let now = self.clock.now();
-        let batch = Batch::begin();
+        let batch = Batch::begin(self.mark(), now);
         let room = self.with(now, Crowd::Batch, |state| {
             state.link.handle_input(now, Input::Bytes(buffer));
         });

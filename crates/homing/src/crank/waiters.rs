@@ -1,6 +1,7 @@
 //! Who waits for the end of which call on a link?
 
 use homing_core::link::Outcome;
+use homing_core::time::Time;
 use slab::Slab;
 use std::task::{Context, Poll, Waker};
 
@@ -10,11 +11,25 @@ pub(super) struct Waiters {
     slab: Slab<Waiter>,
 }
 
-enum Waiter {
+/// Where the wait for a call stands.
+pub(super) enum Waiter {
     /// Under way.
     Waiting(Waker),
     /// Over, and not yet fetched.
-    Ended(Outcome),
+    Ended(Ended),
+}
+
+/// How a call ended, and when that was read.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) at: Time,
+}
+
+impl Ended {
+    pub(crate) const fn at(at: Time, outcome: Outcome) -> Self {
+        Self { outcome, at }
+    }
 }
 
 impl Waiters {
@@ -24,30 +39,48 @@ impl Waiters {
     }
 
     /// Notes how a call ended, and whom to wake. Nobody, where the caller is gone.
-    pub(super) fn finish(&mut self, token: u64, outcome: Outcome) -> Option<Waker> {
+    pub(super) fn finish(&mut self, token: u64, ended: Ended) -> Option<Waker> {
         let waiter = self.slab.get_mut(index(token))?;
-        match std::mem::replace(waiter, Waiter::Ended(outcome)) {
+        match std::mem::replace(waiter, Waiter::Ended(ended)) {
             Waiter::Waiting(waker) => Some(waker),
             Waiter::Ended(_) => None,
         }
     }
 
-    /// The outcome, and the token is free again; or the waker is kept.
-    pub(super) fn poll(&mut self, token: u64, cx: &mut Context<'_>) -> Poll<Outcome> {
+    /// The end, and the token is free again; or the waker is kept. With it the waker it replaces, to be dropped without
+    /// the lock.
+    pub(super) fn poll(
+        &mut self,
+        token: u64,
+        cx: &mut Context<'_>,
+    ) -> (Poll<Ended>, Option<Waker>) {
         let waiter = self.slab.get_mut(index(token)).expect("a ticket lives as long as its waiter");
         if let Waiter::Waiting(waker) = waiter {
-            waker.clone_from(cx.waker());
-            return Poll::Pending;
+            let replaced = (!waker.will_wake(cx.waker()))
+                .then(|| std::mem::replace(waker, cx.waker().clone()));
+            return (Poll::Pending, replaced);
         }
         match self.slab.remove(index(token)) {
-            Waiter::Ended(outcome) => Poll::Ready(outcome),
+            Waiter::Ended(ended) => (Poll::Ready(ended), None),
             Waiter::Waiting(_) => unreachable!("seen just now"),
         }
     }
 
-    /// Forgets a call; whether it was still under way.
-    pub(super) fn remove(&mut self, token: u64) -> bool {
-        matches!(self.slab.try_remove(index(token)), Some(Waiter::Waiting(_)))
+    /// Forgets a call; where it stood, to be dropped without the lock.
+    pub(super) fn remove(&mut self, token: u64) -> Waiter {
+        self.slab.remove(index(token))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+}
+
+impl Waiter {
+    /// Whether the call has not ended.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self, Self::Waiting(_))
     }
 }
 

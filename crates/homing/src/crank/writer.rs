@@ -1,6 +1,6 @@
 //! How do bytes go out? In place while somebody has the flag, else by one task a link, which also keeps its time.
 
-use super::{Crowd, LinkCell, Writer};
+use super::{Crowd, LinkCell, State, Writer};
 use homing_core::link::Input;
 use homing_core::time::Time;
 use std::cell::RefCell;
@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 thread_local! {
     /// A buffer for writes in place, so that a link that is idle holds none.
@@ -17,6 +18,9 @@ thread_local! {
 
 /// The most that a thread keeps for its next write.
 const SCRATCH_KEPT: usize = 512 * 1024;
+
+/// How long the last words of a link that has ended may wait for room in its socket.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Writes until nothing is left. The caller has set [`Writer::Busy`]. What the socket does not take goes to the writer
 /// task, in front of everything else.
@@ -48,7 +52,7 @@ pub(super) fn flush_in_place(cell: &Arc<LinkCell>, now: Time) {
 pub(super) async fn run(cell: Arc<LinkCell>) {
     let mut out = Vec::new();
     loop {
-        match wait(&cell).await {
+        match wait(&cell, At::Rest).await {
             Job::Write => {
                 // Whoever else has something to say may add it: one system call for all (decisions A1).
                 tokio::task::yield_now().await;
@@ -56,10 +60,7 @@ pub(super) async fn run(cell: Arc<LinkCell>) {
                     fail(&cell, &error);
                 }
             }
-            Job::Time => {
-                let now = cell.clock.now();
-                cell.with(now, Crowd::Flusher, |state| state.link.handle_timeout(now));
-            }
+            Job::Time => cell.keep_time(),
             Job::End => {
                 cell.socket.shutdown();
                 return;
@@ -74,7 +75,43 @@ enum Job {
     End,
 }
 
-async fn wait(cell: &LinkCell) -> Job {
+/// What the writer task is at when it has to wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum At {
+    /// Nothing.
+    Rest,
+    /// Writing, and the socket takes no more.
+    Write,
+}
+
+impl LinkCell {
+    fn keep_time(self: &Arc<Self>) {
+        let now = self.clock.now();
+        self.with(now, Crowd::Flusher, |state| state.link.handle_timeout(now));
+    }
+}
+
+impl State {
+    /// What there is to do, if anything.
+    fn job(&mut self, at: At) -> Option<Job> {
+        if at == At::Rest && self.writer == Writer::Handed {
+            return Some(Job::Write);
+        }
+        match self.link.poll_timeout() {
+            None if at == At::Write => Some(Job::End),
+            // Whoever ended the link may not have come to say its last words.
+            None if self.writer == Writer::Idle && self.link.has_transmit() => {
+                self.writer = Writer::Handed;
+                Some(Job::Write)
+            }
+            None if self.writer == Writer::Idle => Some(Job::End),
+            Some(due) if due < self.armed => Some(Job::Time),
+            _ => None,
+        }
+    }
+}
+
+async fn wait(cell: &LinkCell, at: At) -> Job {
     let due = {
         let mut state = cell.state.lock();
         let due = state.link.poll_timeout();
@@ -89,16 +126,12 @@ async fn wait(cell: &LinkCell) -> Job {
     });
     poll_fn(|cx| {
         let mut state = cell.state.lock();
-        if state.writer == Writer::Handed {
-            return Poll::Ready(Job::Write);
+        if let Some(job) = state.job(at) {
+            return Poll::Ready(job);
         }
-        match state.link.poll_timeout() {
-            None if state.writer == Writer::Idle => return Poll::Ready(Job::End),
-            Some(due) if due < state.armed => return Poll::Ready(Job::Time),
-            _ => {}
-        }
-        state.writer_waker = Some(cx.waker().clone());
+        let replaced = state.writer_waker.replace(cx.waker().clone());
         drop(state);
+        drop(replaced);
         alarm.as_mut().poll(cx).map(|()| Job::Time)
     })
     .await
@@ -125,7 +158,7 @@ fn fill(cell: &Arc<LinkCell>, now: Time, out: &mut Vec<u8>) -> bool {
         if !filled {
             state.writer = Writer::Idle;
         }
-        state.effects(Crowd::Batch)
+        state.effects(now, Crowd::Batch)
     };
     cell.apply(now, effects);
     filled
@@ -170,13 +203,32 @@ fn write_some(cell: &LinkCell, bytes: &[u8]) -> io::Result<usize> {
     Ok(written)
 }
 
-async fn write_all(cell: &LinkCell, bytes: &[u8]) -> io::Result<()> {
+async fn write_all(cell: &Arc<LinkCell>, bytes: &[u8]) -> io::Result<()> {
     let mut written = 0;
     loop {
         written += write_some(cell, &bytes[written..])?;
         if written == bytes.len() {
             return Ok(());
         }
-        poll_fn(|cx| cell.socket.poll_write_ready(cx)).await?;
+        wait_for_room(cell).await?;
+    }
+}
+
+/// Waits until the socket takes more. The link's time goes on meanwhile, or a peer that reads nothing would never be
+/// given up; once it is, it has [`LAST_WORDS`] left.
+async fn wait_for_room(cell: &Arc<LinkCell>) -> io::Result<()> {
+    let mut room = pin!(poll_fn(|cx| cell.socket.poll_write_ready(cx)));
+    loop {
+        tokio::select! {
+            biased;
+            ready = &mut room => return ready,
+            job = wait(cell, At::Write) => match job {
+                Job::Time => cell.keep_time(),
+                Job::Write | Job::End => {
+                    let patience = tokio::time::timeout(LAST_WORDS, room).await;
+                    return patience.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+                }
+            },
+        }
     }
 }

@@ -87,7 +87,10 @@ async fn resolve(seed: &str, default_port: u16) -> Result<Vec<SocketAddr>, Strin
 }
 
 /// Host and port of a seed.
-fn split(seed: &str, default_port: u16) -> Result<(&str, u16), String> {
+///
+/// # Errors
+/// It has no such form; what would be right.
+pub(crate) fn split(seed: &str, default_port: u16) -> Result<(&str, u16), String> {
     let is_address = seed.parse::<IpAddr>().is_ok();
     let (host, port) = match seed.rsplit_once(':') {
         Some((host, port)) if !is_address && !seed.ends_with(']') => {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
 
 /// One link's place in its node: who is at the other end, and what is at work for it.
 pub(crate) struct Attached {
@@ -66,12 +67,19 @@ impl Attached {
     }
 
     /// Notes that work on a request will go on elsewhere than in the reader's batch; whether it still shall.
-    pub(crate) fn note_starting(&self, request: RequestId) -> bool {
-        let mut working = self.working.lock();
-        match working.entry(request).or_insert(Working::Starting) {
-            Working::Starting | Working::Task(_) => true,
-            Working::Stopped => working.remove(&request).is_none(),
+    ///
+    /// The link is asked after the note: a request that ends before is found ended, one that ends later finds the note.
+    pub(crate) fn note_starting(&self, link: &LinkCell, request: RequestId) -> bool {
+        let stopped = {
+            let mut working = self.working.lock();
+            let place = working.entry(request).or_insert(Working::Starting);
+            matches!(place, Working::Stopped)
+        };
+        let wanted = !stopped && link.is_wanted(request);
+        if !wanted {
+            self.note_done(request);
         }
+        wanted
     }
 
     /// Notes the task at work on a request, so that it can be stopped; at once, where that was asked for meanwhile.
@@ -102,7 +110,7 @@ impl Attached {
         self.runtime.offers.dispatch(&self.runtime, job);
     }
 
-    /// Stops the work on a request. Work that is polled in the reader's batch is over by now.
+    /// Stops the work on a request. Work that is polled in place at this moment finds out when it is to be a task.
     fn stop(&self, request: RequestId) {
         let task = {
             let mut working = self.working.lock();
@@ -135,12 +143,22 @@ impl Attached {
             self.runtime.say(Said::Lost { link: self.id, status: status.clone() });
         }
         self.tell_shaken(Err(status));
-        let working = std::mem::take(&mut *self.working.lock());
-        for task in working.into_values() {
-            if let Working::Task(task) = task {
-                task.abort();
-            }
+        for task in self.stop_all() {
+            task.abort();
         }
+    }
+
+    /// The tasks at work; whoever is about to start one finds that it is not wanted.
+    fn stop_all(&self) -> Vec<AbortHandle> {
+        let mut tasks = Vec::new();
+        self.working.lock().retain(|_, working| {
+            match std::mem::replace(working, Working::Stopped) {
+                Working::Task(task) => tasks.push(task),
+                Working::Starting | Working::Stopped => return true,
+            }
+            false
+        });
+        tasks
     }
 }
 
@@ -148,6 +166,10 @@ impl Attached {
 pub(crate) struct Attachment(pub(crate) Arc<Attached>);
 
 impl Owner for Attachment {
+    fn tasks(&self) -> &TaskTracker {
+        &self.0.runtime.life.tasks
+    }
+
     fn handle(&self, link: &Arc<LinkCell>, output: Output) {
         let attached = &self.0;
         let runtime = &attached.runtime;

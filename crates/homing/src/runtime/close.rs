@@ -56,8 +56,7 @@ impl Runtime {
         for link in self.links.all() {
             link.handle(Input::Close(Status::new(Code::Unavailable, "the node is gone")));
         }
-        self.life.over.cancel();
-        self.life.tasks.close();
+        self.end_life();
     }
 
     async fn say_goodbye(&self) {
@@ -71,8 +70,7 @@ impl Runtime {
             link.handle(Input::Close(Status::new(Code::Unavailable, "the node is closing")));
         }
         let _ = tokio::time::timeout(GOODBYE, self.links.all_closed()).await;
-        self.life.over.cancel();
-        self.life.tasks.close();
+        self.end_life();
         self.life.tasks.wait().await;
         self.events.tell(Event::Closed);
     }

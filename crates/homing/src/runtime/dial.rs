@@ -49,8 +49,9 @@ async fn race(
     dial: Dial,
     tried: &mut Vec<(TransportAddr, String)>,
 ) -> bool {
-    let addresses = allowed(runtime, &dial.addresses);
+    let (addresses, refused) = sort(runtime, &dial.addresses);
     tried.extend(addresses.iter().map(|address| (address.clone(), "no answer in time".into())));
+    tried.extend(refused);
     let mut connecting = JoinSet::new();
     for (turn, address) in (0..).zip(addresses) {
         let runtime = Arc::clone(runtime);
@@ -76,15 +77,32 @@ async fn race(
     false
 }
 
-fn allowed(runtime: &Runtime, addresses: &[TransportAddr]) -> Vec<TransportAddr> {
-    let transport = runtime.settings.transport;
-    let fits = |address: &&TransportAddr| match (transport, address) {
-        (Transport::Auto, _)
-        | (Transport::Tcp, TransportAddr::Tcp(_))
-        | (Transport::Unix, TransportAddr::Unix { .. }) => true,
-        (Transport::Tcp | Transport::Unix, _) => false,
-    };
-    addresses.iter().filter(fits).cloned().collect()
+/// The addresses that may be tried, and why the others may not.
+fn sort(
+    runtime: &Runtime,
+    addresses: &[TransportAddr],
+) -> (Vec<TransportAddr>, Vec<(TransportAddr, String)>) {
+    let (mut allowed, mut refused) = (Vec::new(), Vec::new());
+    for address in addresses {
+        match refusal(runtime, address) {
+            None => allowed.push(address.clone()),
+            Some(why) => refused.push((address.clone(), why.to_owned())),
+        }
+    }
+    (allowed, refused)
+}
+
+fn refusal(runtime: &Runtime, address: &TransportAddr) -> Option<&'static str> {
+    let settings = &runtime.settings;
+    match (settings.transport, address) {
+        (Transport::Unix, TransportAddr::Tcp(_)) => Some("only unix sockets are to be used"),
+        (Transport::Tcp, TransportAddr::Unix { .. }) => Some("only TCP is to be used"),
+        // Not even our name goes where nobody can prove anything (decisions B1).
+        (_, TransportAddr::Tcp(at)) if !settings.insecure && !at.ip().is_loopback() => {
+            Some("not on this host, and without --insecure a node stays on it")
+        }
+        _ => None,
+    }
 }
 
 async fn shake_hands(

@@ -43,7 +43,7 @@ impl Reply {
     /// Notes that the work will not be over with the reader's batch; whether it is still wanted.
     pub(crate) fn note_starting(&self) -> bool {
         match self {
-            Self::Link { request, attached, .. } => attached.note_starting(*request),
+            Self::Link { link, request, attached } => attached.note_starting(link, *request),
             Self::Local(caller) => !caller.is_closed(),
         }
     }
@@ -54,7 +54,7 @@ impl Reply {
             Self::Link { link, request, attached } => {
                 link.answer(request, answer);
                 // Inside a batch nothing was noted: no task, and no stop that came before it.
-                if !batch::is_running() {
+                if !link.is_in_batch() {
                     attached.note_done(request);
                 }
             }

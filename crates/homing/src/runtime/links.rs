@@ -32,6 +32,15 @@ impl Links {
         all.insert(id, start());
     }
 
+    /// Lets go of every link: the node is over, and links hold the node.
+    pub(crate) fn clear(&self) {
+        self.routes.store(Arc::default());
+        let left = std::mem::take(&mut *self.all.lock());
+        drop(left);
+        self.closed.notify_waiters();
+        self.changed.notify_waiters();
+    }
+
     /// Forgets a link that is no more.
     pub(crate) fn remove(&self, id: LinkId) {
         self.all.lock().remove(&id);

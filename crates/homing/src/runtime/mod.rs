@@ -20,7 +20,7 @@ pub(crate) use start::start;
 
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::crank::LinkCell;
+use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
 use bytes::Bytes;
 use homing_core::addr::TransportAddr;
@@ -31,13 +31,14 @@ use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
 use homing_core::talk::{Code, Status};
+use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
 use homing_core::wire::{DialClaim, Hello, Peer, Windows};
 use links::Links;
 use offers::{OfferCell, Offers};
 use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -78,12 +79,16 @@ struct Numbers {
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
 struct Life {
+    /// Where tasks run that somebody begins elsewhere.
+    threads: tokio::runtime::Handle,
     said: mpsc::Sender<Said>,
     tasks: TaskTracker,
     /// No new connections, no discovery.
     closing: CancellationToken,
     /// Everything.
     over: CancellationToken,
+    /// The same, for who must not pay for asking.
+    is_over: AtomicBool,
 }
 
 /// What the parts of a node say to the task that turns the node machine.
@@ -161,6 +166,16 @@ impl Runtime {
         expected.link().await
     }
 
+    /// Runs a task that ends by itself, from whatever thread this is.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.life.threads.spawn(task);
+    }
+
+    /// Now, or when the batch began that this thread is at work on: near enough, and cheaper.
+    pub(crate) fn now(&self) -> Time {
+        batch::began().unwrap_or_else(|| self.clock.now())
+    }
+
     /// A number that no other target has.
     pub(crate) fn next_target(&self) -> link::TargetKey {
         link::TargetKey(self.numbers.target.fetch_add(1, Ordering::Relaxed))
@@ -179,6 +194,24 @@ impl Runtime {
     /// Whether the node is closing, or closed.
     pub(crate) fn is_closing(&self) -> bool {
         self.life.closing.is_cancelled()
+    }
+
+    /// Whether nothing of the node is left to make a call with.
+    pub(crate) fn is_over(&self) -> bool {
+        self.life.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it is.
+    pub(crate) async fn over(&self) {
+        self.life.over.cancelled().await;
+    }
+
+    /// Ends every task.
+    fn end_life(&self) {
+        self.life.is_over.store(true, Ordering::Relaxed);
+        self.life.closing.cancel();
+        self.life.over.cancel();
+        self.life.tasks.close();
     }
 
     /// From now on this node offers it.

@@ -96,7 +96,7 @@ impl OfferCell {
             let desk = &mut *self.desk.lock();
             let call = CallKey(desk.next);
             desk.next += 1;
-            desk.responder.handle_input(runtime.clock.now(), Input::Arrive { call });
+            desk.responder.handle_input(runtime.now(), Input::Arrive { call });
             let Some(output) = desk.responder.poll_output() else {
                 job.reply.note_starting();
                 return drop(desk.queued.insert(call, job));
@@ -116,7 +116,7 @@ impl OfferCell {
         {
             let desk = &mut *self.desk.lock();
             let input = input(desk);
-            desk.responder.handle_input(runtime.clock.now(), input);
+            desk.responder.handle_input(runtime.now(), input);
             while let Some(output) = desk.responder.poll_output() {
                 match output {
                     Output::Admit { call } => admitted.extend(desk.queued.remove(&call)),
@@ -134,19 +134,22 @@ impl OfferCell {
     }
 
     fn cancel(&self, runtime: &Runtime, link: LinkId, id: RequestId) -> bool {
-        let found = self.desk.lock().queued.iter().find_map(|(call, job)| match &job.reply {
-            Reply::Link { link: cell, request, .. } => {
-                (cell.number == link.0 && *request == id).then_some(*call)
-            }
-            Reply::Local(_) => None,
-        });
-        if let Some(call) = found {
-            let _ = self.turn(runtime, |desk| {
-                desk.queued.remove(&call);
-                Input::Cancel { call }
-            });
-        }
-        found.is_some()
+        self.forget_queued(runtime, |reply| match reply {
+            Reply::Link { link: cell, request, .. } => cell.number == link.0 && *request == id,
+            Reply::Local(_) => false,
+        })
+    }
+
+    /// Takes a job that waits for its turn out of the queue; whether there was one.
+    fn forget_queued(&self, runtime: &Runtime, is_meant: impl Fn(&Reply) -> bool) -> bool {
+        let forgotten = {
+            let desk = &mut *self.desk.lock();
+            let found = desk.queued.iter().find(|(_, job)| is_meant(&job.reply));
+            let Some(call) = found.map(|(call, _)| *call) else { return false };
+            desk.responder.handle_input(runtime.clock.now(), Input::Cancel { call });
+            desk.queued.remove(&call)
+        };
+        forgotten.is_some() // Dropped after the lock, for its payload is the user's.
     }
 
     fn matches(&self, target: &Target) -> bool {
@@ -212,6 +215,20 @@ impl Offers {
     /// A request that waits for its turn is given up; whether it did wait.
     pub(crate) fn cancel_queued(&self, runtime: &Runtime, link: LinkId, id: RequestId) -> bool {
         self.table.load().values().any(|offer| offer.cancel(runtime, link, id))
+    }
+
+    /// What waits for its turn and was asked by this very node, which does not listen any more, is given up.
+    pub(crate) fn forget_deserted(&self, runtime: &Runtime) {
+        let is_deserted =
+            |reply: &Reply| matches!(reply, Reply::Local(caller) if caller.is_closed());
+        for offer in self.table.load().values() {
+            while offer.forget_queued(runtime, is_deserted) {}
+        }
+    }
+
+    /// Lets go of all offers and their handlers, which may hold the node that holds them.
+    pub(crate) fn clear(&self) {
+        self.table.store(Arc::default());
     }
 
     fn find(&self, target: &Target) -> Option<Arc<OfferCell>> {

@@ -27,6 +27,7 @@ use homing_core::talk::{Code, Status};
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -66,10 +67,12 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
     let life = Life {
+        threads: tokio::runtime::Handle::current(),
         said,
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
         over: CancellationToken::new(),
+        is_over: AtomicBool::new(false),
     };
     let runtime = Arc::new(Runtime {
         me,

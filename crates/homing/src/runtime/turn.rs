@@ -42,10 +42,10 @@ impl Turner {
             let over = self.runtime.life.over.clone();
             tokio::select! {
                 biased;
-                () = over.cancelled() => return,
+                () = over.cancelled() => break,
                 said = self.said.recv() => match said {
                     Some(said) => self.hear(said),
-                    None => return,
+                    None => break,
                 },
                 heard = hear_scout(&mut self.scout) => match heard {
                     Some((origin, from, bytes)) => self.hear_datagram(from, bytes, source(origin)),
@@ -55,6 +55,9 @@ impl Turner {
                 () = clock.sleep_until(due) => self.tick(due),
             }
         }
+        // Both hold the node, and would for ever.
+        self.runtime.links.clear();
+        self.runtime.offers.clear();
     }
 
     /// Time has come. After a stall of this process the machine learns how long it stood still, then all that waits is
@@ -152,8 +155,7 @@ impl Turner {
                 Output::Fatal(status) => {
                     tracing::error!(%status, "this node cannot go on");
                     self.runtime.events.tell(Event::Error(status));
-                    self.runtime.life.closing.cancel();
-                    self.runtime.life.over.cancel();
+                    self.runtime.end_life();
                 }
             }
         }

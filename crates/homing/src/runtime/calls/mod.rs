@@ -1,0 +1,360 @@
+//! How does one call travel from its caller to an answer?
+//!
+//! The requester machine stands behind a short lock, like a link's. A call's future puts its input in and takes its
+//! own order out; orders for others (a retry that is due, an instance that appeared) are left in their slots, and they
+//! are woken. Dropping the future abandons the call: the link cancels it, the work behind it is stopped.
+
+mod aim;
+mod seat;
+mod state;
+
+pub(crate) use aim::Aim;
+
+use super::Runtime;
+use super::jobs::{Job, Reply as JobReply};
+use crate::crank::{Answer, Ended, LinkCell, Ticket};
+use homing_core::balance::Balancer;
+use homing_core::id::NodeId;
+use homing_core::link::{self, Open};
+use homing_core::name::{Address, Namespace};
+use homing_core::registry::{RecordKey, Snapshot};
+use homing_core::requester::{Input, LinkState, Outcome, Requester, Wait};
+use homing_core::rng::Rng;
+use homing_core::talk::{Code, Options, Payload, Started, Status};
+use homing_core::time::Time;
+use parking_lot::Mutex;
+use seat::Seat;
+use state::{Order, Slot, State};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// How a node's snapshots come.
+type Snapshots = watch::Receiver<Arc<Snapshot>>;
+
+/// One requester: its machine and the calls under way.
+pub(crate) struct Desk {
+    runtime: Arc<Runtime>,
+    state: Mutex<State>,
+    /// Orders that wait in slots, so that a call that is polled can see without the lock that none is for it.
+    orders_left: AtomicUsize,
+    /// The clock's task has to look again.
+    rearm: Notify,
+}
+
+/// How a call is to be made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    /// When the caller began it: read once, for reading the clock is dear on this way.
+    pub(crate) begun: Time,
+    pub(crate) deadline: Option<Time>,
+    pub(crate) wait: Wait,
+    pub(crate) repeatable: bool,
+    pub(crate) instance: Option<NodeId>,
+}
+
+/// A reply and who gave it.
+pub(crate) struct Answered {
+    pub(crate) payload: Payload,
+    pub(crate) options: Option<Box<Options>>,
+    pub(crate) node: NodeId,
+    pub(crate) key: RecordKey,
+}
+
+/// A failure and who told it, if anybody was asked.
+pub(crate) struct Unanswered {
+    pub(crate) status: Status,
+    pub(crate) node: Option<(NodeId, RecordKey)>,
+}
+
+impl Desk {
+    /// A requester that follows the node's snapshots until the guard is dropped.
+    pub(crate) fn start(
+        runtime: &Arc<Runtime>,
+        balancer: Balancer,
+        rng: Rng,
+    ) -> (Arc<Self>, DropGuard) {
+        let mut machine = Requester::new(balancer, rng);
+        let mut snapshots = runtime.snapshots.subscribe();
+        let first = snapshots.borrow_and_update().clone();
+        machine.handle_input(runtime.clock.now(), Input::Snapshot(first));
+        let desk = Arc::new(Self {
+            runtime: Arc::clone(runtime),
+            state: Mutex::new(State::new(machine)),
+            orders_left: AtomicUsize::new(0),
+            rearm: Notify::new(),
+        });
+        let last_handle = CancellationToken::new();
+        runtime.spawn(follow(Arc::clone(&desk), snapshots, last_handle.clone()));
+        (desk, last_handle.drop_guard())
+    }
+
+    /// The aim for an address.
+    ///
+    /// # Errors
+    /// This requester calls as many addresses as it may, all at this time.
+    pub(crate) fn aim(&self, namespace: &Namespace, address: &Address) -> Result<Arc<Aim>, Status> {
+        self.state.lock().aim(self.runtime.clock.now(), namespace, address)
+    }
+
+    /// Waits until there is an instance to call.
+    pub(crate) async fn ready(&self, aim: &Aim) {
+        loop {
+            let notify = {
+                let state = &mut *self.state.lock();
+                if state.machine.ready(aim.key) {
+                    return;
+                }
+                Arc::clone(state.ready.entry(aim.key).or_default())
+            };
+            let notified = notify.notified();
+            if self.state.lock().machine.ready(aim.key) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Makes a call, over as many attempts as it takes.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        aim: &Arc<Aim>,
+        payload: Payload,
+        options: Option<Box<Options>>,
+        terms: Terms,
+    ) -> Result<Answered, Unanswered> {
+        let (mut now, deadline) = (terms.begun, terms.deadline);
+        if self.runtime.is_over() {
+            return Err(refused(closed()));
+        }
+        // The same everywhere, so no instance is bothered with it.
+        link::check_load(&payload, options.as_deref()).map_err(refused)?;
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let (mut seat, mut first) = Seat::begin(self, aim, &terms, &waker);
+        let mut asked = None;
+        loop {
+            let order = if let Some(order) = first.take() {
+                order
+            } else {
+                let order = seat.order().await;
+                now = self.runtime.clock.now();
+                order
+            };
+            let (node, key, attempt) = match order {
+                Order::Start { node, key, attempt } => (node, key, attempt),
+                Order::Fail(status) => return Err(Unanswered { status, node: asked }),
+            };
+            asked = Some((node, key));
+            let options = with_attempt(options.clone(), attempt);
+            let payload = payload.clone();
+            let call = Attempt { aim, node, key, now, deadline, payload, options };
+            let ended = tokio::select! {
+                biased;
+                ended = self.attempt(call) => Ok(ended),
+                order = poll_fn(|cx| seat.poll_order(cx)) => Err(order),
+            };
+            now = match &ended {
+                Ok(ended) => ended.at,
+                Err(_) => now,
+            };
+            match ended.map(|ended| ended.outcome) {
+                Ok(link::Outcome::Reply(payload, options)) => {
+                    seat.finish(now);
+                    return Ok(Answered { payload, options, node, key });
+                }
+                Ok(link::Outcome::Failed(status)) => seat.report(Outcome::Failed(*status)),
+                Ok(link::Outcome::NotSent) => seat.report(Outcome::NotSent),
+                Ok(link::Outcome::Lost) => seat.report(Outcome::Lost),
+                Err(Order::Fail(status)) => return Err(Unanswered { status, node: asked }),
+                Err(Order::Start { .. }) => {
+                    unreachable!("no attempt starts while one is under way")
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, mut call: Attempt<'_>) -> Ended {
+        if call.node == self.runtime.me.id {
+            return self.attempt_here(call).await;
+        }
+        let mut link = self.runtime.links.route(call.node);
+        if link.is_none() {
+            link = self.dial(call.node).await;
+            call.now = self.runtime.clock.now();
+        }
+        let Some(link) = link else { return Ended::at(call.now, link::Outcome::NotSent) };
+        let (key, target) = call.aim.target(&self.runtime, call.key);
+        let Attempt { now, deadline, payload, options, .. } = call;
+        let mut open = Some(Open { token: 0, key, target: &target, deadline, payload, options });
+        let mut ticket: Option<Ticket> = None;
+        poll_fn(|cx| match (&mut ticket, open.take()) {
+            (Some(ticket), _) => ticket.poll(cx),
+            (None, Some(open)) => match link.open(now, open, cx.waker()) {
+                Ok(begun) => {
+                    ticket = Some(begun);
+                    Poll::Pending
+                }
+                Err(status) => Poll::Ready(Ended::at(now, failed(status))),
+            },
+            (None, None) => unreachable!("a refused call is not polled again"),
+        })
+        .await
+    }
+
+    /// A new link to a node, and word of it to the machine.
+    async fn dial(&self, node: NodeId) -> Option<Arc<LinkCell>> {
+        let link = self.runtime.reach(node).await.ok();
+        let state = if link.is_some() { LinkState::Up } else { LinkState::Failed };
+        self.turn(|_| Input::Link { node, state });
+        link
+    }
+
+    /// A node's call to itself takes the same way, without a socket.
+    async fn attempt_here(&self, call: Attempt<'_>) -> Ended {
+        let (answer, answered) = oneshot::channel::<Answer>();
+        let (_, target) = call.aim.target(&self.runtime, call.key);
+        let job = Job {
+            reply: JobReply::Local(answer),
+            caller: self.runtime.me.id,
+            target,
+            deadline: call.deadline,
+            payload: call.payload,
+            options: call.options.map_or_else(Options::default, |options| *options),
+        };
+        let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
+        self.runtime.offers.dispatch(&self.runtime, job);
+        let outcome = match hearing.answer().await {
+            Some(Ok((payload, options))) => match link::check_load(&payload, options.as_deref()) {
+                Ok(()) => link::Outcome::Reply(payload, options),
+                Err(status) => failed(Status { started: Started::Maybe, ..status }),
+            },
+            Some(Err(status)) => failed(status),
+            None => link::Outcome::Lost,
+        };
+        Ended::at(self.runtime.clock.now(), outcome)
+    }
+
+    /// Puts an input in, and leaves every order in the slot it is for.
+    fn turn(&self, input: impl FnOnce(&mut State) -> Input) {
+        self.turn_with(self.runtime.clock.now(), input, |_| ());
+    }
+
+    /// As [`turn`](Self::turn), with something more to do under the same lock.
+    fn turn_with<T>(
+        &self,
+        now: Time,
+        input: impl FnOnce(&mut State) -> Input,
+        then: impl FnOnce(&mut State) -> T,
+    ) -> T {
+        let mut state = self.state.lock();
+        let input = input(&mut state);
+        state.machine.handle_input(now, input);
+        state.sort_orders();
+        let value = then(&mut state);
+        let woken = state.woken();
+        self.orders_left.store(state.orders, Ordering::Release);
+        let rearm = state.must_rearm();
+        drop(state);
+        woken.wake();
+        if rearm {
+            self.rearm.notify_one();
+        }
+        value
+    }
+}
+
+/// A caller of its own node, as long as it listens. When it goes away, so does what waits in a queue for it.
+struct Hearing<'a> {
+    runtime: &'a Arc<Runtime>,
+    answered: Option<oneshot::Receiver<Answer>>,
+}
+
+impl Hearing<'_> {
+    /// The answer; `None` where the work was stopped.
+    async fn answer(&mut self) -> Option<Answer> {
+        let answer = self.answered.as_mut()?.await.ok();
+        self.answered = None;
+        answer
+    }
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        if let Some(answered) = self.answered.take() {
+            drop(answered);
+            self.runtime.offers.forget_deserted(self.runtime);
+        }
+    }
+}
+
+struct Attempt<'a> {
+    aim: &'a Arc<Aim>,
+    node: NodeId,
+    key: RecordKey,
+    now: Time,
+    deadline: Option<Time>,
+    payload: Payload,
+    options: Option<Box<Options>>,
+}
+
+fn failed(status: Status) -> link::Outcome {
+    link::Outcome::Failed(Box::new(status))
+}
+
+/// The options of an attempt: which one it is, where it is not the first.
+fn with_attempt(options: Option<Box<Options>>, attempt: u8) -> Option<Box<Options>> {
+    if attempt <= 1 {
+        return options;
+    }
+    let mut options = options.unwrap_or_default();
+    options.attempt = attempt - 1;
+    Some(options)
+}
+
+impl Desk {
+    fn handle_time(&self, now: Time) {
+        let mut state = self.state.lock();
+        state.machine.handle_timeout(now);
+        state.sort_orders();
+        let woken = state.woken();
+        self.orders_left.store(state.orders, Ordering::Release);
+        drop(state);
+        woken.wake();
+    }
+}
+
+fn closed() -> Status {
+    Status::not_started(Code::FailedPrecondition, "the node is closed")
+}
+
+/// A failure before a call was begun.
+pub(crate) fn refused(status: Status) -> Unanswered {
+    Unanswered { status: Status { started: Started::No, ..status }, node: None }
+}
+
+/// Tells the machine of snapshots and of time, until the last handle is gone.
+async fn follow(desk: Arc<Desk>, mut snapshots: Snapshots, last_handle: CancellationToken) {
+    let clock = desk.runtime.clock;
+    loop {
+        let due = {
+            let mut state = desk.state.lock();
+            state.armed = state.machine.poll_timeout().unwrap_or(Time::MAX);
+            state.armed
+        };
+        tokio::select! {
+            () = last_handle.cancelled() => return,
+            () = desk.rearm.notified() => {}
+            () = clock.sleep_until(due) => desk.handle_time(clock.now()),
+            changed = snapshots.changed() => match changed {
+                Ok(()) => {
+                    let snapshot = snapshots.borrow_and_update().clone();
+                    desk.turn(|_| Input::Snapshot(snapshot));
+                }
+                Err(_) => return,
+            },
+        }
+    }
+}

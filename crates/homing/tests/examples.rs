@@ -1,0 +1,123 @@
+//! Do the examples do what they show, as processes that find each other?
+
+#![allow(clippy::unwrap_used, reason = "a test's own surroundings")]
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a test waits for what must come. Only a broken one waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A mesh that nobody else on this host is in.
+struct Mesh(TempDir);
+
+impl Mesh {
+    fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("hx").tempdir().unwrap())
+    }
+
+    fn start(&self, example: &str, seconds: &str) -> Process {
+        let mut command = Command::new(built(example));
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"HOMING_") {
+                command.env_remove(name);
+            }
+        }
+        let mesh = self.0.path().file_name().unwrap().to_str().unwrap().replace('.', "-");
+        command.env("HOMING_MESH", mesh).env("HOMING_RENDEZVOUS", self.0.path());
+        command.args(["--seconds", seconds]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = sync_channel(10_000);
+        thread::spawn(move || {
+            BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
+        });
+        Process { child, lines }
+    }
+}
+
+/// The example's binary: cargo puts it beside the folder that this test is in.
+fn built(example: &str) -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let path = this.ancestors().nth(2).unwrap().join("examples").join(example);
+    let missing = "is not built; do so with: cargo build --package homing --examples";
+    assert!(path.is_file(), "the example {} {missing}", path.display());
+    path
+}
+
+/// An example under way. Dropped, it is killed.
+struct Process {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    /// Its next line that has all of this in it.
+    #[track_caller]
+    fn line_with(&self, parts: &[&str]) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("no line with {parts:?}"));
+            if parts.iter().all(|part| line.contains(part)) {
+                return line;
+            }
+        }
+    }
+
+    /// Ends it as Ctrl-C does, and says whether it was content.
+    fn interrupt(mut self) -> bool {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn requester_responder_and_monitor_find_each_other() {
+    let mesh = Mesh::new();
+    let monitor = mesh.start("monitor", "120");
+    let requester = mesh.start("requester", "120");
+    let responder = mesh.start("responder", "120");
+    requester.line_with(&["ready"]);
+    for _ in 0..2 {
+        requester.line_with(&["RandomRequest { val: ", " answer ", " by randomRep"]);
+        responder.line_with(&["request ", " answering with "]);
+    }
+    monitor.line_with(&["+ service randomRep@1.0.0 in default on randomRep"]);
+    assert!(responder.interrupt() && requester.interrupt() && monitor.interrupt());
+}
+
+#[test]
+fn a_monitor_shows_who_comes_and_who_goes() {
+    let mesh = Mesh::new();
+    let monitor = mesh.start("monitor", "120");
+    let requester = mesh.start("requester", "120");
+    monitor.line_with(&["+ node randomReq ("]);
+    let responder = mesh.start("responder", "120");
+    monitor.line_with(&["+ service randomRep@1.0.0 in default on randomRep"]);
+    assert!(responder.interrupt());
+    monitor.line_with(&["- service randomRep@1.0.0 in default on randomRep"]);
+    drop(requester); // Killed: nobody says goodbye.
+    monitor.line_with(&["- node randomReq ("]);
+}
+
+#[test]
+fn every_example_ends_by_itself_when_told_how_long() {
+    let mesh = Mesh::new();
+    for example in ["monitor", "requester", "responder"] {
+        let mut process = mesh.start(example, "1");
+        assert!(process.child.wait().unwrap().success(), "{example}");
+    }
+}

@@ -1,0 +1,15 @@
+//! Does a mesh of nodes behave as its users are told? Through the public API, over a network in memory, in virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails")]
+
+mod answers;
+mod cancelling;
+mod closing;
+mod faults;
+mod finding;
+mod house;
+mod load;
+mod myself;
+mod offers;
+mod pairs;
+mod real;
