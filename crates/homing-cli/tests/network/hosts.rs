@@ -45,8 +45,7 @@ impl Network {
     pub(crate) fn bare(hosts: usize) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         if let Some(why) = missing() {
-            // Not `eprintln`, which is kept from view while tests succeed.
-            let _ = writeln!(io::stderr(), "skipped, for it needs network namespaces: {why}");
+            skipped(&format!("it needs network namespaces: {why}"));
             return None;
         }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -169,6 +168,12 @@ impl Host<'_> {
     fn space(&self) -> String {
         self.network.space(self.number)
     }
+}
+
+/// Says why a test did nothing; not by `eprintln`, which is kept from view while tests succeed.
+pub(crate) fn skipped(why: &str) {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(io::stderr(), "{name} is skipped: {why}");
 }
 
 /// Why there can be no namespaces.

@@ -1,6 +1,9 @@
 //! At which of its addresses is a node reached?
 
+use std::time::{Duration, Instant};
+
 use super::hosts::{Host, Network};
+use super::process::Process;
 
 /// The addresses by which `name` is known on a host, unix sockets left out.
 fn addresses(host: Host<'_>, arguments: &str, name: &str) -> Vec<String> {
@@ -54,9 +57,9 @@ fn members_on_two_networks_stay_members() {
     let _between = between.serve_at("0.0.0.0:7000", "middle@1.0.0 --echo --name middle");
     let _right = right.serve_at("10.65.0.3:0", "right@1.0.0 --echo --name right");
     let watch = right.homing("watch --insecure --interface lo --seed 10.65.0.1:7000");
-    let watch = super::process::Process::start(watch);
+    let watch = Process::start(watch);
     watch.line_with("+ right@1.0.0 on right");
-    let news = watch.lines_until(std::time::Instant::now() + std::time::Duration::from_secs(5));
+    let news = watch.lines_until(Instant::now() + Duration::from_secs(5));
     assert!(!news.iter().any(|line| line.starts_with("- ")), "{news:#?}");
     // Whoever is linked to the one between learns of both; the one out of reach is not called from here.
     let listed = left.run_bare("ls --insecure --listen 10.64.0.2:0");
