@@ -59,17 +59,19 @@ impl Membership {
         }
     }
 
-    /// Suspects a member as foca does after a failed probe: unless it refutes, it is gone after [`SUSPICION`].
+    /// Suspects a member as foca does after a failed probe: unless it refutes, it is gone after [`SUSPICION`]. Whom
+    /// another suspected already, or we under our last name, is so too: nobody else may be left to hold it gone.
     pub(super) fn doubt(&mut self, node: NodeId) {
-        let Some(member) = self.member(node).filter(|member| member.state() == State::Alive) else {
-            return;
-        };
+        let Some(member) = self.member(node) else { return };
         let suspect = Member::new(member.id().clone(), member.incarnation(), State::Suspect);
         let timer = Timer::ChangeSuspectToDown {
             member_id: member.id().clone(),
             incarnation: member.incarnation(),
             token: self.sink.token,
         };
+        if self.timers.holds(&timer) {
+            return;
+        }
         self.sink.timers.push((SUSPICION, timer));
         self.run(|foca, sink| foca.apply_many([suspect].into_iter(), true, sink));
     }

@@ -261,6 +261,24 @@ fn who_was_cut_off_alone_throws_nobody_out_when_it_is_back() {
 }
 
 #[test]
+fn who_was_suspected_before_a_long_pause_is_not_suspected_for_ever() {
+    for seed in 0..20 {
+        let mut mesh = Mesh::new(8, 0, seed);
+        mesh.run(seconds(5));
+        mesh.members[6].state = Running::Crashed;
+        mesh.run(Duration::from_millis(1_000));
+        mesh.pause(1);
+        mesh.run(seconds(20));
+        mesh.wake(1);
+        mesh.run(seconds(5));
+        (0..8).filter(|number| *number != 6).for_each(|number| {
+            assert_eq!(mesh.holders(number), 6, "seed {seed}, node {number}");
+        });
+        assert_eq!(mesh.holders(6), 0, "seed {seed}");
+    }
+}
+
+#[test]
 fn who_says_goodbye_has_left_and_did_not_fail() {
     let mut mesh = Mesh::new(10, 5, 3);
     mesh.run(seconds(3));

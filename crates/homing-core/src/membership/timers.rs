@@ -64,6 +64,11 @@ impl Timers {
         self.due.first_key_value().map(|((at, ..), _)| *at)
     }
 
+    /// Whether the very same timer is pending.
+    pub(super) fn holds(&self, timer: &Timer<Identity>) -> bool {
+        self.due.values().any(|other| other == timer)
+    }
+
     /// Suspicions wait longer by the time that this process stood still (decisions C7).
     pub(super) fn delay_suspicions(&mut self, span: Duration) {
         let is_suspicion =
