@@ -98,9 +98,12 @@ impl Membership {
 
     /// Holds everybody gone, tells nobody so, and takes a new name. What a node concludes while it is cut off says
     /// nothing of the others: told to them later it would throw healthy members out. Under the new name it is taken
-    /// back as soon as it is heard.
+    /// back as soon as it is heard. Who said goodbye is no conclusion, and stays gone: somebody who slept through it
+    /// would bring it back.
     pub(super) fn begin_anew(&mut self, now: Time) {
         let Some(me) = self.me().renewed() else { return };
+        let known = self.foca.iter_membership_state();
+        let left: Vec<_> = known.filter(|member| member.id().has_left()).cloned().collect();
         self.foca = Foca::new(me, config(), self.rng.split(), Codec);
         self.sink = Sink::default();
         self.timers.keep_the_gone();
@@ -111,6 +114,7 @@ impl Membership {
             self.timers.add(now, GONE_TIME, Timer::RemoveDown(member.clone()));
             self.sink.notes.push(OwnedNotification::MemberDown(member));
         }
+        self.run(|foca, sink| foca.apply_many(left.into_iter(), false, sink));
         self.settle(now);
     }
 
