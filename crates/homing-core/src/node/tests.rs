@@ -901,6 +901,9 @@ fn a_restart_with_a_later_epoch_replaces_the_life_before() {
 fn a_goodbye_of_the_life_before_says_nothing_of_the_one_that_is() {
     let mut world = World::members(3, 15);
     world.run(seconds(2));
+    world.input(0, Input::Want { node: id(2) });
+    world.run(seconds(1));
+    let old = LinkId(world.links_between(0, 2)[0]);
     // Its host dies: nobody ends its links, and what it said last is still on its way.
     world.seats[2].state = Running::Crashed;
     let again = world.add(Kind::Member, *b"the-mesh");
@@ -913,7 +916,6 @@ fn a_goodbye_of_the_life_before_says_nothing_of_the_one_that_is() {
     world.offer(again, "price");
     world.run(seconds(2));
     assert_eq!(world.serving(0, "price"), [id(2)]);
-    let old = LinkId(world.links_between(0, 2)[0]);
     world.input(0, Input::Control { link: old, bytes: &Control::Goodbye.encode() });
     world.run(seconds(1));
     assert_eq!(world.serving(0, "price"), [id(2)]);
