@@ -98,9 +98,16 @@ impl Node {
                     registry::Input::Message { from: node, via: Via::Link, bytes },
                 );
             }
-            Ok(Control::Goodbye) => self.departed(now, node),
+            Ok(Control::Goodbye) => self.handle_goodbye(now, link, node),
             Ok(Control::Keep(wish)) => peer.wish = wish,
             Ok(Control::Dump(_)) | Err(_) => self.sealer.stats.bad_control += 1,
+        }
+    }
+
+    /// What a life said before it ended may arrive when the next one is there.
+    fn handle_goodbye(&mut self, now: Time, link: LinkId, node: NodeId) {
+        if self.peers.epoch_on(link) >= self.registry.epoch_of(&node) {
+            self.departed(now, node);
         }
     }
 
@@ -157,7 +164,7 @@ impl Node {
         });
         let name = LinkName { dialler: by.0, epoch: by.1, number: claim.number };
         let contender = Contender { link, name, dead: claim.dead, peer_epoch: about.epoch };
-        NewLink { contender, end: End { direction, address }, found }
+        NewLink { contender, end: End { direction, address, epoch: about.epoch }, found }
     }
 
     fn take_link(&mut self, now: Time, about: About, new: NewLink) {

@@ -4,7 +4,7 @@ use super::input::{LinkId, Source, Wish};
 use super::output::{Direction, PeerInfo};
 use super::pair::{Contender, Decision, Pair};
 use crate::addr::TransportAddr;
-use crate::id::NodeId;
+use crate::id::{Epoch, NodeId};
 use crate::limits::{LINKS_MAX, NODES_MAX};
 use crate::wire::{Kind, Peer as About};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,8 @@ pub(super) struct Peer {
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) direction: Direction,
+    /// The life of the peer that is, or was, there.
+    pub(super) epoch: Epoch,
     pub(super) address: Option<TransportAddr>,
 }
 
@@ -62,6 +64,12 @@ impl Peers {
     /// The other end of a link.
     pub(super) fn at(&mut self, link: LinkId) -> Option<&mut Peer> {
         self.known.get_mut(self.links.get(&link)?)
+    }
+
+    /// In which life of its the peer speaks on a link.
+    pub(super) fn epoch_on(&self, link: LinkId) -> Option<Epoch> {
+        let peer = self.known.get(self.links.get(&link)?)?;
+        peer.ends.get(&link).map(|end| end.epoch)
     }
 
     pub(super) fn route(&self, node: &NodeId) -> Option<LinkId> {

@@ -1,5 +1,6 @@
 //! Several nodes, virtual time, datagrams that get lost, and links that stand at once.
 
+use super::control::Control;
 use super::*;
 use crate::crypto::{Role as Side, TAG_LEN};
 use crate::id::Epoch;
@@ -894,6 +895,30 @@ fn a_restart_with_a_later_epoch_replaces_the_life_before() {
         assert_eq!(world.serving(number, "price"), [id(2)], "node {number}");
         assert_eq!(world.serving(number, "words").len(), 2, "node {number}");
     }
+}
+
+#[test]
+fn a_goodbye_of_the_life_before_says_nothing_of_the_one_that_is() {
+    let mut world = World::members(3, 15);
+    world.run(seconds(2));
+    world.input(0, Input::Want { node: id(2) });
+    world.run(seconds(1));
+    let old = LinkId(world.links_between(0, 2)[0]);
+    // Its host dies: nobody ends its links, and what it said last is still on its way.
+    world.seats[2].state = Running::Crashed;
+    let again = world.add(Kind::Member, *b"the-mesh");
+    let mut config = world.seats[again].node.config.clone();
+    config.me = About { epoch: Epoch(2), id: id(2), ..config.me };
+    world.seats[again].about = config.me.clone();
+    world.seats[again].node = Node::new(world.now, config, Rng::from_seed(1), Arc::new(Open));
+    world.input(again, Input::Listening { addresses: vec![tcp(again)] });
+    world.suggest(again, 1);
+    world.offer(again, "price");
+    world.run(seconds(2));
+    assert_eq!(world.serving(0, "price"), [id(2)]);
+    world.input(0, Input::Control { link: old, bytes: &Control::Goodbye.encode() });
+    world.run(seconds(1));
+    assert_eq!(world.serving(0, "price"), [id(2)]);
 }
 
 #[test]

@@ -54,6 +54,11 @@ impl Followers {
         self.syncs.push_front(sync);
     }
 
+    /// All who follow, with what they want.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Filter)> {
+        self.follow.iter()
+    }
+
     /// Those who are told of what their filter lets through.
     pub(crate) fn wanting(&self, wants: impl Fn(&Filter) -> bool) -> Vec<NodeId> {
         self.follow.iter().filter(|(_, filter)| wants(filter)).map(|(node, _)| *node).collect()

@@ -114,7 +114,7 @@ impl Registry {
             owner.reach = Reach::Reachable;
         });
         self.show(&node, None);
-        self.tell_fate(&node, Fate::Alive);
+        self.retell(&node);
     }
 
     /// Takes an owner out with all its records, and says in which life it was.

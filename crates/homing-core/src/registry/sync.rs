@@ -125,6 +125,27 @@ impl Registry {
         }
     }
 
+    /// An owner that was taken for gone lives after all. Those who follow may have ended its lease before we would have,
+    /// so they are told all of it.
+    pub(super) fn retell(&mut self, id: &NodeId) {
+        self.tell_fate(id, Fate::Alive);
+        let Some(owner) = self.owners.of(id) else { return };
+        let mut told = Vec::new();
+        for (peer, filter) in self.followers.iter().filter(|(_, filter)| is_wanted(filter, owner)) {
+            let (listing, _) = wanted_listing(filter, owner);
+            let mut records = Packer::new(&[RECORDS], CHUNK_MAX, usize::MAX);
+            for held in owner.records().filter(|held| listing.contains_key(&held.record.key)) {
+                let mut item = Vec::new();
+                put_bytes(&mut item, &held.bytes);
+                records.push(&item);
+            }
+            told.push(((*peer, Via::Link), records.finish()));
+        }
+        for (peer, packets) in told {
+            self.send_all(peer, packets);
+        }
+    }
+
     fn fate(&self, id: &NodeId, owner: &Owner, sync: &Sync) -> Lived {
         let fate = match owner.life {
             Life::Alive => Fate::Alive,

@@ -348,6 +348,27 @@ fn a_visitor_that_changes_its_member_forgets_what_went_in_between() {
 }
 
 #[test]
+fn a_visitor_whose_lease_ended_first_is_told_all_again() {
+    let mut world = World::new(3, 9);
+    world.offer(2, 1, "words");
+    world.run(SECOND * 3);
+    world.add_visitor(9);
+    world.link(id(0), id(9));
+    world.ask_sync(id(9), id(0), Filter::All);
+    world.run(SECOND);
+    world.input(id(0), Input::Gone { node: id(2) });
+    world.run(SECOND);
+    // The member stands still, and hears that it lives before it looks at the clock.
+    world.set(0, Awake::Paused);
+    world.run(LEASE + SECOND);
+    assert_eq!(world.node(9).registry.snapshot().nodes().count(), 2);
+    world.set(0, Awake::Yes);
+    world.input(id(0), Input::Alive { node: id(2), epoch: Epoch(1) });
+    world.run(SECOND);
+    assert_eq!(world.node(9).registry.snapshot().services().count(), 1);
+}
+
+#[test]
 fn a_visitor_hears_again_of_a_life_that_was_forgotten() {
     let mut world = World::new(3, 9);
     world.offer(2, 1, "words");
