@@ -149,7 +149,7 @@ impl Registry {
         let trust = match &mut self.part {
             Part::Member => Trust::Peer,
             Part::Visitor { heard } => {
-                heard.insert(index.owner);
+                heard.entry(from).or_default().insert(index.owner);
                 Trust::Source
             }
         };

@@ -70,11 +70,11 @@ impl Registry {
     }
 
     /// What a peer says of an owner. A member believes only that a lease has less time left than it thought.
-    pub(super) fn hear_fate(&mut self, now: Time, lived: Lived) {
+    pub(super) fn hear_fate(&mut self, now: Time, from: NodeId, lived: Lived) {
         let Lived { owner, epoch, fate } = lived;
         let known = self.owners.of(&owner).map(|known| (known.epoch, known.life));
         if let Part::Visitor { heard } = &mut self.part {
-            heard.insert(owner);
+            heard.entry(from).or_default().insert(owner);
             match fate {
                 Fate::Alive => self.alive(now, owner, epoch),
                 Fate::Leased(remaining) => {

@@ -67,7 +67,7 @@ use owner::{Life, Owner};
 use owners::Owners;
 use peers::{Errand, Peers};
 use rumours::Rumours;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The registry of one node: a machine without a transport of its own.
@@ -92,8 +92,9 @@ pub struct Registry {
 enum Part {
     Member,
     Visitor {
-        /// Owners told of since the link stands: who is not among them when all is told is not there any more.
-        heard: BTreeSet<NodeId>,
+        /// Owners told of since the link to who told of them stands: who is not among them when that one has told all
+        /// is not there any more.
+        heard: BTreeMap<NodeId, BTreeSet<NodeId>>,
     },
 }
 
@@ -102,7 +103,7 @@ impl Registry {
     pub fn new(role: Role, me: NodeId, epoch: Epoch, rng: Rng, crypto: Arc<dyn Crypto>) -> Self {
         let part = match role {
             Role::Member => Part::Member,
-            Role::Visitor => Part::Visitor { heard: BTreeSet::new() },
+            Role::Visitor => Part::Visitor { heard: BTreeMap::new() },
         };
         let mut owners = Owners::default();
         if role == Role::Member {
@@ -150,7 +151,7 @@ impl Registry {
                 self.peers.unlink(&node);
                 self.followers.remove(&node);
                 if let Part::Visitor { heard } = &mut self.part {
-                    heard.clear();
+                    heard.remove(&node);
                 }
             }
             Input::SyncAsked { to, filter, follow } => {
@@ -265,7 +266,7 @@ impl Registry {
             (_, Message::Indexes { tone, indexes }) => self.hear_indexes(peer, tone, indexes),
             (_, Message::Lives(lives)) => {
                 for lived in lives {
-                    self.hear_fate(now, lived);
+                    self.hear_fate(now, peer.0, lived);
                 }
             }
             (_, Message::End) => self.end_sync(now, peer.0),

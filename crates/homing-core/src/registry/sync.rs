@@ -73,7 +73,7 @@ impl Registry {
             // What came before membership knew its owner was refused, and is found by comparing.
             Part::Member => self.peers.plan_comparison(from, now + GREETING_PERIOD),
             Part::Visitor { heard } => {
-                let heard = std::mem::take(heard);
+                let heard = heard.remove(&from).unwrap_or_default();
                 let silent = self.owners.iter().map(|(id, _)| *id).filter(|id| !heard.contains(id));
                 for owner in silent.collect::<Vec<_>>() {
                     self.forget(now, owner);

@@ -348,6 +348,30 @@ fn a_visitor_that_changes_its_member_forgets_what_went_in_between() {
 }
 
 #[test]
+fn a_visitor_forgets_nobody_because_it_lost_somebody_else_meanwhile() {
+    let new = |role, number| {
+        let crypto = Arc::new(Fake::Plain);
+        Registry::new(role, id(number), Epoch(1), Rng::from_seed(1), crypto)
+    };
+    let (mut member, mut visitor) = (new(Role::Member, 0), new(Role::Visitor, 9));
+    let now = Time::ZERO;
+    member.handle_input(now, Input::Offer { key: RecordKey::NODE, body: node_body("node-0") });
+    member.handle_input(now, Input::Offer { key: RecordKey(1), body: offer_body("words") });
+    member.handle_input(now, Input::Linked(id(9)));
+    [0, 1].into_iter().for_each(|peer| visitor.handle_input(now, Input::Linked(id(peer))));
+    let asked = Input::SyncAsked { to: id(9), filter: Filter::All, follow: true };
+    member.handle_input(now, asked);
+    while let Some(output) = member.poll_output() {
+        let Output::Send { bytes, .. } = output else { continue };
+        let input = Input::Message { from: id(0), via: Via::Link, bytes: &bytes };
+        visitor.handle_input(now, input);
+        visitor.handle_input(now, Input::LinkDown { node: id(1) });
+    }
+    assert!(visitor.snapshot().synced);
+    assert_eq!(visitor.snapshot().nodes().count(), 1);
+}
+
+#[test]
 fn a_visitor_whose_lease_ended_first_is_told_all_again() {
     let mut world = World::new(3, 9);
     world.offer(2, 1, "words");
