@@ -59,7 +59,8 @@ impl Caller {
 
     /// Begins a call.
     pub(crate) fn begin(&mut self, now: Time, order: &CallOrder) {
-        let free = (0..).find(|key| !self.calls.contains_key(key)).expect("calls are few");
+        let free =
+            (0..=self.calls.len()).find(|key| !self.calls.contains_key(key)).expect("one is free");
         let deadline = now + order.time;
         let pending = Pending {
             serial: order.serial,

@@ -195,6 +195,7 @@ pub(crate) enum Note {
     /// The node cannot go on.
     Fatal(Status),
     /// What the node tells its program.
+    #[expect(dead_code, reason = "shown in the trace")]
     Told(NodeEvent),
 }
 

@@ -300,7 +300,9 @@ impl Process {
             Command::Leave if self.phase == Phase::Running => {
                 self.phase = Phase::Draining { until: now + DRAIN_TIME };
                 let keys: Vec<RecordKey> = self.server.offers().map(|(key, _)| key).collect();
-                keys.into_iter().for_each(|key| self.drain(now, key));
+                for key in keys {
+                    self.drain(now, key);
+                }
             }
             Command::Leave => {}
         }

@@ -21,7 +21,7 @@ impl Process {
         let Some(output) = self.caller.requester.poll_output() else { return false };
         match output {
             requester::Output::Start { call, node, key, .. } => {
-                self.attempt(now, call, (node, key))
+                self.attempt(now, call, (node, key));
             }
             requester::Output::Fail { call, status } => {
                 self.stop_attempt(now, call);

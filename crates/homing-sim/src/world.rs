@@ -296,14 +296,14 @@ impl World {
                     let after = dice::exponential(&mut self.rng, WORK);
                     self.net.queue.push(now + after, Event::Work { host, life, work });
                 }
-                Effect::Note(note) => self.take_note(place, note),
+                Effect::Note(note) => self.take_note(place, &note),
                 Effect::Exit => self.end(host, Off::Killed),
             }
         }
     }
 
-    fn take_note(&mut self, Place { host, life }: Place, note: Note) {
-        if let Note::Snapshot(snapshot) = &note {
+    fn take_note(&mut self, Place { host, life }: Place, note: &Note) {
+        if let Note::Snapshot(snapshot) = note {
             self.tell(host, || {
                 let instances = snapshot.services().map(|(_, _, all)| all.len()).sum::<usize>();
                 format!("sees {} nodes, {instances} instances", snapshot.nodes().count())
@@ -314,7 +314,7 @@ impl World {
             return self.expect(held.map_err(|wrong| format!("{wrong} (host {host})")));
         }
         self.tell(host, || format!("{note:?}"));
-        let held = match &note {
+        let held = match note {
             Note::Executed { serial } => {
                 if self.plan.sabotage == Some(Sabotage::RunTwice) && serial % 20 == 0 {
                     self.ledger.execute(*serial).ok();
