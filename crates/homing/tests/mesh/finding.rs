@@ -50,6 +50,29 @@ async fn a_seed_is_enough_where_nobody_hears_a_scout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_those_who_scout_on_one_port_find_each_other_and_it_is_nobody_elses() {
+    assert_ne!(homing::config::DISCOVERY_PORT, 12_345, "which is cote's");
+    let network = Network::new(13);
+    let on = |host: &str, port: Option<u16>| {
+        let mut config = config(&network, host);
+        config.discovery.port = port.unwrap_or(config.discovery.port);
+        config
+    };
+    let ports = [("a", None), ("b", Some(homing::config::DISCOVERY_PORT)), ("c", Some(24_665))];
+    let mut nodes = Vec::new();
+    for (host, port) in ports.into_iter().chain([("d", Some(24_665))]) {
+        nodes.push(Node::join(on(host, port)).await.unwrap());
+    }
+    for (node, expect) in nodes.iter().zip([["a", "b"], ["a", "b"], ["c", "d"], ["c", "d"]]) {
+        until("the other", || async { (alive(node).await == expect).then_some(()) }).await;
+    }
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    for node in &nodes {
+        assert_eq!(node.nodes().await.len(), 2, "never more");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nodes_of_different_meshes_never_link() {
     let network = Network::new(7);
     let in_mesh = |host: &str, mesh: &str| config(&network, host).mesh(mesh).unwrap();
