@@ -75,7 +75,9 @@ async fn when_the_end_is_heard_the_port_is_free() {
 async fn dialler_and_listener(seed: u64) -> (Network, Node, Node) {
     let network = Network::new(seed);
     let mut quiet = [config(&network, "dialler"), config(&network, "listener")];
-    quiet.iter_mut().for_each(|config| config.discovery.scouting = false);
+    for config in &mut quiet {
+        config.discovery.scouting = false;
+    }
     let [dialling, listening] = quiet;
     let listener = Node::join(listening).await.unwrap();
     let TransportAddr::Tcp(at) = listener.info().addresses[0] else { panic!("memory is TCP") };
