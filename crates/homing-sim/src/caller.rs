@@ -59,8 +59,8 @@ impl Caller {
 
     /// Begins a call.
     pub(crate) fn begin(&mut self, now: Time, order: &CallOrder) {
-        let free =
-            (0..=self.calls.len()).find(|key| !self.calls.contains_key(key)).expect("one is free");
+        let is_free = |key: &usize| !self.calls.contains_key(key);
+        let free = (0..=self.calls.len()).find(is_free).expect("one more than there are calls");
         let deadline = now + order.time;
         let pending = Pending {
             serial: order.serial,

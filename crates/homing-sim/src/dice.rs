@@ -19,7 +19,7 @@ pub(crate) fn pick<T: Copy>(rng: &mut Rng, all: &[T]) -> Option<T> {
 pub(crate) fn exponential(rng: &mut Rng, mean: Duration) -> Duration {
     let draw = rng.next_u64() | 1;
     let whole = draw.leading_zeros();
-    let fraction = u64::from(u16::try_from(draw << whole << 1 >> 48).expect("16 bits are left"));
+    let fraction = u64::from(u16::try_from((draw << whole << 1) >> 48).expect("16 bits are left"));
     // -log2 of the draw, in 65,536ths; ln 2 is 45,426 of them.
     let halvings = (u64::from(whole) + 1) * 65_536 - fraction;
     let nanos = (u128::from(halvings) * 45_426 * mean.as_nanos()) >> 32;

@@ -10,6 +10,7 @@ use homing_core::node::{LinkId, NodeEvent};
 use homing_core::registry::{RecordKey, Snapshot};
 use homing_core::requester::TargetKey;
 use homing_core::talk::{Code, Status};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -195,7 +196,6 @@ pub(crate) enum Note {
     /// The node cannot go on.
     Fatal(Status),
     /// What the node tells its program.
-    #[expect(dead_code, reason = "shown in the trace")]
     Told(NodeEvent),
 }
 
@@ -209,4 +209,21 @@ pub(crate) enum End {
     Failed(Code, String),
     /// Its caller went away.
     Abandoned,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Executed { serial } => write!(f, "works on call {serial}"),
+            Self::Withdrawn { serial } => write!(f, "has withdrawn offer {serial}"),
+            Self::Ended { serial, end } => write!(f, "call {serial} ended: {end:?}"),
+            Self::LinkUp => f.write_str("has a new link"),
+            Self::Snapshot(snapshot) => {
+                let instances = snapshot.services().map(|(.., all)| all.len()).sum::<usize>();
+                write!(f, "sees {} nodes, {instances} instances", snapshot.nodes().count())
+            }
+            Self::Fatal(status) => write!(f, "cannot go on: {status}"),
+            Self::Told(event) => write!(f, "is told {event:?}"),
+        }
+    }
 }

@@ -65,9 +65,10 @@ pub(crate) struct Counts {
 /// What one process has seen of offers.
 #[derive(Debug, Default)]
 struct Seen {
+    /// The offers with who makes them.
     shown: BTreeMap<u64, NodeId>,
     /// Withdrawn, and gone from here.
-    gone: BTreeSet<u64>,
+    gone: BTreeMap<u64, NodeId>,
 }
 
 impl Ledger {
@@ -162,15 +163,16 @@ impl Ledger {
             .map(|instance| (crate::mesh::serial(&instance.offer), instance.node))
             .collect();
         let seen = self.seen.entry(life).or_default();
-        // Who was forgotten altogether may come back as somebody knew it who was away.
         let is_alive = |owner: &NodeId| {
             snapshot.node(owner).is_some_and(|known| known.state == NodeState::Alive)
         };
         let missing = seen.shown.iter().filter(|(offer, owner)| {
             !shown.contains_key(offer) && self.withdrawn.contains(offer) && is_alive(owner)
         });
-        seen.gone.extend(missing.map(|(offer, _)| *offer));
-        let back = shown.keys().find(|offer| seen.gone.contains(offer)).copied();
+        seen.gone.extend(missing.map(|(offer, owner)| (*offer, *owner)));
+        // Of who was forgotten altogether that is forgotten, too: it may come back as somebody knew it who was away.
+        seen.gone.retain(|_, owner| snapshot.node(owner).is_some());
+        let back = shown.keys().find(|offer| seen.gone.contains_key(offer)).copied();
         seen.shown = shown;
         back.map_or(Ok(()), |offer| Err(format!("offer {offer} was withdrawn, and came back")))
     }

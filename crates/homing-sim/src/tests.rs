@@ -3,15 +3,58 @@
 use super::*;
 
 #[track_caller]
-fn check_small(seed: u64, hosts: usize, faults: &[Fault]) -> Summary {
-    match check(&Plan::small(seed, hosts, faults), Listing::Silent) {
+fn check_plan(plan: &Plan) -> Summary {
+    match check(plan, Listing::Silent) {
         Ok(summary) => summary,
-        Err(failure) => panic!("seed {seed}, {} : {}", failure.at, failure.what),
+        Err(failure) => panic!("{plan:?}, at {}: {}", failure.at, failure.what),
     }
 }
 
 #[test]
 fn a_mesh_without_faults_answers_calls() {
-    let summary = check_small(1, 3, &[]);
+    let summary = check_plan(&Plan::small(1, 3, &[]));
     assert!(summary.replies > summary.calls / 2, "{summary:?}");
+    assert_eq!(summary.faults, 0);
+}
+
+#[test]
+fn a_mesh_holds_whatever_goes_wrong_alone() {
+    // The pauses of hours are for the command: here they would take too long.
+    let short = |fault: &Fault| !matches!(fault, Fault::LongPause | Fault::EndlessPause);
+    for (seed, fault) in (1..).zip(Fault::ALL.into_iter().filter(short)) {
+        let summary = check_plan(&Plan::small(seed, 4, &[fault]));
+        assert!(summary.faults > 0, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_mesh_holds_when_all_goes_wrong_at_once() {
+    let short = |fault: &Fault| !matches!(fault, Fault::LongPause | Fault::EndlessPause);
+    let all: Vec<Fault> = Fault::ALL.into_iter().filter(short).collect();
+    for (seed, hosts) in (101..).zip([2, 3, 3, 4, 5, 6]) {
+        check_plan(&Plan::small(seed, hosts, &all));
+    }
+}
+
+#[test]
+fn a_visitor_sees_what_members_see() {
+    let plan = Plan::small(7, 4, &[Fault::Crash, Fault::Reset, Fault::Stall]);
+    check_plan(&Plan { visitors: 2, ..plan });
+}
+
+#[test]
+fn a_simulator_that_does_wrong_is_caught() {
+    let caught = [
+        (Sabotage::LoseCall, "has no end"),
+        (Sabotage::EndTwice, "ended twice"),
+        (Sabotage::RunTwice, "worked on twice"),
+        (Sabotage::KeepOffer, "sees"),
+        (Sabotage::LeakBudget, "bytes at rest"),
+        (Sabotage::Chance, "two runs"),
+    ];
+    for (sabotage, sign) in caught {
+        let plan = Plan::small(3, 3, &[]).sabotaged(sabotage);
+        let failure = check(&plan, Listing::Silent).unwrap_err();
+        assert!(failure.what.contains(sign), "{sabotage:?}: {}", failure.what);
+    }
 }

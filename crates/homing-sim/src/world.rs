@@ -302,32 +302,24 @@ impl World {
         }
     }
 
-    fn take_note(&mut self, Place { host, life }: Place, note: &Note) {
-        if let Note::Snapshot(snapshot) = note {
-            self.tell(host, || {
-                let instances = snapshot.services().map(|(_, _, all)| all.len()).sum::<usize>();
-                format!("sees {} nodes, {instances} instances", snapshot.nodes().count())
-            });
-            // A visitor that takes another guide may for a moment see what that one sees: an older state.
-            let is_member = host < self.plan.hosts;
-            let held = if is_member { self.ledger.see(life, snapshot) } else { Ok(()) };
-            return self.expect(held.map_err(|wrong| format!("{wrong} (host {host})")));
-        }
-        self.tell(host, || format!("{note:?}"));
+    fn take_note(&mut self, place: Place, note: &Note) {
+        let (host, life) = (place.host, place.life);
+        self.tell(host, || note.to_string());
         let held = match note {
+            Note::Snapshot(snapshot) => {
+                // A visitor that takes another guide may for a moment see what that one sees: an older state.
+                let is_member = host < self.plan.hosts;
+                if is_member { self.ledger.see(life, snapshot) } else { Ok(()) }
+            }
             Note::Executed { serial } => {
-                if self.plan.sabotage == Some(Sabotage::RunTwice) && serial % 20 == 0 {
+                if self.is_sabotaged(Sabotage::RunTwice, *serial) {
                     self.ledger.execute(*serial).ok();
                 }
                 self.ledger.execute(*serial)
             }
-            Note::Ended { serial, .. }
-                if self.plan.sabotage == Some(Sabotage::LoseCall) && serial % 20 == 0 =>
-            {
-                Ok(())
-            }
+            Note::Ended { serial, .. } if self.is_sabotaged(Sabotage::LoseCall, *serial) => Ok(()),
             Note::Ended { serial, end } => {
-                if self.plan.sabotage == Some(Sabotage::EndTwice) && serial % 20 == 0 {
+                if self.is_sabotaged(Sabotage::EndTwice, *serial) {
                     self.ledger.end(*serial, end).ok();
                 }
                 self.ledger.end(*serial, end)
@@ -340,10 +332,15 @@ impl World {
                 self.misfortune.last_handshake = self.now;
                 Ok(())
             }
-            Note::Fatal(status) => Err(format!("node {host} cannot go on: {status}")),
-            Note::Snapshot(_) | Note::Told(_) => Ok(()),
+            Note::Fatal(status) => Err(format!("a node cannot go on: {status}")),
+            Note::Told(_) => Ok(()),
         };
         self.expect(held.map_err(|wrong| format!("{wrong} (host {host})")));
+    }
+
+    /// Whether the simulator does wrong here: every twentieth time.
+    fn is_sabotaged(&self, sabotage: Sabotage, serial: u64) -> bool {
+        self.plan.sabotage == Some(sabotage) && serial.is_multiple_of(20)
     }
 
     fn knock(&mut self, knock: Knock) {

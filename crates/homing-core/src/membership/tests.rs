@@ -266,7 +266,7 @@ fn who_was_suspected_before_a_long_pause_is_not_suspected_for_ever() {
         let mut mesh = Mesh::new(8, 0, seed);
         mesh.run(seconds(5));
         mesh.members[6].state = Running::Crashed;
-        mesh.run(Duration::from_secs(1));
+        mesh.run(seconds(1));
         mesh.pause(1);
         mesh.run(seconds(20));
         mesh.wake(1);

@@ -59,10 +59,6 @@ impl Show {
         told_all && !self.shown.synced
     }
 
-    pub(super) fn is_gone(&self, node: &NodeId) -> bool {
-        self.shown.node(node).is_some_and(|known| known.state != NodeState::Alive)
-    }
-
     /// Some nodes that live, `not` left out.
     pub(super) fn some_alive(&self, count: usize, not: &NodeId) -> Vec<NodeId> {
         let alive =

@@ -68,7 +68,7 @@ impl Node {
     pub(super) fn is_gone(&self, node: &NodeId) -> bool {
         match &self.membership {
             Some(membership) => matches!(membership.presence(node), Some(Presence::Gone(_))),
-            None => self.show.is_gone(node),
+            None => self.registry.is_gone(node),
         }
     }
 

@@ -63,7 +63,7 @@ use headstones::Headstones;
 use lease::Leases;
 use message::Message;
 use own::Own;
-use owner::Owner;
+use owner::{Life, Owner};
 use owners::Owners;
 use peers::{Errand, Peers};
 use rumours::Rumours;
@@ -223,6 +223,11 @@ impl Registry {
     /// The records of one owner that hold, in the order of their keys.
     pub fn records_of(&self, owner: &NodeId) -> impl Iterator<Item = &Arc<Record>> {
         self.owners.of(owner).into_iter().flat_map(live_records)
+    }
+
+    /// Whether a node is held gone and lives on by its lease only.
+    pub fn is_gone(&self, node: &NodeId) -> bool {
+        self.owners.of(node).is_some_and(|owner| owner.life == Life::Gone)
     }
 
     /// The latest life of a node that is known here, the forgotten included; what A10's first question asks for.
