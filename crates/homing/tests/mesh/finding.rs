@@ -88,6 +88,19 @@ async fn nodes_of_different_meshes_never_link() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_first_after_a_withdrawal_is_not_told_that_it_never_was() {
+    let network = Network::new(9);
+    let members = join_many(&network, 2).await;
+    let offer = members[1].serve("echo", |text: String| async move { text }).await.unwrap();
+    know(&members[0], "echo", 1).await;
+    offer.withdraw().await;
+    know(&members[0], "echo", 0).await;
+    let requester = members[0].requester().no_wait().build();
+    let error = requester.call::<_, String>("echo", "hello").await.unwrap_err();
+    assert_eq!(error.to_string(), "UNAVAILABLE: no instance of echo (running: none)");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_visitor_sees_and_calls_and_is_listed_by_nobody_else() {
     let network = Network::new(8);
     let members = join_many(&network, 3).await;
