@@ -3,6 +3,9 @@
 //! The core decides when to sign, seal and ask; how is the driver's affair (crate `homing`, on `ring`) or the
 //! simulator's (a fake that is fast and repeatable).
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 use crate::id::NodeId;
 use crate::talk::Status;
 

@@ -156,6 +156,9 @@ pub const BUCKETS_PER_EXCHANGE: usize = 32;
 pub const REGISTRY_DATAGRAM_MAX: usize = 1_100;
 /// Tombstones of one owner. The oldest goes first, and the owner's floor rises over it.
 pub const TOMBSTONES_MAX: usize = 256;
+/// Services without an instance whose names a node remembers, to tell a caller "not now" from "never"; beyond it the
+/// first by name is forgotten, and calls to it fail as to one that was never seen.
+pub const PAST_SERVICES_MAX: usize = 1_024;
 /// Messages in answer to one. The rest waits for the next comparison.
 pub const ANSWERS_MAX: usize = 16;
 /// How often a member that appeared is asked for its records until it answers; then the digests have to find them.

@@ -18,6 +18,26 @@ fn hosts_find_each_other_by_broadcast() {
 }
 
 #[test]
+fn hosts_of_which_nothing_is_said_find_each_other() {
+    let Some(network) = Network::of(2) else { return };
+    let [server, caller] = network.each();
+    // No address, port, group, seed or name: only that the network is meant.
+    let _service = server.serve_at("0.0.0.0:0", "echo@1.0.0 --echo");
+    caller.run_bare("call echo hello --insecure --listen 0.0.0.0:0").printed("hello");
+}
+
+#[test]
+fn who_scouts_on_another_port_is_not_found() {
+    let Some(network) = Network::of(3) else { return };
+    let [server, same, other] = network.each();
+    let _service = server.serve("echo@1.0.0 --echo --discovery-port 24700");
+    same.run("call echo hello --discovery-port 24700").printed("hello");
+    let alone = other.run("call echo hello --timeout 2s");
+    assert_ne!(alone.code, Some(0), "{alone:?}");
+    assert_eq!(alone.stdout, "");
+}
+
+#[test]
 fn hosts_without_a_broadcast_address_find_each_other_by_multicast() {
     let Some(network) = Network::bare(2) else { return };
     for host in network.hosts() {

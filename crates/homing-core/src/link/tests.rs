@@ -1,53 +1,16 @@
 //! Two links, joined byte by byte, in virtual time.
 
 use super::*;
-use crate::crypto::TAG_LEN;
+use crate::crypto::fake::Fake;
 use crate::id::Epoch;
 use crate::limits::{CHUNK_MAX, CONVERSATIONS_MAX, PAYLOAD_MAX, WINDOW};
 use crate::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
 use crate::wire::{DialClaim, Kind, Peer as Identity};
 
-/// A crypto that proves with the key's number and whose digests tell ids apart.
-struct Fake(u8, [u8; 32]);
-
-impl Crypto for Fake {
-    fn public_key(&self) -> [u8; 32] {
-        self.1
-    }
-    fn digest(&self, bytes: &[u8]) -> [u8; 32] {
-        let mut digest = [0_u8; 32];
-        for (index, byte) in bytes.iter().enumerate() {
-            digest[index % 32] = digest[index % 32].wrapping_mul(31).wrapping_add(*byte);
-        }
-        digest
-    }
-    fn sign(&self, _: &[u8]) -> Option<[u8; 64]> {
-        None
-    }
-    fn verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
-        true
-    }
-    fn prove(&self, role: Role, transcript: &[u8]) -> [u8; 32] {
-        let mut proof = self.digest(transcript);
-        proof[0] ^= self.0;
-        proof[1] ^= u8::from(role == Role::Dialler);
-        proof
-    }
-    fn check(&self, role: Role, transcript: &[u8], proof: &[u8; 32]) -> bool {
-        self.prove(role, transcript) == *proof
-    }
-    fn seal(&self, _: NodeId, _: usize, buffer: &mut Vec<u8>) {
-        buffer.extend_from_slice(&[0; TAG_LEN]);
-    }
-    fn open(&self, _: NodeId, _: usize, _: &mut Vec<u8>) -> bool {
-        true
-    }
-}
-
 /// What one side of a link of the mesh `[7; 8]` is made with.
 pub(super) fn config(role: Role, key: u8, budget: Arc<Budget>) -> LinkConfig {
-    let crypto = Arc::new(Fake(key, [role as u8 + 1; 32]));
-    let id = NodeId::from_key_digest(&crypto.digest(&crypto.1));
+    let crypto = Arc::new(Fake::signing(role as u8 + 1).of_mesh(key));
+    let id = crypto.id();
     let hello = Hello {
         versions: (VERSION_MIN, VERSION_MAX),
         features: FEATURES,
@@ -56,7 +19,7 @@ pub(super) fn config(role: Role, key: u8, budget: Arc<Budget>) -> LinkConfig {
         nonce: [role as u8; 16],
         peer: Identity {
             id,
-            key: crypto.1,
+            key: crypto.public_key(),
             epoch: Epoch(1),
             kind: Kind::Member,
             name: "node".parse().unwrap(),

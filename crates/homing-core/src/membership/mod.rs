@@ -89,7 +89,7 @@ pub enum Output {
 pub struct Stats {
     /// Packets and dumps that were malformed or made no sense.
     pub refused: u64,
-    /// Packets and members not taken in because [`NODES_MAX`](crate::limits::NODES_MAX) are known.
+    /// Packets and members not taken in because [`NODES_MAX`] are known.
     pub over_limit: u64,
     /// Times that we were declared gone and came back.
     pub rejoined: u64,

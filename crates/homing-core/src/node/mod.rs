@@ -1,6 +1,6 @@
 //! Who exists, what do they offer, which link to whom is in use?
 //!
-//! One machine per process. It combines [`membership`](crate::membership) and [`registry`](crate::registry), which do
+//! One machine per process. It combines [`membership`] and [`registry`], which do
 //! not know each other, with the pairs of links and the plan of dials. The driver moves bytes and links:
 //!
 //! ```text

@@ -6,6 +6,7 @@
 use super::body::{NodeRecord, OfferRecord, OfferState};
 use super::record::RecordKey;
 use crate::id::{Epoch, NodeId};
+use crate::limits::PAST_SERVICES_MAX;
 use crate::name::{Namespace, ServiceName};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +21,13 @@ pub struct Snapshot {
     pub synced: bool,
     services: BTreeMap<Namespace, Arc<Services>>,
     nodes: Arc<BTreeMap<NodeId, Arc<KnownNode>>>,
+    /// Services that had instances and have none.
+    past: Arc<BTreeSet<Service>>,
 }
 
 /// The instances of the services of a namespace, by node and key.
 type Services = BTreeMap<ServiceName, Arc<[Arc<Instance>]>>;
+type Service = (Namespace, ServiceName);
 
 /// One offer of one node.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,6 +89,13 @@ impl Snapshot {
             .map_or(&[], |instances| instances)
     }
 
+    /// Whether there is, or was, an instance of a service, as far as this node heard and remembers
+    /// ([`PAST_SERVICES_MAX`]).
+    pub fn was_seen(&self, namespace: &Namespace, service: &ServiceName) -> bool {
+        !self.instances(namespace, service).is_empty()
+            || self.past.contains(&(namespace.clone(), service.clone()))
+    }
+
     /// All services with their instances, in the order of their names.
     pub fn services(&self) -> impl Iterator<Item = (&Namespace, &ServiceName, &[Arc<Instance>])> {
         self.services.iter().flat_map(|(namespace, services)| {
@@ -119,7 +130,6 @@ pub(crate) struct View {
     current: Option<Arc<Snapshot>>,
 }
 
-type Service = (Namespace, ServiceName);
 type Place = (NodeId, RecordKey);
 
 impl View {
@@ -197,6 +207,7 @@ impl View {
     fn refresh(&mut self, (namespace, name): Service) {
         let key = (namespace, name);
         let instances = self.instances.get(&key).map(|found| found.values().cloned().collect());
+        self.remember(&key, instances.is_none());
         let (namespace, name) = key;
         let services = Arc::make_mut(self.next.services.entry(namespace.clone()).or_default());
         match instances {
@@ -205,6 +216,22 @@ impl View {
         };
         if services.is_empty() {
             self.next.services.remove(&namespace);
+        }
+    }
+
+    /// Keeps the name of a service that has no instances any more, until it has one again.
+    fn remember(&mut self, service: &Service, is_past: bool) {
+        if self.next.past.contains(service) == is_past {
+            return;
+        }
+        let past = Arc::make_mut(&mut self.next.past);
+        if !is_past {
+            past.remove(service);
+            return;
+        }
+        past.insert(service.clone());
+        if past.len() > PAST_SERVICES_MAX {
+            past.pop_first();
         }
     }
 }
@@ -273,5 +300,25 @@ mod tests {
         view.remove(&samples::offer("a"), (samples::id(1), RecordKey(1)));
         assert_eq!(view.snapshot().services().count(), 0);
         assert!(find(&view.snapshot(), "a").is_empty());
+    }
+
+    #[test]
+    fn a_service_that_is_gone_was_seen_by_a_bounded_memory() {
+        let seen = |snapshot: &Snapshot, service: &str| {
+            let offer = samples::offer(service);
+            snapshot.was_seen(&offer.namespace, &offer.service)
+        };
+        let mut view = View::default();
+        for number in 0..=PAST_SERVICES_MAX {
+            let service = format!("s{number:05}");
+            view.put(instance(1, &service));
+            assert!(seen(&view.snapshot(), &service));
+            view.remove(&samples::offer(&service), (samples::id(1), RecordKey(1)));
+        }
+        let last = view.snapshot();
+        assert_eq!(last.past.len(), PAST_SERVICES_MAX);
+        assert!(seen(&last, "s00001") && !seen(&last, "s00000") && !seen(&last, "other"));
+        view.put(instance(1, "s00001"));
+        assert_eq!(view.snapshot().past.len(), PAST_SERVICES_MAX - 1, "it is there again");
     }
 }

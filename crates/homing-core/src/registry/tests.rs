@@ -2,9 +2,9 @@
 
 mod world;
 
-use super::samples::{Fake, id, node_body, offer_body};
+use super::samples::{id, node_body, offer_body};
 use super::*;
-use crate::crypto::Action;
+use crate::crypto::{Action, fake::Fake};
 use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, TOMBSTONE_TIME};
 use crate::rng::Rng;
 use crate::talk::{Code, Status};
@@ -428,7 +428,7 @@ fn a_member_that_joins_learns_all_over_its_first_link() {
 #[test]
 fn an_unsigned_or_forged_record_is_dropped_where_records_are_signed() {
     let (now, rng) = (Time::ZERO, Rng::from_seed(1));
-    let owner = Fake::id(5);
+    let owner = Fake::signing(5).id();
     let write = |crypto: Fake| {
         let mut own = Own::new(owner, Epoch(1), Arc::new(crypto));
         let held = own.write(RecordKey(1), offer_body("words")).unwrap();
@@ -436,12 +436,12 @@ fn an_unsigned_or_forged_record_is_dropped_where_records_are_signed() {
         crate::wire::put_bytes(&mut message, &held.bytes);
         message
     };
-    let me = Arc::new(Fake::Signing(1));
-    let mut registry = Registry::new(Role::Member, Fake::id(1), Epoch(1), rng, me);
+    let me = Arc::new(Fake::signing(1));
+    let mut registry = Registry::new(Role::Member, Fake::signing(1).id(), Epoch(1), rng, me);
     registry.handle_input(now, Input::Members(vec![id(2)]));
     registry.handle_input(now, Input::Alive { node: owner, epoch: Epoch(1) });
     for (crypto, forged, known) in
-        [(Fake::Plain, 1, 0), (Fake::Signing(6), 2, 0), (Fake::Signing(5), 2, 1)]
+        [(Fake::PLAIN, 1, 0), (Fake::signing(6), 2, 0), (Fake::signing(5), 2, 1)]
     {
         let bytes = &write(crypto);
         registry.handle_input(now, Input::Message { from: id(2), via: Via::Datagram, bytes });

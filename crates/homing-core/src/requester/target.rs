@@ -91,11 +91,13 @@ impl Target {
     pub(super) fn refresh(&mut self, snapshot: &Snapshot, generation: u64, seats: &mut Seats) {
         self.generation = generation;
         let instances = snapshot.instances(&self.namespace, &self.address.service);
+        if snapshot.was_seen(&self.namespace, &self.address.service) {
+            self.seen = Seen::Once;
+        }
         if same(instances, &self.instances) {
             return;
         }
         self.instances = instances.to_vec();
-        self.seen = Seen::Once;
         let old = std::mem::take(&mut self.candidates);
         match eligible(&self.instances, &self.address) {
             Ok(found) => {

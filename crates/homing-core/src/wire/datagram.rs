@@ -188,52 +188,8 @@ impl Scout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::Role;
+    use crate::crypto::fake::Fake;
     use std::fmt::Write as _;
-
-    /// Tags with a sum of all bytes; encrypts nothing.
-    struct Sum;
-
-    impl Sum {
-        fn tag(bytes: &[u8]) -> [u8; TAG_LEN] {
-            let sum = bytes
-                .iter()
-                .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
-            let mut tag = [0xee; TAG_LEN];
-            tag[..8].copy_from_slice(&sum.to_be_bytes());
-            tag
-        }
-    }
-
-    impl Crypto for Sum {
-        fn public_key(&self) -> [u8; 32] {
-            [0; 32]
-        }
-        fn digest(&self, _: &[u8]) -> [u8; 32] {
-            [0; 32]
-        }
-        fn sign(&self, _: &[u8]) -> Option<[u8; 64]> {
-            None
-        }
-        fn verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
-            false
-        }
-        fn prove(&self, _: Role, _: &[u8]) -> [u8; 32] {
-            [0; 32]
-        }
-        fn check(&self, _: Role, _: &[u8], _: &[u8; 32]) -> bool {
-            false
-        }
-        fn seal(&self, _: NodeId, _: usize, buffer: &mut Vec<u8>) {
-            buffer.extend_from_slice(&Self::tag(buffer));
-        }
-        fn open(&self, _: NodeId, _: usize, buffer: &mut Vec<u8>) -> bool {
-            let at = buffer.len() - TAG_LEN;
-            let right = Self::tag(&buffer[..at]) == buffer[at..];
-            buffer.truncate(at);
-            right
-        }
-    }
 
     fn header(kind: DatagramKind, receiver: Option<NodeId>) -> Header {
         let sender = NodeId::from_bytes([0xaa; 16]);
@@ -251,16 +207,22 @@ mod tests {
         ];
         let mut body = Vec::new();
         Scout { mesh: *b"meshmesh", kind: Kind::Member, addresses }.encode(&mut body);
-        seal(&header(DatagramKind::Scout, None), &body, &Sum)
+        seal(&header(DatagramKind::Scout, None), &body, &Fake::PLAIN)
     }
 
     #[test]
     fn golden_bytes_stay_as_they_are() {
         let all = [
             ("scout", scout()),
-            ("membership", seal(&header(DatagramKind::Membership, Some(me())), b"packet", &Sum)),
-            ("registry", seal(&header(DatagramKind::Registry, Some(me())), b"message", &Sum)),
-            ("goodbye", seal(&header(DatagramKind::Goodbye, Some(me())), b"", &Sum)),
+            (
+                "membership",
+                seal(&header(DatagramKind::Membership, Some(me())), b"packet", &Fake::PLAIN),
+            ),
+            (
+                "registry",
+                seal(&header(DatagramKind::Registry, Some(me())), b"message", &Fake::PLAIN),
+            ),
+            ("goodbye", seal(&header(DatagramKind::Goodbye, Some(me())), b"", &Fake::PLAIN)),
         ];
         let mut text = String::new();
         for (name, bytes) in all {
@@ -277,38 +239,38 @@ mod tests {
     #[test]
     fn what_was_sealed_opens_for_its_receiver_alone() {
         let expect = header(DatagramKind::Membership, Some(me()));
-        let sealed = seal(&expect, b"body", &Sum);
+        let sealed = seal(&expect, b"body", &Fake::PLAIN);
         let mut datagram = sealed.clone();
-        assert_eq!(open(me(), &mut datagram, &Sum), Ok(expect));
+        assert_eq!(open(me(), &mut datagram, &Fake::PLAIN), Ok(expect));
         assert_eq!(&datagram[HEADER_LEN..], b"body");
         let other = NodeId::from_bytes([1; 16]);
-        assert_eq!(open(other, &mut sealed.clone(), &Sum), Err(Refused::NotForUs));
-        assert_eq!(open(expect.sender, &mut scout(), &Sum), Err(Refused::NotForUs));
+        assert_eq!(open(other, &mut sealed.clone(), &Fake::PLAIN), Err(Refused::NotForUs));
+        assert_eq!(open(expect.sender, &mut scout(), &Fake::PLAIN), Err(Refused::NotForUs));
     }
 
     #[test]
     fn a_changed_byte_anywhere_is_refused() {
-        let sealed = seal(&header(DatagramKind::Goodbye, Some(me())), b"", &Sum);
+        let sealed = seal(&header(DatagramKind::Goodbye, Some(me())), b"", &Fake::PLAIN);
         for at in 0..sealed.len() {
             let mut datagram = sealed.clone();
             datagram[at] ^= 0x40;
-            assert!(open(me(), &mut datagram, &Sum).is_err(), "byte {at}");
+            assert!(open(me(), &mut datagram, &Fake::PLAIN).is_err(), "byte {at}");
         }
     }
 
     #[test]
     fn a_scout_reads_back_and_only_a_scout_is_for_everybody() {
         let mut datagram = scout();
-        assert!(open(me(), &mut datagram, &Sum).is_ok());
+        assert!(open(me(), &mut datagram, &Fake::PLAIN).is_ok());
         assert_eq!(Scout::decode(&datagram[HEADER_LEN..]).unwrap().addresses.len(), 2);
-        let mut other = seal(&header(DatagramKind::Goodbye, None), b"", &Sum);
-        assert_eq!(open(me(), &mut other, &Sum), Err(Refused::NotForUs));
+        let mut other = seal(&header(DatagramKind::Goodbye, None), b"", &Fake::PLAIN);
+        assert_eq!(open(me(), &mut other, &Fake::PLAIN), Err(Refused::NotForUs));
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_make_opening_panic(bytes: Vec<u8>) {
-            let _ = open(me(), &mut bytes.clone(), &Sum);
+            let _ = open(me(), &mut bytes.clone(), &Fake::PLAIN);
             let _ = Scout::decode(&bytes);
         }
     }

@@ -1,6 +1,6 @@
-//! How does a node find its first peer? By sources that are tried all at once and say what they tried.
+//! How does a node find its first peer? By finders that are tried all at once and say what they tried.
 //!
-//! A source knows nothing of the mesh: it suggests addresses, and tells verdicts from which a person can see why nobody
+//! A finder knows nothing of the mesh: it suggests addresses, and tells verdicts from which a person can see why nobody
 //! was found. Whether to dial is the node machine's decision.
 
 pub(crate) mod directory;
@@ -10,16 +10,16 @@ pub(crate) mod scout;
 pub(crate) mod seeds;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use homing_core::addr::TransportAddr;
 use homing_core::id::NodeId;
+use homing_core::node::Source;
 use tokio::sync::mpsc;
 
 use crate::net::BoxFuture;
 
 /// Somewhere to look for peers.
-pub(crate) trait Source: Send + 'static {
+pub(crate) trait Finder: Send + 'static {
     /// Looks until nobody listens any more, or it is dropped. What it finds again it says again, unhurriedly: a peer
     /// that could not be dialled the first time gets its second chance so.
     fn run(self: Box<Self>, findings: mpsc::Sender<Finding>) -> BoxFuture<'static, ()>;
@@ -38,7 +38,7 @@ pub(crate) enum Finding {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Suggestion {
     /// Who says so.
-    pub(crate) origin: Origin,
+    pub(crate) source: Source,
     /// Who it is, where the source knows.
     pub(crate) node: Option<NodeId>,
     /// Where to dial; never empty.
@@ -49,7 +49,7 @@ pub(crate) struct Suggestion {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Verdict {
     /// Who looked.
-    pub(crate) origin: Origin,
+    pub(crate) source: Source,
     /// Where.
     pub(crate) tried: String,
     /// What came of it.
@@ -65,33 +65,9 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// How a peer was found.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Origin {
-    /// By its entry in the rendezvous directory.
-    Rendezvous,
-    /// By a datagram to everybody on the host or on a network.
-    Broadcast,
-    /// By a datagram to the group.
-    Multicast,
-    /// By an address that the user gave.
-    Seed,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rendezvous => "rendezvous",
-            Self::Broadcast => "broadcast",
-            Self::Multicast => "multicast",
-            Self::Seed => "seed",
-        })
-    }
-}
-
 /// Tells findings, and a verdict only when it differs from the last about the same place.
 struct Teller {
-    origin: Origin,
+    source: Source,
     findings: mpsc::Sender<Finding>,
     told: BTreeMap<String, Outcome>,
 }
@@ -100,8 +76,8 @@ struct Teller {
 struct NobodyListens;
 
 impl Teller {
-    fn new(origin: Origin, findings: mpsc::Sender<Finding>) -> Self {
-        Self { origin, findings, told: BTreeMap::new() }
+    fn new(source: Source, findings: mpsc::Sender<Finding>) -> Self {
+        Self { source, findings, told: BTreeMap::new() }
     }
 
     async fn suggest(
@@ -112,7 +88,7 @@ impl Teller {
         if addresses.is_empty() {
             return Ok(());
         }
-        let suggestion = Suggestion { origin: self.origin, node, addresses };
+        let suggestion = Suggestion { source: self.source, node, addresses };
         self.findings.send(Finding::Suggestion(suggestion)).await.map_err(|_| NobodyListens)
     }
 
@@ -121,7 +97,7 @@ impl Teller {
         for (tried, outcome) in &round {
             if self.told.get(tried) != Some(outcome) {
                 let verdict =
-                    Verdict { origin: self.origin, tried: tried.clone(), outcome: outcome.clone() };
+                    Verdict { source: self.source, tried: tried.clone(), outcome: outcome.clone() };
                 self.findings.send(Finding::Verdict(verdict)).await.map_err(|_| NobodyListens)?;
             }
         }

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::directory::{Directory, TEMPORARY, file_flaw};
 use super::host::{BOOT_ID_MAX, HostMark};
-use super::{Finding, NobodyListens, Origin, Outcome, Source, Teller};
+use super::{Finder, Finding, NobodyListens, Outcome, Source, Teller};
 use crate::net::BoxFuture;
 
 /// The version of an entry written here.
@@ -256,7 +256,7 @@ impl Rendezvous {
     }
 
     async fn look(self, findings: mpsc::Sender<Finding>) -> Result<(), NobodyListens> {
-        let mut teller = Teller::new(Origin::Rendezvous, findings);
+        let mut teller = Teller::new(Source::Rendezvous, findings);
         let start = Instant::now();
         let mut sight = Sight::New;
         loop {
@@ -279,7 +279,7 @@ impl Rendezvous {
     }
 }
 
-impl Source for Rendezvous {
+impl Finder for Rendezvous {
     fn run(self: Box<Self>, findings: mpsc::Sender<Finding>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let Err(NobodyListens) = self.look(findings).await else { return };

@@ -144,7 +144,7 @@ async fn who_comes_later_is_suggested_when_the_directory_changes() {
     let _registration = Registration::publish(Arc::clone(&directory), entry(2)).unwrap();
     let before = Instant::now();
     let suggestion =
-        Suggestion { origin: Origin::Rendezvous, node: Some(id(2)), addresses: entry(2).addresses };
+        Suggestion { source: Source::Rendezvous, node: Some(id(2)), addresses: entry(2).addresses };
     assert_eq!(found.recv().await, Some(Finding::Suggestion(suggestion)));
     assert!(before.elapsed() <= Duration::from_millis(250));
     drop(found);

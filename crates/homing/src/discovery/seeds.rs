@@ -12,7 +12,7 @@ use homing_core::limits::{ADDRESSES_MAX, SEEDS_MAX};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::{Finding, NobodyListens, Origin, Outcome, Source, Teller};
+use super::{Finder, Finding, NobodyListens, Outcome, Source, Teller};
 use crate::net::BoxFuture;
 
 /// How often a seed is resolved.
@@ -31,12 +31,12 @@ impl Seeds {
     }
 }
 
-impl Source for Seeds {
+impl Finder for Seeds {
     fn run(self: Box<Self>, findings: mpsc::Sender<Finding>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let mut asking = JoinSet::new();
             for (number, seed) in self.seeds.into_iter().enumerate() {
-                let teller = Teller::new(Origin::Seed, findings.clone());
+                let teller = Teller::new(Source::Seed, findings.clone());
                 if number < SEEDS_MAX {
                     // A task each: a name server that does not answer holds up nobody else's seed.
                     asking.spawn(ask(seed, self.default_port, teller));
@@ -140,12 +140,12 @@ mod tests {
         }
         let address = "127.0.0.1:7001";
         assert!(seen.contains(&Finding::Suggestion(Suggestion {
-            origin: Origin::Seed,
+            source: Source::Seed,
             node: None,
             addresses: vec![TransportAddr::Tcp(address.parse().unwrap())],
         })));
         let verdict = |tried: &str, outcome| {
-            Finding::Verdict(Verdict { origin: Origin::Seed, tried: tried.to_owned(), outcome })
+            Finding::Verdict(Verdict { source: Source::Seed, tried: tried.to_owned(), outcome })
         };
         assert!(seen.contains(&verdict(address, Outcome::Worked(address.to_owned()))));
         let why = "is not host:port with a port from 1 to 65535".to_owned();

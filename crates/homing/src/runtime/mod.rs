@@ -139,7 +139,9 @@ impl Runtime {
             // Must not be lost: there is a place for it as soon as the task has its turn.
             said => {
                 let sender = self.life.said.clone();
-                self.life.tasks.spawn(async move { drop(sender.send(said).await) });
+                let later = async move { drop(sender.send(said).await) };
+                // A guard may be dropped on any thread, also on one that no runtime knows.
+                self.life.tasks.spawn_on(later, &self.life.threads);
                 return;
             }
         };

@@ -12,7 +12,7 @@ use crate::discovery::host::HostMark;
 use crate::discovery::rendezvous::{Entry, Part, Registration, Rendezvous};
 use crate::discovery::scout::{Reach, Scout};
 use crate::discovery::seeds::Seeds;
-use crate::discovery::{Finding, Source};
+use crate::discovery::{Finder, Finding};
 use crate::error::JoinError;
 use crate::events::EventSource;
 use crate::security::{MeshKey, RingCrypto, local::local_key, random, sha256};
@@ -231,11 +231,11 @@ fn start_discovery(
     })
 }
 
-fn look(runtime: &Runtime, source: Box<dyn Source>, finder: mpsc::Sender<Finding>) {
+fn look(runtime: &Runtime, finder: Box<dyn Finder>, findings: mpsc::Sender<Finding>) {
     let closing = runtime.life.closing.clone();
     runtime.life.tasks.spawn(async move {
         tokio::select! {
-            () = source.run(finder) => {}
+            () = finder.run(findings) => {}
             () = closing.cancelled() => {}
         }
     });

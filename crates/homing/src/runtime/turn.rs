@@ -2,8 +2,8 @@
 
 use super::dial::{self, Dial};
 use super::{Runtime, Said};
+use crate::discovery::Finding;
 use crate::discovery::scout::Scout;
-use crate::discovery::{Finding, Origin};
 use crate::events::Event;
 use crate::info::{Carrier, Direction};
 use crate::net::Datagrams;
@@ -48,7 +48,7 @@ impl Turner {
                     None => break,
                 },
                 heard = hear_scout(&mut self.scout) => match heard {
-                    Some((origin, from, bytes)) => self.hear_datagram(from, bytes, source(origin)),
+                    Some((source, from, bytes)) => self.hear_datagram(from, bytes, source),
                     None => self.scout = None,
                 },
                 Some(finding) = self.findings.recv() => self.find(finding),
@@ -118,12 +118,12 @@ impl Turner {
         match finding {
             Finding::Suggestion(found) => {
                 let now = self.runtime.clock.now();
-                let source = source(found.origin);
+                let source = found.source;
                 let (node, addresses) = (found.node, found.addresses);
                 self.machine.handle_input(now, Input::Suggested { source, node, addresses });
             }
             Finding::Verdict(verdict) => {
-                tracing::debug!(source = %verdict.origin, tried = verdict.tried, outcome = ?verdict.outcome, "discovery");
+                tracing::debug!(source = %verdict.source, tried = verdict.tried, outcome = ?verdict.outcome, "discovery");
             }
         }
     }
@@ -251,19 +251,10 @@ pub(crate) fn carrier(address: Option<&TransportAddr>) -> Carrier {
     }
 }
 
-fn source(origin: Origin) -> Source {
-    match origin {
-        Origin::Rendezvous => Source::Rendezvous,
-        Origin::Broadcast => Source::Broadcast,
-        Origin::Multicast => Source::Multicast,
-        Origin::Seed => Source::Seed,
-    }
-}
-
 /// The next datagram of the scout; never, where there is none.
-async fn hear_scout(scout: &mut Option<Scout>) -> Option<(Origin, SocketAddr, Vec<u8>)> {
+async fn hear_scout(scout: &mut Option<Scout>) -> Option<(Source, SocketAddr, Vec<u8>)> {
     match scout {
-        Some(scout) => scout.hear().await.map(|heard| (heard.origin, heard.from, heard.bytes)),
+        Some(scout) => scout.hear().await.map(|heard| (heard.source, heard.from, heard.bytes)),
         None => std::future::pending().await,
     }
 }

@@ -50,6 +50,29 @@ async fn a_seed_is_enough_where_nobody_hears_a_scout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_those_who_scout_on_one_port_find_each_other_and_it_is_nobody_elses() {
+    assert_ne!(homing::config::DISCOVERY_PORT, 12_345, "which is cote's");
+    let network = Network::new(13);
+    let on = |host: &str, port: Option<u16>| {
+        let mut config = config(&network, host);
+        config.discovery.port = port.unwrap_or(config.discovery.port);
+        config
+    };
+    let ports = [("a", None), ("b", Some(homing::config::DISCOVERY_PORT)), ("c", Some(24_665))];
+    let mut nodes = Vec::new();
+    for (host, port) in ports.into_iter().chain([("d", Some(24_665))]) {
+        nodes.push(Node::join(on(host, port)).await.unwrap());
+    }
+    for (node, expect) in nodes.iter().zip([["a", "b"], ["a", "b"], ["c", "d"], ["c", "d"]]) {
+        until("the other", || async { (alive(node).await == expect).then_some(()) }).await;
+    }
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    for node in &nodes {
+        assert_eq!(node.nodes().await.len(), 2, "never more");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nodes_of_different_meshes_never_link() {
     let network = Network::new(7);
     let in_mesh = |host: &str, mesh: &str| config(&network, host).mesh(mesh).unwrap();
@@ -62,6 +85,19 @@ async fn nodes_of_different_meshes_never_link() {
     }
     let error = two.call::<_, String>("echo", "hello").await.unwrap_err();
     assert_eq!(error.to_string(), "NOT_FOUND: no service echo was ever seen in namespace default");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_first_after_a_withdrawal_is_not_told_that_it_never_was() {
+    let network = Network::new(9);
+    let members = join_many(&network, 2).await;
+    let offer = members[1].serve("echo", |text: String| async move { text }).await.unwrap();
+    know(&members[0], "echo", 1).await;
+    offer.withdraw().await;
+    know(&members[0], "echo", 0).await;
+    let requester = members[0].requester().no_wait().build();
+    let error = requester.call::<_, String>("echo", "hello").await.unwrap_err();
+    assert_eq!(error.to_string(), "UNAVAILABLE: no instance of echo (running: none)");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ mod cancelling;
 mod closing;
 mod faults;
 mod finding;
+mod happenings;
 mod house;
 mod load;
 mod myself;

@@ -2,8 +2,9 @@
 
 use crate::house::{config, join, join_many, know, two, until};
 use homing::testing::Network;
-use homing::{Balancer, Code, Node};
+use homing::{Balancer, Code, Context, Node, Responder};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -135,4 +136,66 @@ async fn a_name_that_is_none_offers_nothing() {
     })
     .await;
     assert!(client.services().iter().all(|found| found.service.to_string() == "one"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_answers_each_method_it_said_and_is_listed_with_all_of_them() {
+    let (_network, server, client) = two(8).await;
+    server.serve("words/count", |text: String| async move { text.len() }).await.unwrap();
+    server.serve("words/upper", |text: String| async move { text.to_uppercase() }).await.unwrap();
+    let told = |(): (), context: Context| async move { context.method().to_string() };
+    server.serve("words/admin/*", told).await.unwrap();
+    let expect = ["admin/*", "count", "upper"];
+    until("all methods", || async {
+        let mut methods: Vec<_> = client.services().into_iter().flat_map(|it| it.methods).collect();
+        methods.sort();
+        (methods == expect).then_some(())
+    })
+    .await;
+    assert_eq!(client.call::<_, usize>("words/count", "four").await.unwrap(), 4);
+    assert_eq!(client.call::<_, String>("words/upper", "four").await.unwrap(), "FOUR");
+    let method: String = client.call("words/admin/reset", &()).await.unwrap();
+    assert_eq!(method, "admin/reset");
+    let error = client.call::<_, ()>("words/lower", "four").await.unwrap_err();
+    assert_eq!(error.code(), Code::Unimplemented, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_comes_and_goes_while_its_neighbour_answers() {
+    let (_network, server, client) = two(9).await;
+    server.serve("words/count", |text: String| async move { text.len() }).await.unwrap();
+    know(&client, "words", 1).await;
+    let requester = client.requester().no_wait().build();
+    let upper = |text: String| async move { text.to_uppercase() };
+    for _ in 0..3 {
+        let offer = server.serve("words/upper", upper).await.unwrap();
+        until("it is answered", || async {
+            requester.call::<_, String>("words/upper", "four").await.ok()
+        })
+        .await;
+        offer.withdraw().await;
+        until("nobody does that any more", || async {
+            let error = requester.call::<_, String>("words/upper", "four").await.err()?;
+            (error.code() == Code::Unimplemented).then_some(())
+        })
+        .await;
+        assert_eq!(requester.call::<_, usize>("words/count", "four").await.unwrap(), 4);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_takes_its_own_guard_answers_once() {
+    let (_network, server, client) = two(10).await;
+    let held = Arc::new(Mutex::new(None::<Responder>));
+    let own = Arc::clone(&held);
+    let once = move |(): ()| {
+        let guard = own.lock().unwrap().take();
+        async move { guard.is_some() }
+    };
+    *held.lock().unwrap() = Some(server.responder("once").serve(once).await.unwrap());
+    know(&client, "once", 1).await;
+    assert!(client.call::<_, bool>("once", &()).await.unwrap(), "the first is answered");
+    let requester = client.requester().no_wait().build();
+    let error = requester.call::<_, bool>("once", &()).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable, "{error}");
 }

@@ -1,8 +1,9 @@
 //! Are records read as they were written, and refused when nobody wrote them?
 
 use super::super::body::{OfferRecord, OfferState};
-use super::super::samples::{Fake, id, node_body, offer};
+use super::super::samples::{id, node_body, offer};
 use super::*;
+use crate::crypto::fake::Fake;
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -95,15 +96,15 @@ fn what_a_newer_version_may_write_is_told_from_it() {
 
 #[test]
 fn a_signature_is_by_the_owner_over_all_of_the_record() {
-    let crypto = Fake::Signing(3);
+    let crypto = Fake::signing(3);
     let mut record = golden_records().remove(1).1;
-    record.owner = Fake::id(3);
+    record.owner = Fake::signing(3).id();
     let bytes = record.seal(&crypto).unwrap();
     assert!(is_vouched_for(&Record::decode(&bytes).unwrap(), &bytes, &crypto));
     let mut changed = bytes.clone();
     changed[24] += 1;
     assert!(!is_vouched_for(&Record::decode(&changed).unwrap(), &changed, &crypto));
-    record.owner = Fake::id(4);
+    record.owner = Fake::signing(4).id();
     let bytes = record.seal(&crypto).unwrap();
     assert!(!is_vouched_for(&record, &bytes, &crypto), "signed by somebody else than its owner");
 }
@@ -117,7 +118,7 @@ fn a_record_leaves_room_for_a_signature() {
             metadata: Bytes::from(vec![0; len]),
             ..offer("words")
         }));
-        record.seal(&Fake::Plain).map(|bytes| bytes.len())
+        record.seal(&Fake::PLAIN).map(|bytes| bytes.len())
     };
     let longest = (0..512).filter_map(fits).max().unwrap();
     assert_eq!(longest, RECORD_MAX - SIGNATURE_LEN);

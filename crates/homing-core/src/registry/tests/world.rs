@@ -1,8 +1,9 @@
 //! What do many registries do to each other over a bad network, in virtual time?
 
-use super::super::samples::{Fake, id, node_body, offer_body};
+use super::super::samples::{id, node_body, offer_body};
 use super::super::voice::{Change, Input, Output, Role, Via};
 use super::super::{Filter, RecordKey, Registry, message, message_max};
+use crate::crypto::fake::Fake;
 use crate::id::{Epoch, NodeId};
 use crate::rng::Rng;
 use crate::talk::Status;
@@ -74,7 +75,7 @@ impl World {
     pub(super) fn start(&mut self, number: u8, epoch: Epoch) {
         let me = id(number);
         let registry =
-            Registry::new(Role::Member, me, epoch, self.rng.split(), Arc::new(Fake::Plain));
+            Registry::new(Role::Member, me, epoch, self.rng.split(), Arc::new(Fake::PLAIN));
         let node = Node {
             registry,
             epoch,
@@ -236,7 +237,7 @@ impl World {
         self.start(number, Epoch(1));
         let rng = self.rng.split();
         self.node(number).registry =
-            Registry::new(Role::Visitor, id(number), Epoch(1), rng, Arc::new(Fake::Plain));
+            Registry::new(Role::Visitor, id(number), Epoch(1), rng, Arc::new(Fake::PLAIN));
         let members =
             self.nodes.keys().copied().filter(|node| *node != id(number)).collect::<Vec<_>>();
         for member in &members {

@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Heard;
 use super::post::Post;
-use crate::discovery::{Finding, Origin, Outcome, Teller};
+use crate::discovery::{Finding, Outcome, Source, Teller};
 
 /// How often the interfaces are looked at.
 const RESCAN_PERIOD: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ pub(super) async fn call_on_all(
     ears: mpsc::Sender<Heard>,
     findings: mpsc::Sender<Finding>,
 ) {
-    let mut teller = Teller::new(Origin::Multicast, findings);
+    let mut teller = Teller::new(Source::Multicast, findings);
     let mut posts = BTreeMap::new();
     let mut rescan = tokio::time::interval(RESCAN_PERIOD);
     rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -110,14 +110,14 @@ fn call_from(posts: &BTreeMap<Interface, Post>, call: &[u8]) -> BTreeMap<String,
     let mut verdicts = BTreeMap::new();
     for (interface, post) in posts {
         for mouth in post.mouths() {
-            verdicts.insert(tried(interface, mouth.origin, mouth.to), mouth.call(call));
+            verdicts.insert(tried(interface, mouth.source, mouth.to), mouth.call(call));
         }
     }
     verdicts
 }
 
-pub(super) fn tried(interface: &Interface, origin: Origin, to: SocketAddr) -> String {
-    format!("{interface}: {origin} to {to}")
+pub(super) fn tried(interface: &Interface, source: Source, to: SocketAddr) -> String {
+    format!("{interface}: {source} to {to}")
 }
 
 /// The interfaces to call on, in order: those asked for, or all but loopback.
@@ -197,7 +197,7 @@ mod tests {
             }
         };
         let heard = timeout(Duration::from_secs(10), heard).await.expect("nothing was heard");
-        assert_eq!((heard.origin, &heard.bytes[..]), (Origin::Multicast, &b"anybody?"[..]));
+        assert_eq!((heard.source, &heard.bytes[..]), (Source::Multicast, &b"anybody?"[..]));
         assert!(heard.from.ip().is_loopback());
     }
 

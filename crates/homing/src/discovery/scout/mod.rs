@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 pub(crate) use self::interfaces::Reach;
-use super::{Finding, Origin, Outcome, Teller};
+use super::{Finding, Outcome, Source, Teller};
 use crate::net::{Datagrams, Net};
 
 /// Everybody on this host who listens there.
@@ -39,7 +39,7 @@ pub(crate) struct Scout {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Heard {
     /// Which way it came.
-    pub(crate) origin: Origin,
+    pub(crate) source: Source,
     /// Its sender's socket, which need not be the node's.
     pub(crate) from: SocketAddr,
     /// At most one byte more than [`DATAGRAM_MAX`].
@@ -48,7 +48,7 @@ pub(crate) struct Heard {
 
 /// A socket to call with, and whom it reaches.
 struct Mouth {
-    origin: Origin,
+    source: Source,
     socket: Box<dyn Datagrams>,
     to: SocketAddr,
 }
@@ -64,12 +64,12 @@ impl Scout {
         Self::start(|calls, ears, mut tasks| {
             let opened = match (ear, mouth) {
                 (Ok(ear), Ok(socket)) => {
-                    tasks.spawn(listen(Origin::Broadcast, ear, ears));
-                    Ok(Mouth { origin: Origin::Broadcast, socket, to: everybody })
+                    tasks.spawn(listen(Source::Broadcast, ear, ears));
+                    Ok(Mouth { source: Source::Broadcast, socket, to: everybody })
                 }
                 (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
             };
-            let teller = Teller::new(Origin::Broadcast, findings);
+            let teller = Teller::new(Source::Broadcast, findings);
             tasks.spawn(call_here(opened, everybody, calls, teller));
             tasks
         })
@@ -104,7 +104,7 @@ impl Scout {
 }
 
 /// Hears until nobody wants to know. When too much waits already, what comes is dropped.
-async fn listen(origin: Origin, ear: Box<dyn Datagrams>, ears: mpsc::Sender<Heard>) {
+async fn listen(source: Source, ear: Box<dyn Datagrams>, ears: mpsc::Sender<Heard>) {
     let mut buffer = [0; DATAGRAM_MAX + 1];
     loop {
         let heard = tokio::select! {
@@ -114,7 +114,7 @@ async fn listen(origin: Origin, ear: Box<dyn Datagrams>, ears: mpsc::Sender<Hear
         // An error is of some earlier datagram; each read clears one.
         if let Ok((length, from)) = heard {
             let bytes = buffer[..length].to_vec();
-            let _ = ears.try_send(Heard { origin, from, bytes });
+            let _ = ears.try_send(Heard { source, from, bytes });
         }
     }
 }
@@ -169,7 +169,7 @@ mod tests {
             let mut heard = Vec::new();
             for _ in 0..2 {
                 let next = scout.hear().await.unwrap();
-                assert!(next.from.ip().is_loopback() && next.origin == Origin::Broadcast);
+                assert!(next.from.ip().is_loopback() && next.source == Source::Broadcast);
                 heard.push(next.bytes);
             }
             heard.sort();
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(
             found.recv().await,
             Some(Finding::Verdict(Verdict {
-                origin: Origin::Broadcast,
+                source: Source::Broadcast,
                 tried: format!("127.255.255.255:{port}"),
                 outcome: Outcome::Worked("called".to_owned()),
             }))

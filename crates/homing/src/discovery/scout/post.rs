@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::interfaces::{Interface, Reach, Speaks, tried};
 use super::{Heard, Mouth, listen};
-use crate::discovery::{Origin, Outcome};
+use crate::discovery::{Outcome, Source};
 use crate::net::tokio::datagram_socket;
 
 /// The sockets of an interface. Dropping them ends its ears.
@@ -29,17 +29,17 @@ impl Post {
     pub(super) fn open(interface: &Interface, reach: &Reach, ears: &mpsc::Sender<Heard>) -> Self {
         let (mut mouths, mut failures) = (Vec::new(), BTreeMap::new());
         let mut listeners = JoinSet::new();
-        for (origin, to) in whom(interface.speaks, reach) {
+        for (source, to) in whom(interface.speaks, reach) {
             let opened = ear(interface.speaks, to)
                 .and_then(|ear| Ok((ear, mouth(interface.speaks, reach.ttl)?)));
             match opened {
                 Ok((ear, socket)) => {
-                    listeners.spawn(listen(origin, Box::new(ear), ears.clone()));
-                    mouths.push(Mouth { origin, socket: Box::new(socket), to });
+                    listeners.spawn(listen(source, Box::new(ear), ears.clone()));
+                    mouths.push(Mouth { source, socket: Box::new(socket), to });
                 }
                 Err(error) => {
                     let failed = Outcome::Failed(error.to_string());
-                    failures.insert(tried(interface, origin, to), failed);
+                    failures.insert(tried(interface, source, to), failed);
                 }
             }
         }
@@ -58,7 +58,7 @@ impl Post {
 }
 
 /// Whom a call on this interface is for.
-fn whom(speaks: Speaks, reach: &Reach) -> Vec<(Origin, SocketAddr)> {
+fn whom(speaks: Speaks, reach: &Reach) -> Vec<(Source, SocketAddr)> {
     let group = |group: &IpAddr| match (speaks, group) {
         (Speaks::V4 { .. }, IpAddr::V4(group)) => Some(SocketAddr::from((*group, reach.port))),
         (Speaks::V6 { index }, IpAddr::V6(group)) => {
@@ -66,12 +66,12 @@ fn whom(speaks: Speaks, reach: &Reach) -> Vec<(Origin, SocketAddr)> {
         }
         (Speaks::V4 { .. }, IpAddr::V6(_)) | (Speaks::V6 { .. }, IpAddr::V4(_)) => None,
     };
-    let groups = reach.groups.iter().filter_map(group).map(|to| (Origin::Multicast, to));
+    let groups = reach.groups.iter().filter_map(group).map(|to| (Source::Multicast, to));
     let broadcast = match speaks {
         Speaks::V4 { broadcast, .. } => broadcast,
         Speaks::V6 { .. } => None,
     };
-    let broadcast = broadcast.map(|to| (Origin::Broadcast, SocketAddr::from((to, reach.port))));
+    let broadcast = broadcast.map(|to| (Source::Broadcast, SocketAddr::from((to, reach.port))));
     groups.chain(broadcast).collect()
 }
 
