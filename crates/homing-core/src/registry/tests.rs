@@ -350,7 +350,7 @@ fn a_visitor_that_changes_its_member_forgets_what_went_in_between() {
 #[test]
 fn a_visitor_forgets_nobody_because_it_lost_somebody_else_meanwhile() {
     let new = |role, number| {
-        let crypto = Arc::new(Fake::Plain);
+        let crypto = Arc::new(Fake::PLAIN);
         Registry::new(role, id(number), Epoch(1), Rng::from_seed(1), crypto)
     };
     let (mut member, mut visitor) = (new(Role::Member, 0), new(Role::Visitor, 9));
