@@ -358,7 +358,9 @@ fn a_visitor_forgets_nobody_because_it_lost_somebody_else_meanwhile() {
     member.handle_input(now, Input::Offer { key: RecordKey::NODE, body: node_body("node-0") });
     member.handle_input(now, Input::Offer { key: RecordKey(1), body: offer_body("words") });
     member.handle_input(now, Input::Linked(id(9)));
-    [0, 1].into_iter().for_each(|peer| visitor.handle_input(now, Input::Linked(id(peer))));
+    for peer in [0, 1] {
+        visitor.handle_input(now, Input::Linked(id(peer)));
+    }
     let asked = Input::SyncAsked { to: id(9), filter: Filter::All, follow: true };
     member.handle_input(now, asked);
     while let Some(output) = member.poll_output() {
