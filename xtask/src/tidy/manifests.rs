@@ -32,6 +32,7 @@ const ALLOWED: &[Allowed] = &[
             "ring",
             "rmp-serde",
             "rustix",
+            "rustls",
             "serde",
             "serde_json",
             "slab",
@@ -41,7 +42,7 @@ const ALLOWED: &[Allowed] = &[
             "tokio-util",
             "tracing",
         ],
-        tests: &["proptest", "tempfile"],
+        tests: &["proptest", "rcgen", "tempfile"],
     },
     Allowed {
         manifest: "crates/homing-cli/Cargo.toml",

@@ -3,7 +3,7 @@
 use super::attached::{Attached, Attachment, Origin};
 use super::{Runtime, Said};
 use crate::config::{Timings, Transport};
-use crate::crank::LinkCell;
+use crate::crank::{LinkCell, Line, Wire};
 use crate::net::Socket;
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::Role;
@@ -150,5 +150,6 @@ pub(super) fn attach(
     let link = Link::new(config, runtime.clock.now());
     let attached = Attached::new(Arc::clone(runtime), id, origin, address, shaken);
     let owner = Arc::new(Attachment(attached));
-    runtime.links.start(id, || LinkCell::start(id.0, link, socket, runtime.clock, owner));
+    let line = Line { socket, wire: Wire::Plain };
+    runtime.links.start(id, || LinkCell::start(id.0, link, line, runtime.clock, owner));
 }

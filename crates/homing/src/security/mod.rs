@@ -3,12 +3,19 @@
 //! Safety for meshes beyond one host (TLS, sealed datagrams, signed records) is to come behind the same seam,
 //! [`Crypto`](homing_core::crypto::Crypto).
 
+mod authority;
 pub(crate) mod local;
+mod own_key;
+mod refusal;
 mod ring;
+mod tls;
 
 use ::ring::rand::{SecureRandom as _, SystemRandom};
 
 pub(crate) use self::ring::{RingCrypto, sha256};
+pub use authority::{Authority, AuthorityError};
+pub(crate) use refusal::{not_tls, plain_homing, refusal};
+pub(crate) use tls::{Session, Tls};
 
 /// What the nodes of a mesh know and nobody else.
 #[derive(Clone)]
