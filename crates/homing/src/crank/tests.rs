@@ -70,7 +70,7 @@ async fn a_lone_caller_writes_in_place() {
 }
 
 async fn check_lone(over: Over) {
-    let pair = Pair::kind(over).await;
+    let pair = Pair::kind([over, over]).await;
     let before = pair.dialler.writes();
     let ticket = world::open(&pair.dialler.cell, Bytes::from_static(b"lone")).unwrap();
     assert_eq!(pair.dialler.writes(), before + 1, "nobody was waited for");
@@ -84,7 +84,7 @@ async fn a_crowd_shares_its_writes() {
 }
 
 async fn check_shared_writes(over: Over) {
-    let pair = Pair::kind(over).await;
+    let pair = Pair::kind([over, over]).await;
     let before = pair.dialler.writes();
     let mut crowd = JoinSet::new();
     for caller in 0..100 {
@@ -125,7 +125,8 @@ async fn a_handler_that_calls_back_from_inside_a_batch_does_not_deadlock() {
 
 #[tokio::test(start_paused = true)]
 async fn what_one_links_batch_gives_rise_to_on_another_is_written_at_once() {
-    let (near, far) = (Pair::kind(Over::Plain).await, Pair::kind(Over::Plain).await);
+    let plain = [Over::Plain; 2];
+    let (near, far) = (Pair::kind(plain).await, Pair::kind(plain).await);
     far.acceptor.serve(|_, _| {}); // Never answers.
     let held = Mutex::new(Some(world::open(&far.dialler.cell, Bytes::new()).unwrap()));
     while far.acceptor.conversations() == 0 {

@@ -145,10 +145,10 @@ impl Tls {
     }
 
     fn complete(&mut self, now: Time, link: &mut Link) -> Result<(), Status> {
-        let bound = self.session.bound().map_err(|error| refusal(&error))?;
+        let channel = self.session.channel().map_err(|error| refusal(&error))?;
         self.stage = Stage::Open;
         self.clear = BytesMut::with_capacity(READ_BUFFER);
-        let _ = (now, link, bound);
+        link.handle_input(now, Input::Channel(channel));
         Ok(())
     }
 

@@ -87,7 +87,7 @@ impl Files {
     /// Reads the files for the first time.
     pub(super) fn open(authority: Authority, now: Time) -> Result<(Self, Configs), AuthorityError> {
         let content = Content::read(&authority)?;
-        let configs = content.configs(&authority)?;
+        let configs = content.configs(&authority, UnixTime::now())?;
         let seen = Mutex::new(Seen { at: now, content: Ok(content) });
         Ok((Self { authority, seen }, configs))
     }
@@ -110,7 +110,7 @@ impl Files {
             return None;
         }
         let configs = match &content {
-            Ok(content) => content.configs(&self.authority).map_err(|error| error.to_string()),
+            Ok(content) => content.configs(&self.authority, UnixTime::now()).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         seen.content = content;
@@ -133,7 +133,7 @@ impl Content {
         Ok(Self { ca: read(ca)?, cert: read(cert)?, key: read(key)? })
     }
 
-    fn configs(&self, from: &Authority) -> Result<Configs, AuthorityError> {
+    fn configs(&self, from: &Authority, now: UnixTime) -> Result<Configs, AuthorityError> {
         let provider = provider();
         let algorithms = provider.signature_verification_algorithms;
         let roots = self.roots(&from.ca)?;
@@ -142,9 +142,9 @@ impl Content {
         let [own, between @ ..] = &certified.cert[..] else {
             unreachable!("a file without a certificate was refused")
         };
-        verifier.check(own, between, UnixTime::now()).map_err(|error| {
-            let why = certificate_flaw(&error);
-            unusable(&from.cert, format!("{why}, says the authority in {}", from.ca.display()))
+        verifier.check(own, between, now).map_err(|error| {
+            let (flaw, ca) = (certificate_flaw(&error), from.ca.display());
+            unusable(&from.cert, format!("{flaw} (the authority is read from {ca})"))
         })?;
         let mine = ParsedCertificate::try_from(own)
             .map_err(|error| unusable(&from.cert, certificate_flaw(&error)))?
@@ -286,5 +286,16 @@ impl ServerCertVerifier for ByAuthority {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What the files hold, for a node whose clock says it is the year that suits it.
+    pub(in crate::security) fn at_year(authority: &Authority, year: u64) -> Configs {
+        let now = UnixTime::since_unix_epoch(Duration::from_hours((year - 1970) * 8_766 + 24 * 60));
+        Content::read(authority).unwrap().configs(authority, now).unwrap()
     }
 }

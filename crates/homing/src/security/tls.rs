@@ -14,6 +14,7 @@ use super::own_key::{OwnKey, ed25519_of, pkcs8};
 use super::sha256;
 use arc_swap::ArcSwap;
 use homing_core::crypto::Role;
+use homing_core::link::Channel;
 use homing_core::time::Time;
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
@@ -155,25 +156,16 @@ pub(crate) struct Session {
     shown: Shown,
 }
 
-/// What a complete handshake leaves: what the link's own proofs are bound to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Bound {
-    /// Of both keys, and a secret of this channel.
-    pub(crate) binding: [u8; 32],
-    /// The identity's key, where the peer has shown one.
-    pub(crate) key: Option<[u8; 32]>,
-}
-
 impl Session {
     pub(crate) const fn role(&self) -> Role {
         self.role
     }
 
-    /// What the channel is bound to, once its handshake is complete.
+    /// What the link's own proofs have to be bound to, once the handshake is complete.
     ///
     /// # Errors
     /// The peer speaks something else than homing inside.
-    pub(crate) fn bound(&self) -> Result<Bound, rustls::Error> {
+    pub(crate) fn channel(&self) -> Result<Channel, rustls::Error> {
         if self.connection.alpn_protocol() != Some(PROTOCOL) {
             return Err(rustls::Error::NoApplicationProtocol);
         }
@@ -190,7 +182,7 @@ impl Session {
             Role::Dialler => (&self.mine, &theirs),
             Role::Acceptor => (&theirs, &self.mine),
         };
-        Ok(Bound { binding: sha256(&[dialler, acceptor, &secret[..]].concat()), key })
+        Ok(Channel { binding: sha256(&[dialler, acceptor, &secret[..]].concat()), key })
     }
 }
 

@@ -76,7 +76,7 @@ async fn closed(side: &Side) -> Status {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_without_a_key_is_told_why_and_gets_no_further() {
-    let pair = Pair::between([Over::Plain, Over::Tls], 1, Breakage::Never).await;
+    let pair = Pair::kind([Over::Plain, Over::Tls]).await;
     for side in [&pair.dialler, &pair.acceptor] {
         let status = closed(side).await;
         assert_eq!(status.code, Code::FailedPrecondition);

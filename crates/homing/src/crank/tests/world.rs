@@ -75,10 +75,10 @@ impl Pair {
     }
 
     /// Over sockets that take and give all at once.
-    pub(super) async fn kind(over: Over) -> Self {
+    pub(super) async fn kind(over: [Over; 2]) -> Self {
         let (near, far) = Kindly::pair();
         let sockets: [Box<dyn Socket>; 2] = [Box::new(near), Box::new(far)];
-        Self::join(Network::new(0), sockets, [over, over], Breakage::Never).await
+        Self::join(Network::new(0), sockets, over, Breakage::Never).await
     }
 
     async fn join(
@@ -112,7 +112,7 @@ impl Pair {
 impl Side {
     pub(super) fn new(role: Role, over: Over, socket: Box<dyn Socket>, breakage: Breakage) -> Self {
         let seed = random();
-        let crypto = Arc::new(RingCrypto::new(&MeshKey::Insecure).unwrap());
+        let crypto = Arc::new(RingCrypto::new(&seed, &MeshKey::Insecure).unwrap());
         let budget = Arc::new(Budget::new(BUDGET));
         let (stage, tape) = (Arc::<Stage>::default(), Arc::<Tape>::default());
         let clock = Clock::new();
@@ -321,6 +321,7 @@ fn hello(role: Role, crypto: &RingCrypto) -> Hello {
         required: 0,
         mesh: [7; 8],
         nonce: random(),
+        keys: crypto.keys(),
         peer,
         claim: DialClaim::default(),
         windows: Windows::default(),
