@@ -221,6 +221,9 @@ pub(crate) fn certificate_flaw(error: &Error) -> String {
             "is not valid yet".into()
         }
         CertificateError::UnknownIssuer => "is of another authority".into(),
+        CertificateError::BadSignature => {
+            "is not signed with the right key (by another authority of the same name?)".into()
+        }
         CertificateError::BadEncoding => "is not readable".into(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "is not for this purpose (server and client authentication)".into()

@@ -1,10 +1,11 @@
 //! Who comes to a channel with whom, and what is it bound to?
 
 use super::super::authority::tests::at_year;
+use super::super::random;
 use super::super::refusal::refusal;
 use super::*;
 use homing_core::talk::{Code, Status};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -107,7 +108,13 @@ const NOT_YET: Years = Years(2089, 2090);
 
 impl Office {
     fn new() -> Self {
+        let number = u64::from_be_bytes(random());
+        Self::of_name(&format!("authority {number}"))
+    }
+
+    fn of_name(name: &str) -> Self {
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let office = Self { issuer, files: TempDir::new().unwrap() };
@@ -163,7 +170,11 @@ fn holders_of_one_authoritys_certificates_come_together_whatever_their_names() {
 fn a_certificate_of_another_authority_is_refused() {
     let (a, b) = (Office::new(), Office::new());
     let met = between(&a.open().unwrap(), &b.open().unwrap());
-    check_refused(&met, "the other side's certificate is of another authority", "of another authority");
+    let expect = "is of another authority";
+    check_refused(&met, expect, expect);
+    let (a, b) = (Office::of_name("same"), Office::of_name("same"));
+    let met = between(&a.open().unwrap(), &b.open().unwrap());
+    check_refused(&met, "is not signed with the right key", "certificate is not valid");
 }
 
 #[test]
