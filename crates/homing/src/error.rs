@@ -1,6 +1,7 @@
 //! What can go wrong for who uses a node, and what is told of it?
 
 use crate::info::Instance;
+use crate::security::AuthorityError;
 use homing_core::addr::TransportAddr;
 use homing_core::name::BadName;
 use homing_core::talk::{Code, Started, Status};
@@ -59,6 +60,9 @@ pub enum JoinError {
     /// The rendezvous directory, or the key in it, cannot be trusted or used (decisions B1, B3); it says why.
     #[error(transparent)]
     Rendezvous(Box<dyn std::error::Error + Send + Sync>),
+    /// Certificates of the user's authority cannot be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The mesh, or the system, does not let this node in.
     #[error(transparent)]
     Refused(Status),
@@ -69,7 +73,7 @@ impl JoinError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Config(_) => Code::InvalidArgument,
-            Self::Listen { .. } | Self::Rendezvous(_) => Code::FailedPrecondition,
+            Self::Listen { .. } | Self::Rendezvous(_) | Self::Authority(_) => Code::FailedPrecondition,
             Self::Refused(status) => status.code,
         }
     }

@@ -213,8 +213,10 @@ words! {
 words! {
     /// What carries a link.
     Carrier {
-        /// TCP.
+        /// TCP, in the clear.
         Tcp = "tcp",
+        /// TLS over TCP, as everywhere beyond a host in a mesh with a key.
+        Tls = "tls",
         /// A unix socket.
         Unix = "unix",
         /// Memory: the node itself, or a network of tests.

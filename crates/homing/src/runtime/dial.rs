@@ -139,6 +139,7 @@ pub(super) fn attach(
 ) {
     let Connection { role, origin, socket } = connection;
     let id = runtime.next_link();
+    let wire = wire(runtime, role, address.as_ref());
     let config = LinkConfig {
         role,
         hello: runtime.hello(claim),
@@ -150,6 +151,16 @@ pub(super) fn attach(
     let link = Link::new(config, runtime.clock.now());
     let attached = Attached::new(Arc::clone(runtime), id, origin, address, shaken);
     let owner = Arc::new(Attachment(attached));
-    let line = Line { socket, wire: Wire::Plain };
+    let line = Line { socket, wire };
     runtime.links.start(id, || LinkCell::start(id.0, link, line, runtime.clock, owner));
+}
+
+/// Over TCP a mesh with a key speaks TLS, from the first byte and without a question; a unix socket is this user's.
+fn wire(runtime: &Runtime, role: Role, address: Option<&TransportAddr>) -> Wire {
+    match (&runtime.seams.tls, address) {
+        (Some(tls), None | Some(TransportAddr::Tcp(_))) => {
+            Wire::over(tls.begin(role, runtime.clock.now()))
+        }
+        _ => Wire::Plain,
+    }
 }

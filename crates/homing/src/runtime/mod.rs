@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
+use crate::security::Tls;
 use bytes::Bytes;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
@@ -64,6 +65,8 @@ pub(crate) struct Runtime {
 /// What links are made with.
 struct Seams {
     crypto: Arc<dyn Crypto>,
+    /// With what TCP is encrypted, in a mesh with a key: always.
+    tls: Option<Tls>,
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,

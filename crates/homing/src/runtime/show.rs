@@ -1,6 +1,6 @@
 //! What does a node show of itself and of its mesh?
 
-use super::turn::{carrier, direction};
+use super::turn::direction;
 use super::{Runtime, Said};
 use crate::info::{
     Instance, InstanceInfo, InstanceState, LinkInfo, NodeInfo, NodeState, PeerInfo, ServiceInfo,
@@ -147,10 +147,28 @@ impl Runtime {
             found: peer.found.to_string(),
             state: NodeState::Visitor,
             addresses: peer.address.clone().into_iter().collect(),
-            links: link_info(peer),
+            links: self.link_info(peer),
             rtt_us: rtt_us(peer),
             agent: String::new(),
             insecure: self.settings.insecure,
+        }
+    }
+
+    fn link_info(&self, peer: &node::PeerInfo) -> Vec<LinkInfo> {
+        let info = LinkInfo {
+            direction: direction(peer.direction),
+            kept: peer.kept,
+            transport: self.carrier(peer.address.as_ref()),
+        };
+        peer.link.map(|_| info).into_iter().collect()
+    }
+
+    /// What carries a link, from the address at its other end.
+    pub(super) fn carrier(&self, address: Option<&TransportAddr>) -> Carrier {
+        match address {
+            Some(TransportAddr::Unix { .. }) => Carrier::Unix,
+            _ if self.seams.tls.is_some() => Carrier::Tls,
+            _ => Carrier::Tcp,
         }
     }
 }
@@ -161,15 +179,6 @@ fn methods(instances: &[&Arc<registry::Instance>]) -> Vec<String> {
     methods.sort_unstable();
     methods.dedup();
     methods
-}
-
-fn link_info(peer: &node::PeerInfo) -> Vec<LinkInfo> {
-    let info = LinkInfo {
-        direction: direction(peer.direction),
-        kept: peer.kept,
-        transport: carrier(peer.address.as_ref()),
-    };
-    peer.link.map(|_| info).into_iter().collect()
 }
 
 fn rtt_us(peer: &node::PeerInfo) -> Option<u64> {

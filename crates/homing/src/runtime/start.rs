@@ -13,9 +13,9 @@ use crate::discovery::rendezvous::{Entry, Part, Registration, Rendezvous};
 use crate::discovery::scout::{Reach, Scout};
 use crate::discovery::seeds::Seeds;
 use crate::discovery::{Finder, Finding};
-use crate::error::JoinError;
+use crate::error::{ConfigError, JoinError};
 use crate::events::EventSource;
-use crate::security::{MeshKey, RingCrypto, local::local_key, random, sha256};
+use crate::security::{MeshKey, RingCrypto, Tls, local::local_key, random, sha256};
 use homing_core::budget::Budget;
 use homing_core::crypto::{AllowAll, Crypto};
 use homing_core::id::{Epoch, NodeId};
@@ -24,6 +24,7 @@ use homing_core::node::{BackOff, Input, Node, NodeConfig};
 use homing_core::registry::{Filter, Guard, Snapshot};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
+use homing_core::time::Time;
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -45,7 +46,9 @@ struct Ground {
 pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     let ground = Ground { directory: open_directory(&settings)?, here: HostMark::here() };
     let key = mesh_key(&settings, ground.directory.as_deref())?;
-    let crypto = RingCrypto::new(&random(), &key).map_err(|_| no_chance())?;
+    let seed = random();
+    let tls = tls(&settings, &key, &seed)?;
+    let crypto = RingCrypto::new(&seed, &key).map_err(|_| no_chance())?;
     let id = crypto.id();
     let kind: Kind = settings.kind.into();
     let ears = listen::open(&settings, id, ground.directory.as_deref(), ground.here.token())?;
@@ -61,6 +64,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     let digest = sha256(settings.mesh.as_str().as_bytes());
     let seams = Seams {
         crypto: Arc::new(crypto),
+        tls,
         budget: Arc::new(Budget::new(BUDGET)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
@@ -170,6 +174,21 @@ fn mesh_key(settings: &Settings, directory: Option<&Directory>) -> Result<MeshKe
         None => {
             let message = "without a rendezvous directory there is no key to prove; only --insecure goes without one";
             Err(JoinError::Refused(Status::not_started(Code::FailedPrecondition, message)))
+        }
+    }
+}
+
+/// With a key links over TCP are encrypted, and without one nobody could say who is at the other end.
+fn tls(settings: &Settings, key: &MeshKey, seed: &[u8; 32]) -> Result<Option<Tls>, JoinError> {
+    match (key, &settings.tls) {
+        (MeshKey::Keyed(_), None) => Ok(Some(Tls::of_identity(seed))),
+        (MeshKey::Keyed(_), Some(authority)) => {
+            Ok(Some(Tls::of_authority(authority.clone(), Time::ZERO)?))
+        }
+        (MeshKey::Local(_) | MeshKey::Insecure, None) => Ok(None),
+        (MeshKey::Local(_) | MeshKey::Insecure, Some(authority)) => {
+            let problem = "certificates come beside a mesh key, which seals what is no link: there is none";
+            Err(ConfigError::new("tls", &authority.cert.display(), problem).into())
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{Runtime, Said};
 use crate::discovery::Finding;
 use crate::discovery::scout::Scout;
 use crate::events::Event;
-use crate::info::{Carrier, Direction};
+use crate::info::Direction;
 use crate::net::Datagrams;
 use homing_core::addr::{TransportAddr, nearest};
 use homing_core::limits::STALL;
@@ -206,7 +206,7 @@ impl Turner {
                 Event::LinkUp {
                     node,
                     direction: direction(peer.direction),
-                    transport: carrier(peer.address.as_ref()),
+                    transport: self.runtime.carrier(peer.address.as_ref()),
                 }
             }
             NodeEvent::LinkDown { node, why, .. } => Event::LinkDown { node, why },
@@ -240,14 +240,6 @@ pub(crate) fn direction(direction: Option<node::Direction>) -> Direction {
     match direction {
         Some(node::Direction::Accepted) => Direction::In,
         Some(node::Direction::Dialled) | None => Direction::Out,
-    }
-}
-
-/// What carries a link, from the address at its other end.
-pub(crate) fn carrier(address: Option<&TransportAddr>) -> Carrier {
-    match address {
-        Some(TransportAddr::Unix { .. }) => Carrier::Unix,
-        _ => Carrier::Tcp,
     }
 }
 
