@@ -88,3 +88,18 @@ impl Authorize for AllowAll {
         Ok(())
     }
 }
+
+/// Which of the mesh's keys.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct KeyId(pub u32);
+
+impl KeyId {
+    /// No key.
+    pub const NONE: Self = Self(0);
+}
+
+impl std::fmt::Display for KeyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}

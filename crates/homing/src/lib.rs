@@ -36,7 +36,7 @@ mod node;
 mod requester;
 mod responder;
 mod runtime;
-mod security;
+pub mod security;
 pub mod testing;
 
 pub use config::{Config, Discovery, Timings, Transport};
@@ -60,6 +60,7 @@ pub use info::{
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
+pub use security::{Key, KeyFile};
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

@@ -1,14 +1,21 @@
-//! How is it proven that two nodes are of one mesh and one user? By a local key, and `ring`.
+//! How is it proven that two nodes are of one mesh? By its [`Key`], or on one host by a local one of the user's.
 //!
 //! Safety for meshes beyond one host (TLS, sealed datagrams, signed records) is to come behind the same seam,
 //! [`Crypto`](homing_core::crypto::Crypto).
 
+mod encoded;
+pub(crate) mod identity;
+mod keyfile;
+mod keys;
 pub(crate) mod local;
 mod ring;
 
 use ::ring::rand::{SecureRandom as _, SystemRandom};
 
-pub(crate) use self::ring::{RingCrypto, sha256};
+pub use self::identity::IdentityError;
+pub use self::keyfile::{KeyFile, KeyFileError, Rotation};
+pub use self::keys::{BadKey, Key};
+pub(crate) use self::ring::{RingCrypto, key_id, sha256};
 
 /// What the nodes of a mesh know and nobody else.
 #[derive(Clone)]

@@ -119,6 +119,14 @@ impl RingCrypto {
     }
 }
 
+/// What tells a mesh's key from others, and nothing of it.
+pub(crate) fn key_id(secret: &[u8; 32]) -> homing_core::crypto::KeyId {
+    let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"homing-1").extract(secret);
+    let id = root.expand(&[b"id"], hmac::HMAC_SHA256).map(hmac::Key::from);
+    let tag = id.map_or([0; 32], |id| mac(&id, &[b"id"]));
+    homing_core::crypto::KeyId(u32::from_be_bytes([tag[0], tag[1], tag[2], tag[3]]).max(1))
+}
+
 /// SHA-256 of `bytes`.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
