@@ -46,6 +46,7 @@ pub use events::{Event, Events};
 pub use handler::{Annotated, Handler, RawHandler};
 pub use homing_core::addr::TransportAddr;
 pub use homing_core::balance::{BadBalancer, Balancer};
+pub use homing_core::crypto::KeyId;
 pub use homing_core::id::{BadNodeId, Epoch, NodeId};
 pub use homing_core::limits;
 pub use homing_core::name::{
@@ -54,7 +55,7 @@ pub use homing_core::name::{
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use info::{
-    Carrier, Direction, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo, NodeState,
+    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo, NodeState,
     PeerInfo, ServiceInfo,
 };
 pub use node::Node;

@@ -30,6 +30,10 @@ impl Sealer {
         Self { me, epoch, crypto, counter: 0, stats: Stats::default() }
     }
 
+    pub(super) const fn crypto(&self) -> &Arc<dyn Crypto> {
+        &self.crypto
+    }
+
     fn seal(&mut self, kind: DatagramKind, receiver: Option<NodeId>, body: &[u8]) -> Vec<u8> {
         self.counter += 1;
         let (sender, epoch, counter) = (self.me, self.epoch, self.counter);

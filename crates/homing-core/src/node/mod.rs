@@ -5,11 +5,12 @@
 //!
 //! ```text
 //! Listening, Suggested, Datagram, Established, Lost, DialFailed, Control, Offer, Want, Keep … ─→ Node
-//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Fatal
+//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Raise, Fatal
 //! ```
 //! A member that was found is dialled; over the first link both tell each other everything, and gossip tells the rest.
 //! A visitor links to one member, follows its registry, and is told of by nobody (decisions A8).
 
+mod anew;
 mod control;
 mod datagrams;
 mod dials;

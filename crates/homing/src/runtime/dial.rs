@@ -98,8 +98,10 @@ fn refusal(runtime: &Runtime, address: &TransportAddr) -> Option<&'static str> {
         (Transport::Unix, TransportAddr::Tcp(_)) => Some("only unix sockets are to be used"),
         (Transport::Tcp, TransportAddr::Unix { .. }) => Some("only TCP is to be used"),
         // Not even our name goes where nobody can prove anything (decisions B1).
-        (_, TransportAddr::Tcp(at)) if !settings.insecure && !at.ip().is_loopback() => {
-            Some("not on this host, and without --insecure a node stays on it")
+        (_, TransportAddr::Tcp(at))
+            if !settings.keys.may_leave_host() && !at.ip().to_canonical().is_loopback() =>
+        {
+            Some("not on this host, and without a key a node stays on it")
         }
         _ => None,
     }
