@@ -136,8 +136,9 @@ pub const REPLAY_WINDOW: usize = 1_024;
 /// Senders whose datagrams are told from replayed ones. At the bound the one that was silent longest is forgotten; its
 /// old datagrams would then be taken once more, until it is heard again.
 pub const REPLAY_SENDERS_MAX: usize = 16_384;
-/// Senders with a wrong nonce of ours that are told the right one, per second (decisions B5). Others try again.
-pub const NONCES_PER_SECOND: usize = 100;
+/// Senders that are told per second which nonce is the right one, or that a later life of theirs is known (decisions
+/// A10, B5). Others try again.
+pub const ANSWERS_PER_SECOND: usize = 100;
 /// A stall of this process longer than this delays its suspicions by as much (decisions C7).
 pub const STALL: Duration = Duration::from_millis(200);
 

@@ -19,10 +19,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
-#[allow(unused_imports, reason = "their reader, node.rs, comes on top")]
 pub(crate) use keys::Keys;
-pub(crate) use settings::{Listen, Rendezvous, Settings};
+pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
+#[cfg(test)]
+use settings::{Listen, Rendezvous, Settings};
 
 /// How a node is to join. The default needs nothing: it meets the other programs of this user on this host.
 ///

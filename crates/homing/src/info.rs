@@ -8,6 +8,7 @@ use homing_core::addr::TransportAddr;
 use homing_core::crypto::KeyId;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::name::{MeshName, Namespace, NodeName, ServiceName, Version};
+use homing_core::registry;
 use homing_core::wire;
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
@@ -255,6 +256,26 @@ impl From<wire::Kind> for Kind {
         match kind {
             wire::Kind::Member => Self::Member,
             wire::Kind::Visitor => Self::Visitor,
+        }
+    }
+}
+
+impl From<registry::Guard> for Guard {
+    fn from(guard: registry::Guard) -> Self {
+        match guard {
+            registry::Guard::Local => Self::Local,
+            registry::Guard::Keyed => Self::Keyed,
+            registry::Guard::Insecure => Self::Insecure,
+        }
+    }
+}
+
+impl From<Guard> for registry::Guard {
+    fn from(guard: Guard) -> Self {
+        match guard {
+            Guard::Local => Self::Local,
+            Guard::Keyed => Self::Keyed,
+            Guard::Insecure => Self::Insecure,
         }
     }
 }

@@ -55,8 +55,8 @@ pub use homing_core::name::{
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use info::{
-    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo, NodeState,
-    PeerInfo, ServiceInfo,
+    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,
+    NodeState, PeerInfo, ServiceInfo,
 };
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};

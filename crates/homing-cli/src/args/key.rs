@@ -68,11 +68,14 @@ pub(crate) struct KeyIdArgs {
 /// with the new one alone before step 3. Visitors that stay, such as `homing watch`, read their file too, but are in no
 /// list and cannot be asked.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment, after_help = "Examples:
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
   homing key rotate mesh.key            step 1; then copy mesh.key to every host
   homing key rotate mesh.key --check    is the mesh ready for the next step? exit code 19: not yet
   homing key rotate mesh.key            step 2; copy it again
-  homing key rotate mesh.key            step 3; copy it again")]
+  homing key rotate mesh.key            step 3; copy it again"
+)]
 pub(crate) struct KeyRotateArgs {
     /// The key file
     #[arg(value_name = "FILE")]

@@ -23,7 +23,9 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
         if !args.all {
             services.retain(|service| service.namespace == namespace);
         }
-        if services.is_empty() && let Some(hint) = hint(&info) {
+        if services.is_empty()
+            && let Some(hint) = hint(&info)
+        {
             output.note(hint);
         }
         match args {

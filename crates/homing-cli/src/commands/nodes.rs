@@ -18,7 +18,9 @@ pub(crate) fn run(args: &NodesArgs, settings: &Settings, output: Output) -> Resu
         let nodes = node.nodes().await;
         let info = node.info();
         node.close().await;
-        if nodes.len() == 1 && let Some(hint) = hint(&info) {
+        if nodes.len() == 1
+            && let Some(hint) = hint(&info)
+        {
             output.note(hint);
         }
         if args.json {

@@ -87,7 +87,15 @@ impl Node {
     /// The registry met records of ours that we did not write. Before the mesh has told all it knows they are of a life
     /// that was forgotten here; later they are somebody else's.
     pub(super) fn handle_disputed(&mut self, known: Epoch, status: Status) {
-        if self.join.has_all() { self.fatal(status) } else { self.rise_above(known) }
+        if self.join.is_told() { self.fatal(status) } else { self.rise_above(known) }
+    }
+
+    /// A datagram says that a later life of ours is known. Until the mesh has told whether that one is alive it decides
+    /// nothing: a link will.
+    pub(super) fn handle_superseded(&mut self, later: Epoch, status: Status) {
+        if later > self.config.me.epoch && self.join.is_told() {
+            self.fatal(status);
+        }
     }
 
     fn rise_above(&mut self, known: Epoch) {

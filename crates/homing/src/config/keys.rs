@@ -2,9 +2,9 @@
 
 use super::settings::{Environment, text};
 use super::{Config, Defaults};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, JoinError};
 use crate::info::Guard;
-use crate::security::Key;
+use crate::security::{Key, KeyFile};
 use homing_core::limits::MESH_KEYS_MAX;
 use std::path::PathBuf;
 
@@ -38,6 +38,19 @@ impl Keys {
 }
 
 impl Config {
+    /// The keys that a node of this configuration would hold, the one to send with first; none where it would stay on
+    /// its host, or asks nobody for a key.
+    ///
+    /// # Errors
+    /// A setting, or the key file, cannot be used.
+    pub fn read_keys(&self) -> Result<Vec<Key>, JoinError> {
+        Ok(match self.resolve()?.keys {
+            Keys::Local | Keys::Insecure => Vec::new(),
+            Keys::Given(keys) => keys,
+            Keys::File(file) => KeyFile::read(file)?.keys(),
+        })
+    }
+
     /// Decides on the keys, and refuses to be reached, or to be told of, beyond this host without any.
     pub(super) fn resolve_keys(&self, environment: Environment<'_>) -> Result<Keys, ConfigError> {
         let (keys, said) = self.find_keys(environment)?;

@@ -242,7 +242,10 @@ where
     }
 }
 
-pub(super) fn text(environment: Environment<'_>, variable: &'static str) -> Result<String, ConfigError> {
+pub(super) fn text(
+    environment: Environment<'_>,
+    variable: &'static str,
+) -> Result<String, ConfigError> {
     environment(variable)
         .into_string()
         .map_err(|given| ConfigError::new(variable, &given.display(), "it is not UTF-8"))

@@ -241,7 +241,10 @@ mod tests {
         let first = place.open().unwrap();
         let refused = place.open().unwrap_err();
         let path = place.path();
-        assert!(refused.starts_with(&format!("identity {} is in use", path.display())), "{refused}");
+        assert!(
+            refused.starts_with(&format!("identity {} is in use", path.display())),
+            "{refused}"
+        );
         drop(first);
         assert!(place.open().is_ok());
     }

@@ -122,15 +122,13 @@ impl KeyFile {
     /// There is such a file, or the system refuses to write.
     pub fn create(path: impl Into<PathBuf>, key: Key) -> Result<Self, KeyFileError> {
         let made = Self { path: path.into(), lines: vec![(key, Mark::None)] };
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&made.path)
-            .and_then(|mut file| {
-                file.write_all(made.text().as_bytes())?;
-                file.sync_all()
-            });
+        let written =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&made.path).and_then(
+                |mut file| {
+                    file.write_all(made.text().as_bytes())?;
+                    file.sync_all()
+                },
+            );
         written.map_err(|source| made.failed("written", source))?;
         Ok(made)
     }
@@ -198,7 +196,8 @@ impl KeyFile {
     }
 
     fn text(&self) -> String {
-        let mut text = String::from("# The key of a mesh: whoever has it is let in. `homing key --help`\n");
+        let mut text =
+            String::from("# The key of a mesh: whoever has it is let in. `homing key --help`\n");
         for (key, mark) in &self.lines {
             let mark = match mark {
                 Mark::None => "",
@@ -262,9 +261,11 @@ fn parse(path: &Path, text: &str) -> Result<Vec<(Key, Mark)>, KeyFileError> {
             continue;
         }
         let (word, mark) = marked(content);
-        let key: Key = word
-            .parse()
-            .map_err(|source| KeyFileError::Key { path: path.to_owned(), line, source })?;
+        let key: Key = word.parse().map_err(|source| KeyFileError::Key {
+            path: path.to_owned(),
+            line,
+            source,
+        })?;
         if lines.iter().any(|(other, _)| *other == key) {
             return Err(flawed(format!("has the key of line {line} twice")));
         }

@@ -52,10 +52,14 @@ impl Key {
 #[non_exhaustive]
 pub enum BadKey {
     /// Something else, perhaps a pass-phrase.
-    #[error("it does not begin with hmk1_: a key is made by `homing key new`, a pass-phrase is none")]
+    #[error(
+        "it does not begin with hmk1_: a key is made by `homing key new`, a pass-phrase is none"
+    )]
     Foreign,
     /// A part is missing, or something was added.
-    #[error("it has {found} letters after hmk1_, not {right}: copy it whole, or make one by `homing key new`")]
+    #[error(
+        "it has {found} letters after hmk1_, not {right}: copy it whole, or make one by `homing key new`"
+    )]
     Length {
         /// How many it has.
         found: usize,
@@ -63,7 +67,9 @@ pub enum BadKey {
         right: usize,
     },
     /// Something no key is written with.
-    #[error("it has something else than a-z and 2-7 after hmk1_: a key is made by `homing key new`")]
+    #[error(
+        "it has something else than a-z and 2-7 after hmk1_: a key is made by `homing key new`"
+    )]
     Letter,
     /// It looks like a key, but none was ever made so.
     #[error("its checksum is wrong: a letter was changed, copy it again")]

@@ -27,7 +27,10 @@ fn make(args: &KeyNewArgs, output: Output) -> Result<(), Failure> {
         _ => error.into(),
     })?;
     let file = written.path().display();
-    output.note(format_args!("key {} is in {file}: copy it to the other hosts, then, on each", ids(&written)));
+    output.note(format_args!(
+        "key {} is in {file}: copy it to the other hosts, then, on each",
+        ids(&written)
+    ));
     output.note(format_args!("  export HOMING_KEY_FILE={}", absolute(written.path())));
     Ok(())
 }

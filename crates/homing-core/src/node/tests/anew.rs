@@ -22,7 +22,8 @@ fn start(world: &mut World, epoch: Epoch) -> usize {
     let mut config = world.seats[number].node.config.clone();
     config.me = About { epoch, id: id(9), ..config.me };
     world.seats[number].about = config.me.clone();
-    world.seats[number].node = Node::new(world.now, config, Rng::from_seed(1), Arc::new(Open));
+    world.seats[number].node =
+        Node::new(world.now, config, Rng::from_seed(1), Arc::new(Fake::PLAIN));
     world.input(number, Input::Listening { addresses: vec![tcp(number)] });
     world.suggest(number, 0);
     number
