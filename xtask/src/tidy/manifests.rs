@@ -25,6 +25,7 @@ const ALLOWED: &[Allowed] = &[
         normal: &[
             "arc-swap",
             "bytes",
+            "data-encoding",
             "futures-core",
             "homing-core",
             "if-addrs",

@@ -3,7 +3,7 @@
 use super::attached::{Attached, Attachment, Origin};
 use super::{Runtime, Said};
 use crate::config::{Timings, Transport};
-use crate::crank::{LinkCell, Line, Wire};
+use crate::crank::{Line, LinkCell, Wire};
 use crate::net::Socket;
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::Role;
@@ -98,8 +98,10 @@ fn refusal(runtime: &Runtime, address: &TransportAddr) -> Option<&'static str> {
         (Transport::Unix, TransportAddr::Tcp(_)) => Some("only unix sockets are to be used"),
         (Transport::Tcp, TransportAddr::Unix { .. }) => Some("only TCP is to be used"),
         // Not even our name goes where nobody can prove anything (decisions B1).
-        (_, TransportAddr::Tcp(at)) if !settings.insecure && !at.ip().is_loopback() => {
-            Some("not on this host, and without --insecure a node stays on it")
+        (_, TransportAddr::Tcp(at))
+            if !settings.keys.may_leave_host() && !at.ip().to_canonical().is_loopback() =>
+        {
+            Some("not on this host, and without a key a node stays on it")
         }
         _ => None,
     }

@@ -8,6 +8,7 @@ pub(crate) mod calls;
 mod close;
 mod dial;
 mod jobs;
+mod keys;
 mod links;
 mod listen;
 pub(crate) mod offers;
@@ -27,7 +28,7 @@ use bytes::Bytes;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
 use homing_core::crypto::{Authorize, Crypto};
-use homing_core::id::NodeId;
+use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
@@ -47,7 +48,10 @@ use tokio_util::task::TaskTracker;
 
 /// What the parts of a node share.
 pub(crate) struct Runtime {
+    /// Who this node is, in its first life; see [`peer`](Self::peer).
     pub(crate) me: Peer,
+    /// Its present life.
+    epoch: AtomicU64,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) links: Links,
@@ -116,6 +120,8 @@ pub(crate) enum Said {
     Withdraw { key: RecordKey },
     /// A call wants a link.
     Want { node: NodeId },
+    /// The keys of the mesh were read again.
+    KeysChanged,
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     /// The node leaves the mesh.
@@ -191,6 +197,16 @@ impl Runtime {
         RecordKey(self.numbers.record.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// This node in its present life, without addresses.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { epoch: self.epoch(), ..self.me.clone() }
+    }
+
+    /// Its present life.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Relaxed))
+    }
+
     /// Where this node listens.
     pub(crate) fn addresses(&self) -> Vec<TransportAddr> {
         self.addresses.read().clone()
@@ -262,7 +278,7 @@ impl Runtime {
             mesh: self.seams.mesh,
             nonce: crate::security::random(),
             keys: self.seams.crypto.keys(),
-            peer: Peer { addresses: self.addresses(), ..self.me.clone() },
+            peer: Peer { addresses: self.addresses(), ..self.peer() },
             claim,
             windows: Windows::default(),
         }

@@ -3,8 +3,10 @@
 use super::turn::direction;
 use super::{Runtime, Said};
 use crate::info::{
-    Instance, InstanceInfo, InstanceState, LinkInfo, NodeInfo, NodeState, PeerInfo, ServiceInfo,
+    Carrier, Guard, Instance, InstanceInfo, InstanceState, LinkInfo, NodeInfo, NodeState, PeerInfo,
+    ServiceInfo,
 };
+use homing_core::addr::TransportAddr;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::name::NodeName;
 use homing_core::node;
@@ -22,9 +24,10 @@ impl Runtime {
             mesh: self.settings.mesh.clone(),
             namespace: self.settings.namespace.clone(),
             kind: self.settings.kind,
-            epoch: self.me.epoch,
+            epoch: self.epoch(),
             addresses: self.addresses(),
-            insecure: self.settings.insecure,
+            guard: self.settings.keys.guard(),
+            insecure: self.settings.keys.guard() == Guard::Insecure,
         }
     }
 
@@ -106,14 +109,16 @@ impl Runtime {
             id: self.me.id,
             name: self.me.name.clone(),
             kind: self.settings.kind,
-            epoch: self.me.epoch,
+            epoch: self.epoch(),
             found: "this node".into(),
             state: NodeState::This,
             addresses: self.addresses(),
             links: Vec::new(),
             rtt_us: None,
             agent: self.me.agent.clone(),
-            insecure: self.settings.insecure,
+            guard: self.settings.keys.guard(),
+            keys: self.seams.crypto.keys(),
+            insecure: self.settings.keys.guard() == Guard::Insecure,
         }
     }
 
@@ -130,10 +135,12 @@ impl Runtime {
             found: peer.map_or_else(|| "gossip".into(), |peer| peer.found.to_string()),
             state,
             addresses: known.record.addresses.clone(),
-            links: peer.map(link_info).unwrap_or_default(),
+            links: peer.map(|peer| self.link_info(peer)).unwrap_or_default(),
             rtt_us: peer.and_then(rtt_us),
             agent: known.record.agent.clone(),
-            insecure: self.settings.insecure,
+            guard: known.record.guard.into(),
+            keys: known.record.keys.clone(),
+            insecure: known.record.guard == registry::Guard::Insecure,
         }
     }
 
@@ -150,7 +157,10 @@ impl Runtime {
             links: self.link_info(peer),
             rtt_us: rtt_us(peer),
             agent: String::new(),
-            insecure: self.settings.insecure,
+            // It is of this mesh: what it proved in the handshake is what this node asks for.
+            guard: self.settings.keys.guard(),
+            keys: Vec::new(),
+            insecure: self.settings.keys.guard() == Guard::Insecure,
         }
     }
 

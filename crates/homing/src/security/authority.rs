@@ -110,7 +110,9 @@ impl Files {
             return None;
         }
         let configs = match &content {
-            Ok(content) => content.configs(&self.authority, UnixTime::now()).map_err(|error| error.to_string()),
+            Ok(content) => {
+                content.configs(&self.authority, UnixTime::now()).map_err(|error| error.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         seen.content = content;
@@ -192,7 +194,10 @@ fn read(file: &Path) -> Result<Vec<u8>, AuthorityError> {
     let mut bytes = Vec::new();
     opened.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_MAX {
-        return Err(unusable(file, format!("is larger than {FILE_MAX} bytes; a PEM file is expected")));
+        return Err(unusable(
+            file,
+            format!("is larger than {FILE_MAX} bytes; a PEM file is expected"),
+        ));
     }
     Ok(bytes)
 }

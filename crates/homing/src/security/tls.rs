@@ -94,9 +94,9 @@ impl Configs {
         let client = client(&provider)
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
-            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(Arc::clone(
-                &shown,
-            ))));
+            .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
+                Arc::clone(&shown),
+            )));
         let server = server(&provider)
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(shown)));
@@ -116,13 +116,17 @@ impl Configs {
             .dangerous()
             .with_custom_certificate_verifier(servers)
             .with_client_cert_resolver(Arc::clone(&certified) as _);
-        let server = server(&provider)
-            .with_client_cert_verifier(clients)
-            .with_cert_resolver(certified);
+        let server =
+            server(&provider).with_client_cert_verifier(clients).with_cert_resolver(certified);
         Self::new(client, server, mine, Shown::Certificates)
     }
 
-    fn new(mut client: ClientConfig, mut server: ServerConfig, mine: Vec<u8>, shown: Shown) -> Self {
+    fn new(
+        mut client: ClientConfig,
+        mut server: ServerConfig,
+        mine: Vec<u8>,
+        shown: Shown,
+    ) -> Self {
         client.alpn_protocols = vec![PROTOCOL.to_vec()];
         client.resumption = Resumption::disabled();
         client.enable_sni = false;
@@ -138,9 +142,7 @@ impl Configs {
                 let name = ServerName::try_from(NO_NAME).expect("a name of letters and a dot");
                 ClientConnection::new(Arc::clone(&self.client), name).map(Connection::from)
             }
-            Role::Acceptor => {
-                ServerConnection::new(Arc::clone(&self.server)).map(Connection::from)
-            }
+            Role::Acceptor => ServerConnection::new(Arc::clone(&self.server)).map(Connection::from),
         };
         let mut connection = connection.expect("the config was checked when it was made");
         connection.set_buffer_limit(None); // Who encrypts takes it out at once, and bounds it.

@@ -84,7 +84,8 @@ fn no_two_channels_have_one_binding() {
 
 #[test]
 fn only_ed25519_is_taken_for_a_key() {
-    let mut spki = [&[0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0][..], &[7; 32]].concat();
+    let mut spki =
+        [&[0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0][..], &[7; 32]].concat();
     assert_eq!(ed25519_of(&spki), Some([7; 32]));
     assert_eq!(ed25519_of(&spki[..43]), None);
     spki[8] = 0x6e; // X25519
@@ -104,7 +105,6 @@ struct Years(u64, u64);
 const VALID: Years = Years(2020, 2090);
 const EXPIRED: Years = Years(2000, 2001);
 const NOT_YET: Years = Years(2089, 2090);
-
 
 impl Office {
     fn new() -> Self {
@@ -217,10 +217,22 @@ fn remove(office: &Office, name: &str) {
 fn files_that_cannot_be_used_are_named_with_what_would_be_right() {
     check_unusable(|office| remove(office, "ca"), "ca", "cannot be read");
     check_unusable(|office| remove(office, "key"), "key", "cannot be read");
-    check_unusable(|office| office.put("cert", "?"), "cert", "holds no certificate in PEM (BEGIN CERT");
-    check_unusable(|office| office.put("key", ""), "key", "holds no private key in PEM (BEGIN PRIV");
+    check_unusable(
+        |office| office.put("cert", "?"),
+        "cert",
+        "holds no certificate in PEM (BEGIN CERT",
+    );
+    check_unusable(
+        |office| office.put("key", ""),
+        "key",
+        "holds no private key in PEM (BEGIN PRIV",
+    );
     let other = || KeyPair::generate().unwrap().serialize_pem();
-    check_unusable(|office| office.put("key", &other()), "key", "is not the key of the certificate in");
+    check_unusable(
+        |office| office.put("key", &other()),
+        "key",
+        "is not the key of the certificate in",
+    );
     check_unusable(|office| office.certify(EXPIRED), "cert", "has expired");
     check_unusable(|office| office.certify(NOT_YET), "cert", "is not valid yet");
     let foreign = Office::new().issuer.pem();
