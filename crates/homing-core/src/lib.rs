@@ -11,6 +11,7 @@ pub mod addr;
 pub mod balance;
 pub mod budget;
 pub mod crypto;
+pub mod gate;
 pub mod id;
 pub mod limits;
 pub mod link;
