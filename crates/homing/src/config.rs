@@ -2,6 +2,7 @@
 //!
 //! A [`Config`] is what somebody wished; when a node joins, wishes, environment and defaults are decided once.
 
+mod bounds;
 mod isolation;
 mod parts;
 pub(crate) mod settings;
@@ -17,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use bounds::Bounds;
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
 #[allow(unused_imports, reason = "their reader, node.rs, comes on top")]
 pub(crate) use settings::{Listen, Rendezvous, Settings};
@@ -64,6 +66,8 @@ pub struct Config {
     pub transport: Transport,
     /// How long things may take.
     pub timings: Timings,
+    /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.
+    pub limits: Bounds,
     /// The network. Default: the system's.
     pub(crate) net: Option<Arc<dyn Net>>,
     /// What fills in what was not said.
@@ -204,6 +208,7 @@ impl fmt::Debug for Config {
             .field("discovery", &self.discovery)
             .field("transport", &self.transport)
             .field("timings", &self.timings)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -37,6 +37,7 @@ mod requester;
 mod responder;
 mod runtime;
 mod security;
+pub mod stats;
 pub mod testing;
 
 pub use config::{Config, Discovery, Timings, Transport};
@@ -60,6 +61,7 @@ pub use info::{
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
+pub use stats::NodeStats;
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

@@ -7,9 +7,9 @@
 //! A source is known while a datagram or a handshake of its was found true lately. The known are served first, and what
 //! strangers do together has a rate of its own: a flood of theirs costs others nothing but the reading.
 
+use super::Whence;
 use super::rate::{Bucket, Rate};
 use super::sources::Sources;
-use super::Whence;
 use crate::limits::{
     DATAGRAM_SOURCES_MAX, DATAGRAMS, DATAGRAMS_OF_STRANGERS, DATAGRAMS_PER_STRANGER,
     DATAGRAMS_WAITING_MAX, KNOWN_TIME, STRANGERS_WAITING_MAX,
@@ -75,12 +75,7 @@ impl<T> Inbox<T> {
             together: Bucket::new(),
             from_known: VecDeque::new(),
             from_strangers: VecDeque::new(),
-            stats: Stats {
-                over_rate: 0,
-                strangers_over_rate: 0,
-                no_room: 0,
-                sources_forgotten: 0,
-            },
+            stats: Stats { over_rate: 0, strangers_over_rate: 0, no_room: 0, sources_forgotten: 0 },
         }
     }
 

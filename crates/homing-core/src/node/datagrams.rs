@@ -93,6 +93,7 @@ impl Node {
         let Some(header) = self.sealer.open(bytes) else { return };
         let body = &bytes[HEADER_LEN..];
         let node = header.sender;
+        self.sealer.stats.opened += u64::from(header.kind != DatagramKind::Scout);
         match header.kind {
             DatagramKind::Scout => self.handle_scout(now, (from, source), node, body),
             DatagramKind::Membership => self.tell_membership(now, membership::Input::Packet(body)),

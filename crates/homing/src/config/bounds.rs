@@ -50,7 +50,11 @@ impl Bounds {
             ("limits.half_open", self.half_open, limits::LINKS_MAX),
             ("limits.half_open_per_source", self.half_open_per_source, self.half_open),
             ("limits.links", self.links, limits::LINKS_MAX),
-            ("limits.conversations", self.conversations as usize, limits::CONVERSATIONS_MAX as usize),
+            (
+                "limits.conversations",
+                self.conversations as usize,
+                limits::CONVERSATIONS_MAX as usize,
+            ),
             ("limits.datagrams_per_second", self.datagrams_per_second as usize, 1_000_000),
             ("limits.budget", self.budget, usize::MAX),
         ];

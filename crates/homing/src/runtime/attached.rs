@@ -4,6 +4,7 @@ use super::jobs::{Job, Reply};
 use super::{Runtime, Said};
 use crate::crank::{LinkCell, Owner};
 use homing_core::addr::TransportAddr;
+use homing_core::gate::Ending;
 use homing_core::id::NodeId;
 use homing_core::link::{Output, Request, RequestId};
 use homing_core::node::{DialId, Dialler, LinkId};
@@ -137,8 +138,9 @@ impl Attached {
         }
     }
 
-    fn close(&self, status: Status) {
-        self.runtime.links.remove(self.id);
+    fn close(&self, link: &LinkCell, status: Status) {
+        self.runtime.leave_door(self.id, Ending::Closed(status.code));
+        self.runtime.forget_link(self.id, link);
         if self.peer.get().is_some() {
             self.runtime.say(Said::Lost { link: self.id, status: status.clone() });
         }
@@ -176,6 +178,10 @@ impl Owner for Attachment {
         match output {
             Output::Established(hello) => {
                 let _ = attached.peer.set(hello.peer.id);
+                runtime.leave_door(attached.id, Ending::Proven);
+                if let Some(address) = &attached.address {
+                    runtime.seams.gate.note_proof(link.clock.now(), address.into());
+                }
                 let dialler = match attached.origin {
                     Origin::Dialled(dial) => Dialler::Us(dial),
                     Origin::Accepted => Dialler::Them(hello.claim),
@@ -193,7 +199,7 @@ impl Owner for Attachment {
             Output::Control(bytes) => runtime.say(Said::Control { link: attached.id, bytes }),
             Output::RoundTrip(rtt) => runtime.say(Said::RoundTrip { link: attached.id, rtt }),
             Output::Idle => runtime.say(Said::Idle { link: attached.id }),
-            Output::Closed(status) => attached.close(status),
+            Output::Closed(status) => attached.close(link, status),
             // The machine refuses new calls by itself; the node hears of the end.
             Output::Draining => {}
             Output::Ended { .. } => unreachable!("ends of calls stay with the link's waiters"),

@@ -3,7 +3,9 @@
 use super::Runtime;
 use crate::config::Bounds;
 use crate::crank::LinkCell;
-use homing_core::gate::{Admission, Ending, HalfOpen, HalfOpenStats, Heard, Inbox, InboxStats, Whence};
+use homing_core::gate::{
+    Admission, Ending, HalfOpen, HalfOpenStats, Heard, Inbox, InboxStats, Whence,
+};
 use homing_core::link::{self, Input};
 use homing_core::node::LinkId;
 use homing_core::time::Time;

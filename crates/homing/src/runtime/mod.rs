@@ -7,12 +7,14 @@ pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
 mod dial;
+mod gate;
 mod jobs;
 mod links;
 mod listen;
 pub(crate) mod offers;
 mod show;
 mod start;
+mod stats;
 mod turn;
 
 pub(crate) use links::NoRoute;
@@ -23,6 +25,7 @@ use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
 use bytes::Bytes;
+use gate::Gate;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
 use homing_core::crypto::{Authorize, Crypto};
@@ -33,10 +36,11 @@ use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use homing_core::wire::{DialClaim, Hello, Peer, Windows};
+use homing_core::wire::{DialClaim, Hello, Peer};
 use links::Links;
 use offers::{OfferCell, Offers};
 use parking_lot::RwLock;
+use stats::Counted;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -61,8 +65,9 @@ pub(crate) struct Runtime {
     life: Life,
 }
 
-/// What links are made with.
+/// What links are made with, and who may make them.
 struct Seams {
+    gate: Gate,
     crypto: Arc<dyn Crypto>,
     budget: Arc<Budget>,
     mesh: [u8; 8],
@@ -101,8 +106,6 @@ pub(crate) enum Said {
     DialFailed { dial: DialId, tried: Vec<(TransportAddr, String)> },
     /// A peer's node machine speaks.
     Control { link: LinkId, bytes: Bytes },
-    /// A datagram came.
-    Datagram { from: std::net::SocketAddr, bytes: Vec<u8> },
     /// A ping was answered.
     RoundTrip { link: LinkId, rtt: Duration },
     /// A link is idle.
@@ -115,6 +118,8 @@ pub(crate) enum Said {
     Want { node: NodeId },
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
+    /// Somebody asks what was counted.
+    Stats(oneshot::Sender<Counted>),
     /// The node leaves the mesh.
     Leave(oneshot::Sender<()>),
 }
@@ -132,10 +137,7 @@ impl Runtime {
         let link = match full {
             Said::Control { link, .. } | Said::Established { link, .. } => link,
             // Repeated by whoever said it, or of no use later.
-            Said::Datagram { .. }
-            | Said::RoundTrip { .. }
-            | Said::Idle { .. }
-            | Said::Want { .. } => return,
+            Said::RoundTrip { .. } | Said::Idle { .. } | Said::Want { .. } => return,
             // Must not be lost: there is a place for it as soon as the task has its turn.
             said => {
                 let sender = self.life.said.clone();
@@ -146,6 +148,7 @@ impl Runtime {
             }
         };
         if let Some(link) = self.links.by_id(link) {
+            self.seams.gate.tally().too_fast.fetch_add(1, Ordering::Relaxed);
             let message = "this node cannot keep up with its peers";
             let status = Status::new(Code::ResourceExhausted, message);
             link.handle(link::Input::Close(status));
@@ -260,7 +263,7 @@ impl Runtime {
             nonce: crate::security::random(),
             peer: Peer { addresses: self.addresses(), ..self.me.clone() },
             claim,
-            windows: Windows::default(),
+            windows: self.settings.limits.windows(),
         }
     }
 }

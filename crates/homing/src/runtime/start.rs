@@ -1,5 +1,6 @@
 //! How does a node come to life?
 
+use super::gate::Gate;
 use super::links::Links;
 use super::listen::{self, Ears};
 use super::offers::Offers;
@@ -19,7 +20,7 @@ use crate::security::{MeshKey, RingCrypto, local::local_key, random, sha256};
 use homing_core::budget::Budget;
 use homing_core::crypto::{AllowAll, Crypto};
 use homing_core::id::{Epoch, NodeId};
-use homing_core::limits::{BUDGET, FINDINGS_MAX};
+use homing_core::limits::FINDINGS_MAX;
 use homing_core::node::{BackOff, Input, Node, NodeConfig};
 use homing_core::registry::{Filter, Snapshot};
 use homing_core::rng::Rng;
@@ -60,8 +61,9 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     };
     let digest = sha256(settings.mesh.as_str().as_bytes());
     let seams = Seams {
+        gate: Gate::new(&settings.limits),
         crypto: Arc::new(crypto),
-        budget: Arc::new(Budget::new(BUDGET)),
+        budget: Arc::new(Budget::new(settings.limits.budget)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
     };
