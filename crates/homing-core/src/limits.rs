@@ -54,6 +54,9 @@ pub const OUTGOING_MAX: usize = 16 * 1024;
 pub const OUTBOX_MAX: usize = 3 * OUTGOING_MAX;
 /// Bytes of control messages waiting to be written on one link. Beyond, the peer does not read, and loses the link.
 pub const CONTROL_WAITING_MAX: usize = 32 * 1024 * 1024;
+/// Control messages of one link that wait for the node's task, and as many bytes of them as [`CONTROL_WAITING_MAX`].
+/// Beyond, the peer says more than this node can take in, and loses the link.
+pub const CONTROL_UNHEARD_MAX: usize = 16 * 1024;
 /// Bytes of a payload that are not counted in [`BUDGET`]: [`CONVERSATIONS_MAX`] bounds so small ones well enough.
 pub const UNCOUNTED_MAX: usize = 1024;
 /// Bytes of bulk handed to the socket at once (decisions C10): what a small call may have to wait behind.
@@ -111,6 +114,9 @@ pub const DATAGRAMS: Rate = Rate { per_second: 10_000, burst: 20_000 };
 pub const DATAGRAMS_PER_STRANGER: Rate = Rate { per_second: 200, burst: 400 };
 /// Datagrams heeded of all such sources together: to find that one is forged takes microseconds.
 pub const DATAGRAMS_OF_STRANGERS: Rate = Rate { per_second: 2_000, burst: 4_000 };
+/// Scouting datagrams looked at of one source; further ones are dropped. Each of many nodes behind one address calls a
+/// few times when it starts.
+pub const SCOUTS: Rate = Rate { per_second: 100, burst: 32 };
 /// How long a source counts as proven after it was found true.
 pub const KNOWN_TIME: Duration = Duration::from_mins(1);
 /// Sources of datagrams remembered, of proven ones and of strangers each. The least recently heard is forgotten.
@@ -312,5 +318,9 @@ const _: () =
 const _: () = assert!(
     2 * HALF_OPEN_PER_SOURCE_MAX <= HALF_OPEN_MAX && HALF_OPEN_MAX < LINKS_MAX,
     "one source cannot take all places, nor those that are half open all links"
+);
+const _: () = assert!(
+    2 * SCOUTS.burst as usize <= FINDINGS_MAX,
+    "one source cannot take all room for scouts"
 );
 const _: () = assert!(HELLO_MAX <= TLS_HANDSHAKE_MAX, "a Hello is the smaller part");

@@ -8,10 +8,12 @@ mod half_open;
 mod inbox;
 mod rate;
 mod sources;
+mod turnstile;
 
 pub use half_open::{Admission, Ending, HalfOpen, HalfOpenBounds};
 pub use inbox::{Heard, Inbox, Stats as InboxStats};
 pub use rate::Rate;
+pub use turnstile::Turnstile;
 
 pub use half_open::Stats as HalfOpenStats;
 

@@ -1,6 +1,7 @@
 //! What does a link's output mean for the node it belongs to?
 
 use super::jobs::{Job, Reply};
+use super::unheard::Unheard;
 use super::{Runtime, Said};
 use crate::crank::{LinkCell, Owner};
 use homing_core::addr::TransportAddr;
@@ -23,6 +24,7 @@ pub(crate) struct Attached {
     origin: Origin,
     address: Option<TransportAddr>,
     peer: OnceLock<NodeId>,
+    unheard: Arc<Unheard>,
     /// Told once, when the handshake has ended one way or the other.
     shaken: Mutex<Option<oneshot::Sender<Result<(), Status>>>>,
     /// Handlers at work for requests of this link.
@@ -62,6 +64,7 @@ impl Attached {
             origin,
             address,
             peer: OnceLock::new(),
+            unheard: Arc::default(),
             shaken: Mutex::new(Some(shaken)),
             working: Mutex::default(),
         })
@@ -196,7 +199,10 @@ impl Owner for Attachment {
             }
             Output::Request(request) => attached.request(link, request),
             Output::Cancelled(request) => attached.stop(request),
-            Output::Control(bytes) => runtime.say(Said::Control { link: attached.id, bytes }),
+            Output::Control(bytes) => match attached.unheard.hold(bytes.len()) {
+                Some(held) => runtime.say(Said::Control { link: attached.id, bytes, held }),
+                None => runtime.close_too_fast(link),
+            },
             Output::RoundTrip(rtt) => runtime.say(Said::RoundTrip { link: attached.id, rtt }),
             Output::Idle => runtime.say(Said::Idle { link: attached.id }),
             Output::Closed(status) => attached.close(link, status),

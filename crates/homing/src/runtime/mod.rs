@@ -16,6 +16,7 @@ mod show;
 mod start;
 mod stats;
 mod turn;
+mod unheard;
 
 pub(crate) use links::NoRoute;
 pub(crate) use start::start;
@@ -47,6 +48,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use unheard::Held;
 
 /// What the parts of a node share.
 pub(crate) struct Runtime {
@@ -105,7 +107,7 @@ pub(crate) enum Said {
     /// A dial led nowhere.
     DialFailed { dial: DialId, tried: Vec<(TransportAddr, String)> },
     /// A peer's node machine speaks.
-    Control { link: LinkId, bytes: Bytes },
+    Control { link: LinkId, bytes: Bytes, held: Held },
     /// A ping was answered.
     RoundTrip { link: LinkId, rtt: Duration },
     /// A link is idle.
@@ -148,11 +150,15 @@ impl Runtime {
             }
         };
         if let Some(link) = self.links.by_id(link) {
-            self.seams.gate.tally().too_fast.fetch_add(1, Ordering::Relaxed);
-            let message = "this node cannot keep up with its peers";
-            let status = Status::new(Code::ResourceExhausted, message);
-            link.handle(link::Input::Close(status));
+            self.close_too_fast(&link);
         }
+    }
+
+    /// Ends a link on which more is said than this node can take in.
+    pub(super) fn close_too_fast(&self, link: &Arc<LinkCell>) {
+        self.seams.gate.tally().too_fast.fetch_add(1, Ordering::Relaxed);
+        let message = "this node cannot keep up with its peers";
+        link.handle(link::Input::Close(Status::new(Code::ResourceExhausted, message)));
     }
 
     /// Says something to the node's task, and waits until there is room for it.

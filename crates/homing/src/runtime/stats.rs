@@ -14,6 +14,7 @@ pub(crate) struct Counted {
     pub(super) node: node::Stats,
     pub(super) registry: registry::Stats,
     pub(super) membership: membership::Stats,
+    pub(super) scouts_dropped: u64,
 }
 
 impl Runtime {
@@ -24,7 +25,7 @@ impl Runtime {
         let counted = counted.await.unwrap_or_default();
         NodeStats {
             connections: self.connection_stats(),
-            datagrams: self.datagram_stats(&counted.node),
+            datagrams: self.datagram_stats(&counted),
             links: self.link_stats(&counted.node),
             registry: registry_stats(&counted),
             membership: membership_stats(&counted),
@@ -49,7 +50,8 @@ impl Runtime {
         }
     }
 
-    fn datagram_stats(&self, node: &node::Stats) -> DatagramStats {
+    fn datagram_stats(&self, counted: &Counted) -> DatagramStats {
+        let node = &counted.node;
         let inbox = self.seams.gate.inbox();
         DatagramStats {
             opened: node.opened,
@@ -61,7 +63,7 @@ impl Runtime {
             forged: node.forged,
             not_for_us: node.not_for_us,
             foreign: node.foreign,
-            too_many_scouts: node.too_many_scouts,
+            too_many_scouts: node.too_many_scouts + counted.scouts_dropped,
             unsendable: node.unsendable,
         }
     }

@@ -88,7 +88,7 @@ impl Turner {
             }
             Said::Lost { link, status } => Input::Lost { link, status },
             Said::DialFailed { dial, tried } => Input::DialFailed { dial, tried },
-            Said::Control { link, bytes } => {
+            Said::Control { link, bytes, held: _held } => {
                 return self.machine.handle_input(now, Input::Control { link, bytes: &bytes });
             }
             Said::RoundTrip { link, rtt } => Input::RoundTrip { link, rtt },
@@ -109,6 +109,7 @@ impl Turner {
                     node: self.machine.stats(),
                     registry: self.machine.registry_stats(),
                     membership: self.machine.membership_stats().unwrap_or_default(),
+                    scouts_dropped: self.scout.as_ref().map_or(0, Scout::dropped),
                 };
                 // Likewise.
                 let _ = asker.send(counted);
