@@ -73,12 +73,14 @@ pub struct DatagramStats {
     pub forged: u64,
     /// Dropped: for another node, whose address is this one's now.
     pub not_for_us: u64,
-    /// Calls of other meshes.
+    /// Dropped: of another mesh, or sealed with a key that is not held here.
     pub foreign: u64,
+    /// Dropped: taken before, or of a former life of their sender.
+    pub replayed: u64,
+    /// Dropped: for a former life of this node.
+    pub stale: u64,
     /// Calls beyond those heeded from one address.
     pub too_many_scouts: u64,
-    /// Not sent: the member has neither a link nor an address for datagrams.
-    pub unsendable: u64,
 }
 
 /// What happened on links.
@@ -143,6 +145,8 @@ pub struct MembershipStats {
     pub over_limit: u64,
     /// Times that this node was declared gone and came back.
     pub rejoined: u64,
+    /// Messages not sent, for the member has neither a link nor an address for datagrams.
+    pub unsendable: u64,
     /// Suggestions of where a node may be, beyond those that are kept.
     pub suggestions_dropped: u64,
 }

@@ -50,7 +50,7 @@ fn calls_get_in_although_half_open_connections_take_every_descriptor() {
         held
     });
     for _ in 0..5 {
-        house.run("call echo still-here").printed("still-here\n");
+        house.run("call echo still-here").printed("still-here");
     }
     drop(held);
 }

@@ -181,8 +181,8 @@ pub enum Direction {
 /// What was dropped, by reason. Numbers only grow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Stats {
-    /// Datagrams found true: sealed with the mesh's key, for us, and not heard before. Scouts are not among them, for
-    /// theirs may be an old one.
+    /// Datagrams found true: sealed with the mesh's key, for this life of ours, and not heard before. Not counted are
+    /// those that say too little to tell, such as scouts.
     pub opened: u64,
     /// Datagrams that no version of the protocol writes.
     pub malformed: u64,

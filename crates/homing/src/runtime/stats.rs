@@ -63,8 +63,9 @@ impl Runtime {
             forged: node.forged,
             not_for_us: node.not_for_us,
             foreign: node.foreign,
+            replayed: node.replayed,
+            stale: node.stale,
             too_many_scouts: node.too_many_scouts + counted.scouts_dropped,
-            unsendable: node.unsendable,
         }
     }
 
@@ -116,6 +117,7 @@ fn membership_stats(counted: &Counted) -> MembershipStats {
         refused: counted.membership.refused,
         over_limit: counted.membership.over_limit,
         rejoined: counted.membership.rejoined,
+        unsendable: counted.node.unsendable,
         suggestions_dropped: counted.node.suggestions_dropped,
     }
 }

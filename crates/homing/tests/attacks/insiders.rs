@@ -1,8 +1,7 @@
 //! And who is of the mesh, but breaks its rules? It loses its link, and nobody else notices.
 
 use super::bystander::{Outcome, call_once, check, soon, visitor};
-use super::tap::Tap;
-use homing::Node;
+use super::tap::{Tap, join};
 use homing::limits::FRAME_MAX;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use std::sync::Arc;
 fn say_on_a_link(words: &[u8]) -> Outcome<()> {
     check(async |victim| {
         let tap = Arc::new(Tap::default());
-        let node = Node::join(visitor(victim).net(Arc::clone(&tap) as _)).await.unwrap();
+        let node = join(visitor(victim), &tap).await;
         call_once(&node).await;
         tap.inject(words);
         soon(tap.ended()).await;

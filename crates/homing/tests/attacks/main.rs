@@ -9,6 +9,7 @@
 mod attacker;
 mod bystander;
 mod floods;
+mod forged;
 mod garbage;
 mod insiders;
 mod slow;
