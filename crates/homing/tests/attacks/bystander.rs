@@ -3,7 +3,7 @@
 
 use homing::{Callee, Config, Context, Node, NodeStats, Payload, Responder, Transport};
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -89,7 +89,8 @@ pub(crate) fn check_on<T>(config: Config, attack: impl AsyncFn(&Victim) -> T) ->
 impl Victim {
     fn start(config: Config) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let config = config.transport(Transport::Tcp);
+        // One address, so that there is no doubt where others send to.
+        let config = config.transport(Transport::Tcp).listen((Ipv4Addr::LOCALHOST, 0).into());
         let node = runtime.block_on(Node::join(config.clone())).unwrap();
         let echo = |payload: Payload, _: Context| async move { Ok(payload) };
         let offer = runtime.block_on(node.responder("echo@1.0.0").serve_raw(echo)).unwrap();
@@ -162,6 +163,7 @@ async fn call(callee: &Callee) {
 pub(crate) fn visitor(victim: &Victim) -> Config {
     let mut config = victim.config.clone();
     config.kind = homing::Kind::Visitor;
+    config.listen.clear();
     config
 }
 

@@ -29,7 +29,7 @@ fn who_has_another_key_of_a_mesh_of_this_name_does_not_get_in() {
         assert!(node.services().is_empty(), "nothing is told to a stranger");
         node.close_now().await;
     });
-    assert!(outcome.stats.connections.unfit >= 1, "{:?}", outcome.stats.connections);
+    assert!(outcome.stats.connections.unauthenticated >= 1, "{:?}", outcome.stats.connections);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn who_has_no_key_does_not_get_in() {
         assert!(is_refused(&node).await);
         node.close_now().await;
     });
-    assert!(outcome.stats.connections.unfit >= 1, "{:?}", outcome.stats.connections);
+    assert!(outcome.stats.connections.unauthenticated >= 1, "{:?}", outcome.stats.connections);
 }
 
 /// A handshake in which everything is right but one byte of the proof.
