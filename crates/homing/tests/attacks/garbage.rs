@@ -18,7 +18,7 @@ fn foreign() -> Vec<Vec<u8>> {
         client_hello,
         Vec::new(),
     ];
-    words.extend((1..20).map(|number| noise(number, 64 * number as usize)));
+    words.extend((1..20).zip((64..).step_by(64)).map(|(number, length)| noise(number, length)));
     words
 }
 
