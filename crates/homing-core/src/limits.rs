@@ -106,6 +106,11 @@ pub const HALF_OPEN_MAX: usize = 512;
 /// Of these, from one source: an IPv4 address, an IPv6 network of 64 bits, the unix socket. Further ones are closed
 /// unread. A handshake takes milliseconds: so many are enough for a thousand nodes behind one address, which dial again.
 pub const HALF_OPEN_PER_SOURCE_MAX: usize = 128;
+/// Connections taken in from one source that has proven itself; further ones are closed unread. For hundreds of nodes
+/// behind one address, and for scripts that call in a loop.
+pub const CONNECTIONS: Rate = Rate { per_second: 2_000, burst: 4_000 };
+/// The same of one source that has not: to find that a proof is wrong takes a good part of a millisecond.
+pub const CONNECTIONS_PER_STRANGER: Rate = Rate { per_second: 100, burst: 200 };
 /// Bytes that a peer may send before its TLS handshake is complete: a chain of certificates of somebody's authority.
 /// Then the connection is closed.
 pub const TLS_HANDSHAKE_MAX: usize = 32 * 1024;
@@ -121,8 +126,9 @@ pub const DATAGRAMS_OF_STRANGERS: Rate = Rate { per_second: 2_000, burst: 4_000 
 pub const SCOUTS: Rate = Rate { per_second: 100, burst: 32 };
 /// How long a source counts as proven after it was found true.
 pub const KNOWN_TIME: Duration = Duration::from_mins(1);
-/// Sources of datagrams remembered, of proven ones and of strangers each. The least recently heard is forgotten.
-pub const DATAGRAM_SOURCES_MAX: usize = NODES_MAX;
+/// Sources remembered of connections, and of datagrams of proven ones and of strangers each. The least recently heard is
+/// forgotten.
+pub const SOURCES_MAX: usize = NODES_MAX;
 /// Datagrams of proven sources that wait for the node machine. Further ones are dropped.
 pub const DATAGRAMS_WAITING_MAX: usize = 8_192;
 /// The same of strangers.

@@ -35,6 +35,8 @@ pub struct ConnectionStats {
     ///
     /// [`half_open_per_source`]: crate::config::Bounds::half_open_per_source
     pub refused_by_source: u64,
+    /// Closed unread: their source knocks too often.
+    pub over_rate: u64,
     /// Closed unread: the node has as many [`links`](crate::config::Bounds::links) as it may.
     pub refused_by_links: u64,
     /// Closed to make room for another: beyond [`half_open`](crate::config::Bounds::half_open), or the system had no

@@ -11,8 +11,8 @@ use super::Whence;
 use super::rate::{Bucket, Rate};
 use super::sources::Sources;
 use crate::limits::{
-    DATAGRAM_SOURCES_MAX, DATAGRAMS, DATAGRAMS_OF_STRANGERS, DATAGRAMS_PER_STRANGER,
-    DATAGRAMS_WAITING_MAX, KNOWN_TIME, STRANGERS_WAITING_MAX,
+    DATAGRAMS, DATAGRAMS_OF_STRANGERS, DATAGRAMS_PER_STRANGER, DATAGRAMS_WAITING_MAX, KNOWN_TIME,
+    SOURCES_MAX, STRANGERS_WAITING_MAX,
 };
 use crate::time::Time;
 use std::collections::VecDeque;
@@ -70,8 +70,8 @@ impl<T> Inbox<T> {
     pub const fn new(rate: Rate) -> Self {
         Self {
             rate,
-            known: Sources::new(DATAGRAM_SOURCES_MAX),
-            strangers: Sources::new(DATAGRAM_SOURCES_MAX),
+            known: Sources::new(SOURCES_MAX),
+            strangers: Sources::new(SOURCES_MAX),
             together: Bucket::new(),
             from_known: VecDeque::new(),
             from_strangers: VecDeque::new(),

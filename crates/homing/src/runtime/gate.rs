@@ -108,10 +108,11 @@ impl Gate {
         if now < told.next {
             return;
         }
-        let HalfOpenStats { refused, displaced, .. } = self.doors.lock().stats();
+        let HalfOpenStats { refused, over_rate: too_often, displaced, .. } =
+            self.doors.lock().stats();
         let InboxStats { over_rate, strangers_over_rate, no_room, .. } = self.inbox.lock().stats();
         let over_links = self.tally.over_links.load(Relaxed);
-        let turned_away = refused + displaced + over_links;
+        let turned_away = refused + too_often + displaced + over_links;
         let dropped = over_rate + strangers_over_rate + no_room;
         tracing::warn!(
             connections = turned_away - told.turned_away,
@@ -132,7 +133,7 @@ impl Runtime {
             return None;
         }
         let link = self.next_link();
-        let admission = gate.doors.lock().knock(link, from);
+        let admission = gate.doors.lock().knock(self.clock.now(), link, from);
         match admission {
             Admission::Admit => return Some(link),
             Admission::Replace(oldest) => self.displace(oldest),
@@ -158,7 +159,7 @@ impl Runtime {
 
     /// A connection that others made is a link now, or no more.
     pub(super) fn leave_door(&self, link: LinkId, how: Ending) {
-        self.seams.gate.doors.lock().handle_end(link, how);
+        self.seams.gate.doors.lock().handle_end(self.clock.now(), link, how);
     }
 
     /// A datagram came.

@@ -40,6 +40,7 @@ impl Runtime {
             admitted: doors.admitted,
             proven: doors.proven,
             refused_by_source: doors.refused,
+            over_rate: doors.over_rate,
             refused_by_links: gate.tally().over_links.load(Relaxed),
             displaced: doors.displaced,
             without_descriptor: gate.tally().without_descriptor.load(Relaxed),

@@ -18,9 +18,14 @@ pub(crate) async fn connect(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStr
     soon(socket.connect(to)).await
 }
 
+/// So many addresses of its own, over and over.
+pub(crate) fn addresses(count: u32) -> impl Iterator<Item = Ipv4Addr> {
+    (0..count).map(|number| Ipv4Addr::from(0x7f00_0100 + number)).cycle()
+}
+
 /// Says this on a connection of its own, and nothing more; what it hears until the other side ends it.
-pub(crate) async fn say(to: SocketAddr, words: &[u8]) -> Vec<u8> {
-    let mut stream = connect(ELSEWHERE, to).await.unwrap();
+pub(crate) async fn say(from: Ipv4Addr, to: SocketAddr, words: &[u8]) -> Vec<u8> {
+    let mut stream = connect(from, to).await.unwrap();
     // It may be closed already, unread.
     let _ = stream.write_all(words).await;
     let _ = stream.shutdown().await;

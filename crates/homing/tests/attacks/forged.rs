@@ -70,7 +70,7 @@ fn a_replayed_handshake_proves_nothing() {
     let outcome = check(async |victim| {
         let said = record(victim).await;
         for _ in 0..10 {
-            say(victim.at, &said).await;
+            say(ELSEWHERE, victim.at, &said).await;
         }
     });
     let connections = outcome.stats.connections;
