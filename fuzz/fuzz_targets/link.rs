@@ -1,0 +1,6 @@
+#![no_main]
+#![forbid(unsafe_code)]
+
+use homing_core::fuzz::{Script, link};
+
+libfuzzer_sys::fuzz_target!(|script: Script| link(&script));
