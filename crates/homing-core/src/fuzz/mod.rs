@@ -17,6 +17,6 @@ mod tests;
 pub use link::{Script, link};
 pub use membership::membership;
 pub use name::name;
-pub use registry::{record, registry};
+pub use registry::{control, record, registry};
 pub use seeds::seeds;
 pub use wire::{addresses, datagram, frame, hello, options};

@@ -3,6 +3,7 @@
 use crate::crypto::fake::Fake;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{ANSWERS_MAX, CHUNK_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
+use crate::node::control::Control;
 use crate::registry::message::{self, Message};
 use crate::registry::{BadRecord, Input, Output, Record, Registry, Role, Via};
 use crate::rng::Rng;
@@ -31,6 +32,21 @@ pub fn record(bytes: &[u8]) {
         Err(BadRecord::Malformed(_) | BadRecord::Newer(_)) => {}
     }
     heard_alone([&[message::RUMOURS], as_item(bytes).as_slice()].concat().as_slice());
+}
+
+/// What one node machine says to the other over their link: it reads back, and the registry's part keeps the promises of
+/// [`registry`].
+pub fn control(bytes: &[u8]) {
+    let Ok(control) = Control::decode(bytes) else { return };
+    let out = control.encode();
+    assert_eq!(
+        Control::decode(&out),
+        Ok(control.clone()),
+        "a control message that does not read back"
+    );
+    if let Control::Registry(message) = control {
+        heard_alone(message);
+    }
 }
 
 fn as_item(bytes: &[u8]) -> Vec<u8> {
@@ -79,20 +95,28 @@ fn encoded(message: &Message<'_>) -> Vec<u8> {
         Message::Owners(owners) => out = owners.encode(),
         Message::Indexes { tone, indexes } => {
             out.extend([message::INDEXES, *tone as u8]);
-            indexes.iter().for_each(|index| index.encode(&mut out));
+            for index in indexes {
+                index.encode(&mut out);
+            }
         }
         Message::Want(wanted) => {
             out.push(message::WANT);
-            wanted.iter().for_each(|wanted| wanted.encode(&mut out));
+            for wanted in wanted {
+                wanted.encode(&mut out);
+            }
         }
         Message::Records(records) | Message::Rumours(records) => {
             let news = matches!(message, Message::Rumours(_));
             out.push(if news { message::RUMOURS } else { message::RECORDS });
-            records.iter().for_each(|record| put_bytes(&mut out, record));
+            for record in records {
+                put_bytes(&mut out, record);
+            }
         }
         Message::Lives(lives) => {
             out.push(message::LIVES);
-            lives.iter().for_each(|lived| lived.encode(&mut out));
+            for lived in lives {
+                lived.encode(&mut out);
+            }
         }
         Message::End => out.push(message::END),
     }

@@ -5,6 +5,8 @@ use crate::addr::TransportAddr;
 use crate::crypto::fake::Fake;
 use crate::id::NodeId;
 use crate::membership::{Identity, Input as Told, Membership, Output as Tells};
+use crate::node::Wish;
+use crate::node::control::{After, Control};
 use crate::registry::{Body, Filter, Input, NodeRecord, Output, RecordKey, Registry, Role};
 use crate::rng::Rng;
 use crate::time::Time;
@@ -22,6 +24,7 @@ macro_rules! golden {
 pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     vec![
         ("addresses", addresses()),
+        ("control", control()),
         ("datagram", golden!("datagram")),
         ("frame", golden!("frame")),
         ("hello", golden!("hello")),
@@ -66,6 +69,19 @@ fn addresses() -> Vec<Vec<u8>> {
     let tcp = |text: &str| TransportAddr::Tcp(text.parse().expect("an address"));
     let unix = TransportAddr::Unix { host: 7, path: "/run/homing/default/a.sock".into() };
     vec![of(&[tcp("127.0.0.1:4711"), unix]), of(&[tcp("[fe80::1%3]:443")])]
+}
+
+fn control() -> Vec<Vec<u8>> {
+    let service = |name: &str| ("default".parse().expect("a name"), name.parse().expect("a name"));
+    let filter = Filter::Services([service("words"), service("price")].into());
+    let mut all = vec![
+        Control::Sync { filter, after: After::Follow }.encode(),
+        Control::Goodbye.encode(),
+        Control::Keep(Wish::Keep).encode(),
+    ];
+    all.extend(membership().iter().map(|dump| Control::Dump(dump).encode()));
+    all.extend(registry());
+    all
 }
 
 /// What a member says of itself to one that links to it and follows it.

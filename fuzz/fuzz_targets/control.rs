@@ -1,0 +1,4 @@
+#![no_main]
+#![forbid(unsafe_code)]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| homing_core::fuzz::control(bytes));
