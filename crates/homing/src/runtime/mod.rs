@@ -258,6 +258,7 @@ impl Runtime {
             required: 0,
             mesh: self.seams.mesh,
             nonce: crate::security::random(),
+            keys: self.seams.crypto.keys(),
             peer: Peer { addresses: self.addresses(), ..self.me.clone() },
             claim,
             windows: Windows::default(),
