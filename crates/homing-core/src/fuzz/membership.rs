@@ -41,6 +41,7 @@ fn machine_stays_itself(bytes: &[u8]) {
     let me = Identity::new(
         NodeId::from_bytes([1; 16]),
         Epoch(7),
+        9,
         &["127.0.0.1:1".parse().expect("an address")],
     );
     let mut machine = Membership::new(me.clone(), Rng::from_seed(1));

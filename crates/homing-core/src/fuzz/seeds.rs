@@ -2,12 +2,13 @@
 
 use super::registry::{LIFE, ME, PEER};
 use crate::addr::TransportAddr;
+use crate::crypto::KeyId;
 use crate::crypto::fake::Fake;
 use crate::id::NodeId;
 use crate::membership::{Identity, Input as Told, Membership, Output as Tells};
 use crate::node::Wish;
 use crate::node::control::{After, Control};
-use crate::registry::{Body, Filter, Input, NodeRecord, Output, RecordKey, Registry, Role};
+use crate::registry::{Body, Filter, Guard, Input, NodeRecord, Output, RecordKey, Registry, Role};
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::addr::put_addrs;
@@ -92,6 +93,9 @@ fn registry() -> Vec<Vec<u8>> {
         name: "node".parse().expect("a name"),
         addresses: vec![TransportAddr::Tcp("127.0.0.1:4711".parse().expect("an address"))],
         agent: "fuzz".into(),
+        guard: Guard::Keyed,
+        keys: vec![KeyId(7)],
+        token: Some("token".into()),
     };
     let key = RecordKey::NODE;
     let mut now = Time::ZERO;
@@ -122,7 +126,7 @@ fn registry() -> Vec<Vec<u8>> {
 fn membership() -> Vec<Vec<u8>> {
     let identity = |number: u8| {
         let udp = [([127, 0, 0, number], 4711).into()];
-        Identity::new(NodeId::from_bytes([number; 16]), LIFE, &udp)
+        Identity::new(NodeId::from_bytes([number; 16]), LIFE, 9, &udp)
     };
     let mut machine = Membership::new(identity(2), Rng::from_seed(1));
     let mut now = Time::ZERO;

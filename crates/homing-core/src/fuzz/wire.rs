@@ -1,8 +1,8 @@
 //! What must hold of the decoders of links and datagrams?
 
-use crate::crypto::Crypto;
 use crate::crypto::fake::Fake;
-use crate::id::NodeId;
+use crate::crypto::{Crypto, KeyId, Seal};
+use crate::id::{Epoch, NodeId};
 use crate::limits::{ADDRESSES_MAX, DATAGRAM_MAX, FRAME_MAX, HELLO_MAX, OPTIONS_MAX};
 use crate::talk::Options;
 use crate::wire::addr::{put_addrs, read_addrs};
@@ -117,14 +117,17 @@ pub fn datagram(bytes: &[u8]) {
     }
     let body = &bytes[HEADER_LEN..];
     let mut sealed = bytes.to_vec();
-    Fake::PLAIN.seal(me, HEADER_LEN, &mut sealed);
+    let Some(seal) = seal_of(bytes) else { return };
+    if !Fake::PLAIN.seal(&seal, HEADER_LEN, &mut sealed) {
+        return; // With a key that is not held.
+    }
     let len = sealed.len();
     match datagram::open(me, &mut sealed, &Fake::PLAIN) {
         Ok(header) => {
             assert!(len <= DATAGRAM_MAX, "a datagram of {len} bytes was read");
             assert_eq!(sealed[HEADER_LEN..], *body, "opening changed the body");
             assert_ne!(header.sender, me, "our own words came back and were heard");
-            let mut again = datagram::seal(&header, &[], &Fake::PLAIN);
+            let mut again = datagram::seal(&header, &[], &Fake::PLAIN).expect("the key is held");
             assert_eq!(datagram::open(me, &mut again, &Fake::PLAIN), Ok(header));
             if header.kind == DatagramKind::Scout {
                 scout(body);
@@ -132,6 +135,15 @@ pub fn datagram(bytes: &[u8]) {
         }
         Err(refused) => assert_ne!(refused, Refused::Forged, "the tag was right"),
     }
+}
+
+/// What the header says of its seal.
+fn seal_of(bytes: &[u8]) -> Option<Seal> {
+    let mut reader = Reader::new(bytes);
+    reader.take(4).ok()?;
+    let (key, sender) = (KeyId(reader.u32().ok()?), NodeId::from_bytes(reader.array().ok()?));
+    reader.take(16).ok()?;
+    Some(Seal { key, sender, epoch: Epoch(reader.u64().ok()?), counter: reader.u64().ok()? })
 }
 
 fn scout(body: &[u8]) {

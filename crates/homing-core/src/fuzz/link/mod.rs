@@ -6,15 +6,13 @@ mod watched;
 pub use script::Script;
 
 use crate::budget::Budget;
-use crate::crypto::fake::Fake;
-use crate::crypto::{Crypto, Role};
-use crate::id::Epoch;
+use crate::crypto::Role;
 use crate::limits::CHUNK_MAX;
-use crate::link::{Input, LinkConfig, Times};
+use crate::link::sample::config;
+use crate::link::{Input, LinkConfig};
 use crate::talk::{Code, Payload, Status};
 use crate::time::Time;
-use crate::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use crate::wire::{DialClaim, Hello, Kind, Peer as Identity, Windows};
+use crate::wire::Windows;
 use script::{Rare, Room, Side, Start, Step, Who, one_chunk};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +49,7 @@ impl Run {
             Side::Dialler => (Role::Dialler, Role::Acceptor),
             Side::Acceptor => (Role::Acceptor, Role::Dialler),
         };
-        let watched = |role| Watched::new(config(role, script.room, Arc::clone(budget)));
+        let watched = |role| Watched::new(side(role, script.room, budget));
         let mut run = Self { now: Time::ZERO, subject: watched(role), peer: watched(other) };
         if matches!(script.start, Start::Acquainted) {
             while run.carry(Who::Peer) || run.carry(Who::Subject) {}
@@ -144,29 +142,12 @@ impl Run {
     }
 }
 
-fn config(role: Role, room: Room, budget: Arc<Budget>) -> LinkConfig {
-    let crypto = Arc::new(Fake::signing(role as u8 + 1).of_mesh(1));
-    let two = 2 * u32::try_from(CHUNK_MAX).expect("a few bytes");
-    let hello = Hello {
-        versions: (VERSION_MIN, VERSION_MAX),
-        features: FEATURES,
-        required: 0,
-        mesh: [7; 8],
-        nonce: [role as u8; 16],
-        peer: Identity {
-            id: crypto.id(),
-            key: crypto.public_key(),
-            epoch: Epoch(1),
-            kind: Kind::Member,
-            name: "node".parse().expect("a name"),
-            agent: "fuzz".into(),
-            addresses: vec![],
-        },
-        claim: DialClaim::default(),
-        windows: match room {
-            Room::Plenty => Windows::default(),
-            Room::Little => Windows { conversations: 4, conversation: two, link: two },
-        },
-    };
-    LinkConfig { role, hello, expect: None, crypto, budget, times: Times::default() }
+/// What one side is made with.
+fn side(role: Role, room: Room, budget: &Arc<Budget>) -> LinkConfig {
+    let mut config = config(role, 1, Arc::clone(budget));
+    if matches!(room, Room::Little) {
+        let two = 2 * u32::try_from(CHUNK_MAX).expect("a few KiB");
+        config.hello.windows = Windows { conversations: 4, conversation: two, link: two };
+    }
+    config
 }

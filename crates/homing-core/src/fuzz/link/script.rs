@@ -1,5 +1,6 @@
 //! What can happen to a link? Data, so that a machine can think of more.
 
+use crate::crypto::Proof;
 use crate::limits::CHUNK_MAX;
 use crate::talk::{Code, Encoding, Status};
 use crate::wire::{Callee, Frame, Piece, Target, Then};
@@ -144,7 +145,9 @@ impl Word {
 
     fn frame(&self) -> Frame {
         match *self {
-            Self::Proof(byte) => Frame::Proof([byte; 32]),
+            Self::Proof(byte) => {
+                Frame::Proof(Box::new(Proof { mac: [byte; 32], signature: [byte; 64] }))
+            }
             Self::Bind(id) => Frame::Bind { id: id.into(), target: target() },
             Self::Open { conversation, bound, deadline, size, then } => Frame::Open {
                 conversation: u32::from(conversation) % 8,
