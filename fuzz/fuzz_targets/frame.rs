@@ -1,3 +1,5 @@
+//! Which bytes break a promise of `homing_core::fuzz::frame`?
+
 #![no_main]
 #![forbid(unsafe_code)]
 

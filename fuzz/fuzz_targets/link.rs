@@ -1,3 +1,5 @@
+//! What does a link make of anything that is said to it and asked of it?
+
 #![no_main]
 #![forbid(unsafe_code)]
 
