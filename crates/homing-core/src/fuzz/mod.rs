@@ -7,6 +7,7 @@
 mod link;
 mod membership;
 mod name;
+mod node;
 mod registry;
 mod seeds;
 mod wire;
@@ -17,6 +18,7 @@ mod tests;
 pub use link::{Script, link};
 pub use membership::membership;
 pub use name::name;
+pub use node::{Post, node};
 pub use registry::{control, record, registry};
 pub use seeds::seeds;
 pub use wire::{addresses, datagram, frame, hello, options};

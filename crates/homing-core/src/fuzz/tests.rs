@@ -98,3 +98,10 @@ fn links_keep_their_promises() {
         link(&Script::arbitrary(&mut Unstructured::new(bytes)).unwrap());
     });
 }
+
+#[test]
+fn nodes_keep_their_promises() {
+    run(&proptest::collection::vec(any::<u8>(), 10..1_000), |bytes| {
+        node(&Post::arbitrary(&mut Unstructured::new(bytes)).unwrap());
+    });
+}
