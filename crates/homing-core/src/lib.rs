@@ -12,6 +12,8 @@ pub mod balance;
 pub mod budget;
 pub mod crypto;
 pub mod gate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod id;
 pub mod limits;
 pub mod link;
