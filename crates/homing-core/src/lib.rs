@@ -11,9 +11,9 @@ pub mod addr;
 pub mod balance;
 pub mod budget;
 pub mod crypto;
-pub mod gate;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+pub mod gate;
 pub mod id;
 pub mod limits;
 pub mod link;

@@ -40,7 +40,7 @@ mod security;
 pub mod stats;
 pub mod testing;
 
-pub use config::{Config, Discovery, Timings, Transport};
+pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{CallError, ConfigError, JoinError, ServeError};
 pub use events::{Event, Events};
