@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(door.knock(Time::ZERO, LinkId(3_000), source(3)), Admit);
         door.handle_end(Time::ZERO, LinkId(3_000), Ending::Proven);
         assert_eq!(knock_and_go(&mut door, source(3), 3_001), 1_000);
-        assert_eq!(door.stats().over_rate as usize, 2 * (1_000 - burst));
+        assert_eq!(door.stats().over_rate, 2 * (1_000 - burst as u64));
     }
 
     #[test]
