@@ -25,6 +25,7 @@ const ALLOWED: &[Allowed] = &[
         normal: &[
             "arc-swap",
             "bytes",
+            "data-encoding",
             "futures-core",
             "homing-core",
             "if-addrs",
@@ -32,6 +33,7 @@ const ALLOWED: &[Allowed] = &[
             "ring",
             "rmp-serde",
             "rustix",
+            "rustls",
             "serde",
             "serde_json",
             "slab",
@@ -41,7 +43,7 @@ const ALLOWED: &[Allowed] = &[
             "tokio-util",
             "tracing",
         ],
-        tests: &["proptest", "tempfile"],
+        tests: &["proptest", "rcgen", "tempfile"],
     },
     Allowed {
         manifest: "crates/homing-cli/Cargo.toml",

@@ -9,6 +9,7 @@ mod close;
 mod dial;
 mod gate;
 mod jobs;
+mod keys;
 mod links;
 mod listen;
 pub(crate) mod offers;
@@ -25,12 +26,13 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
+use crate::security::Tls;
 use bytes::Bytes;
 use gate::Gate;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
 use homing_core::crypto::{Authorize, Crypto};
-use homing_core::id::NodeId;
+use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
@@ -52,6 +54,7 @@ use unheard::Held;
 
 /// What the parts of a node share.
 pub(crate) struct Runtime {
+    /// Who this node is, in its first life; see [`peer`](Self::peer).
     pub(crate) me: Peer,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
@@ -71,14 +74,17 @@ pub(crate) struct Runtime {
 struct Seams {
     gate: Gate,
     crypto: Arc<dyn Crypto>,
+    /// With what TCP is encrypted, in a mesh with a key: always.
+    tls: Option<Tls>,
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,
 }
 
-/// The next numbers to give out.
+/// The node's present life, and the next numbers to give out in it.
 #[derive(Default)]
 struct Numbers {
+    epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
     record: AtomicU32,
@@ -118,6 +124,8 @@ pub(crate) enum Said {
     Withdraw { key: RecordKey },
     /// A call wants a link.
     Want { node: NodeId },
+    /// The keys of the mesh were read again.
+    KeysChanged,
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     /// Somebody asks what was counted.
@@ -197,6 +205,16 @@ impl Runtime {
         RecordKey(self.numbers.record.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// This node in its present life, without addresses.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { epoch: self.epoch(), ..self.me.clone() }
+    }
+
+    /// Its present life.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.numbers.epoch.load(Ordering::Relaxed))
+    }
+
     /// Where this node listens.
     pub(crate) fn addresses(&self) -> Vec<TransportAddr> {
         self.addresses.read().clone()
@@ -268,7 +286,7 @@ impl Runtime {
             mesh: self.seams.mesh,
             nonce: crate::security::random(),
             keys: self.seams.crypto.keys(),
-            peer: Peer { addresses: self.addresses(), ..self.me.clone() },
+            peer: Peer { addresses: self.addresses(), ..self.peer() },
             claim,
             windows: self.settings.limits.windows(),
         }
