@@ -70,9 +70,10 @@ impl Config {
     /// The keys, and who gave them.
     fn find_keys(&self, environment: Environment<'_>) -> Result<(Keys, &'static str), ConfigError> {
         let none = String::new;
-        let (given, file) = match self.keyless {
-            true => (none(), none()),
-            false => (text(environment, "HOMING_KEY")?, text(environment, "HOMING_KEY_FILE")?),
+        let (given, file) = if self.keyless {
+            (none(), none())
+        } else {
+            (text(environment, "HOMING_KEY")?, text(environment, "HOMING_KEY_FILE")?)
         };
         // What a program says goes before what the environment says of the same.
         let given = match &self.key[..] {

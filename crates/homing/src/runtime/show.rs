@@ -3,7 +3,7 @@
 use super::turn::direction;
 use super::{Runtime, Said};
 use crate::info::{
-    Carrier, Guard, Instance, InstanceInfo, InstanceState, LinkInfo, NodeInfo, NodeState, PeerInfo,
+    Carrier, Instance, InstanceInfo, InstanceState, LinkInfo, NodeInfo, NodeState, PeerInfo,
     ServiceInfo,
 };
 use homing_core::addr::TransportAddr;
@@ -27,7 +27,6 @@ impl Runtime {
             epoch: self.epoch(),
             addresses: self.addresses(),
             guard: self.settings.keys.guard(),
-            insecure: self.settings.keys.guard() == Guard::Insecure,
         }
     }
 
@@ -118,7 +117,6 @@ impl Runtime {
             agent: self.me.agent.clone(),
             guard: self.settings.keys.guard(),
             keys: self.seams.crypto.keys(),
-            insecure: self.settings.keys.guard() == Guard::Insecure,
         }
     }
 
@@ -140,7 +138,6 @@ impl Runtime {
             agent: known.record.agent.clone(),
             guard: known.record.guard.into(),
             keys: known.record.keys.clone(),
-            insecure: known.record.guard == registry::Guard::Insecure,
         }
     }
 
@@ -160,7 +157,6 @@ impl Runtime {
             // It is of this mesh: what it proved in the handshake is what this node asks for.
             guard: self.settings.keys.guard(),
             keys: Vec::new(),
-            insecure: self.settings.keys.guard() == Guard::Insecure,
         }
     }
 
