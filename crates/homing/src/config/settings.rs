@@ -109,7 +109,6 @@ impl Config {
     /// The same in a given environment.
     pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
         check_timings(&self.timings)?;
-        let keys = self.resolve_keys(environment)?;
         let mesh = match &self.mesh {
             Some(mesh) => mesh.clone(),
             None => name(environment, "HOMING_MESH")?.unwrap_or_default(),
@@ -118,6 +117,7 @@ impl Config {
             Some(namespace) => namespace.clone(),
             None => name(environment, "HOMING_NAMESPACE")?.unwrap_or_default(),
         };
+        let keys = self.resolve_keys(environment)?;
         Ok(Settings {
             mesh,
             namespace,
