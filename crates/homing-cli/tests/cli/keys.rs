@@ -80,7 +80,7 @@ fn who_has_another_key_or_none_sees_nothing() {
     let other = keyed(&house, "other.key");
     for (called, options) in [
         ("mine", other.as_str()),
-        ("mine", "--timeout 1s"),
+        ("mine", "--transport auto"),
         ("local", keyed(&house, "mesh.key").as_str()),
         ("mine", "--insecure"),
     ] {
