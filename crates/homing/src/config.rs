@@ -10,7 +10,7 @@ pub(crate) mod settings;
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::Net;
-use crate::security::Key;
+use crate::security::{Authority, Key};
 use crate::testing::Network;
 use homing_core::name::{BadName, MeshName, Namespace, NodeName};
 use isolation::Isolation;
@@ -63,6 +63,9 @@ pub struct Config {
     /// lists can name it. Default: `HOMING_IDENTITY`, or else none, which means a fresh one in memory. One process at a
     /// time can use it.
     pub identity: Option<PathBuf>,
+    /// Certificates of an authority of one's own, which links over TCP show instead of the nodes' own keys. They come
+    /// beside a [`key`](Self::key), and are refused without. Default: none.
+    pub tls: Option<Authority>,
     /// Where to listen for links (TCP) and datagrams (UDP, the same number); port 0 is any free one. Default: none
     /// given, which means a unix socket, and any free port: with a [`key`](Self::key) on every address of this host,
     /// without one on the loopback addresses. Other addresses than those need a key: without one a node stays on this
@@ -186,6 +189,12 @@ impl Config {
         self
     }
 
+    /// Sets the [`tls`](Self#structfield.tls) certificates.
+    pub fn tls(mut self, authority: Authority) -> Self {
+        self.tls = Some(authority);
+        self
+    }
+
     /// Takes no key, whatever the environment says: for nodes that have nothing to do with the user's mesh.
     pub fn keyless(mut self) -> Self {
         self.key.clear();
@@ -247,6 +256,7 @@ impl fmt::Debug for Config {
             .field("key", &self.key)
             .field("key_file", &self.key_file)
             .field("identity", &self.identity)
+            .field("tls", &self.tls)
             .field("listen", &self.listen)
             .field("advertise", &self.advertise)
             .field("insecure", &self.insecure)

@@ -1,7 +1,7 @@
 //! What can go wrong for who uses a node, and what is told of it?
 
 use crate::info::Instance;
-use crate::security::{IdentityError, KeyFileError};
+use crate::security::{AuthorityError, IdentityError, KeyFileError};
 use homing_core::addr::TransportAddr;
 use homing_core::name::BadName;
 use homing_core::talk::{Code, Started, Status};
@@ -66,6 +66,9 @@ pub enum JoinError {
     /// The file with the node's identity cannot be used, or another process uses it.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Certificates of the user's authority cannot be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The mesh, or the system, does not let this node in.
     #[error(transparent)]
     Refused(Status),
@@ -77,9 +80,11 @@ impl JoinError {
         match self {
             Self::Config(_) => Code::InvalidArgument,
             Self::Identity(IdentityError::InUse(_)) => Code::AlreadyExists,
-            Self::Listen { .. } | Self::Rendezvous(_) | Self::Keys(_) | Self::Identity(_) => {
-                Code::FailedPrecondition
-            }
+            Self::Listen { .. }
+            | Self::Rendezvous(_)
+            | Self::Authority(_)
+            | Self::Keys(_)
+            | Self::Identity(_) => Code::FailedPrecondition,
             Self::Refused(status) => status.code,
         }
     }

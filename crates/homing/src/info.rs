@@ -67,8 +67,6 @@ pub struct NodeInfo {
     pub addresses: Vec<TransportAddr>,
     /// What keeps strangers out.
     pub guard: Guard,
-    /// Whether nothing does: `guard` is `insecure`.
-    pub insecure: bool,
 }
 
 /// Another node, or this one, as this node knows it.
@@ -105,8 +103,6 @@ pub struct PeerInfo {
     /// this node.
     #[serde(serialize_with = "texts")]
     pub keys: Vec<KeyId>,
-    /// Whether nothing keeps strangers out: `guard` is `insecure`.
-    pub insecure: bool,
 }
 
 /// One link to a peer.
@@ -235,8 +231,10 @@ words! {
 words! {
     /// What carries a link.
     Carrier {
-        /// TCP.
+        /// TCP, in the clear.
         Tcp = "tcp",
+        /// TLS over TCP, as everywhere beyond a host in a mesh with a key.
+        Tls = "tls",
         /// A unix socket.
         Unix = "unix",
         /// Memory: the node itself, or a network of tests.
@@ -345,13 +343,12 @@ mod tests {
             epoch: Epoch(3),
             addresses: vec![TransportAddr::Tcp("127.0.0.1:7".parse().unwrap())],
             guard: Guard::Local,
-            insecure: false,
         };
         check(
             &node,
             &json!({
                 "id": ID, "name": "words-7", "mesh": "default", "namespace": "default", "kind": "member",
-                "epoch": 3, "addresses": ["tcp://127.0.0.1:7"], "guard": "local", "insecure": false,
+                "epoch": 3, "addresses": ["tcp://127.0.0.1:7"], "guard": "local",
             }),
         );
         let link = LinkInfo { direction: Direction::In, kept: true, transport: Carrier::Unix };
@@ -368,7 +365,6 @@ mod tests {
             agent: "homing/0.1.0".to_owned(),
             guard: Guard::Insecure,
             keys: vec![KeyId(0xab)],
-            insecure: true,
         };
         check(
             &peer,
@@ -376,7 +372,7 @@ mod tests {
                 "id": ID, "name": "words-7", "kind": "visitor", "epoch": 1, "found": "seed", "state": "self",
                 "addresses": [], "links": [{"direction": "in", "kept": true, "transport": "unix"}],
                 "rtt_us": null, "agent": "homing/0.1.0", "guard": "insecure",
-                "keys": ["000000ab"], "insecure": true,
+                "keys": ["000000ab"],
             }),
         );
     }

@@ -61,7 +61,7 @@ pub use info::{
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
-pub use security::{Key, KeyFile};
+pub use security::{Authority, Key, KeyFile};
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

@@ -21,7 +21,7 @@ use crate::wire::{Malformed, Reader};
 
 /// One message, as read.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Control<'a> {
+pub(crate) enum Control<'a> {
     Sync { filter: Filter, after: After },
     Dump(&'a [u8]),
     Registry(&'a [u8]),
@@ -32,15 +32,15 @@ pub(super) enum Control<'a> {
 
 /// A life of the receiver that is later than the one it is in.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Later {
-    pub(super) epoch: Epoch,
+pub(crate) struct Later {
+    pub(crate) epoch: Epoch,
     /// Where it is, if it is alive.
-    pub(super) place: Option<Vec<TransportAddr>>,
+    pub(crate) place: Option<Vec<TransportAddr>>,
 }
 
 /// What is wanted after a sync.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum After {
+pub(crate) enum After {
     /// Nothing: gossip goes on.
     Gossip,
     /// Every change: a visitor hears no gossip.
@@ -48,7 +48,7 @@ pub(super) enum After {
 }
 
 impl<'a> Control<'a> {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let (kind, rest): (u8, &[u8]) = match self {
             Self::Sync { filter, after } => {
                 let mut out = vec![0x81, u8::from(*after == After::Follow)];
@@ -59,7 +59,9 @@ impl<'a> Control<'a> {
                 let mut out = vec![0x85];
                 put_varint(&mut out, epoch.0);
                 out.push(u8::from(place.is_some()));
-                place.iter().for_each(|place| put_addrs(&mut out, place));
+                if let Some(addresses) = place {
+                    put_addrs(&mut out, addresses);
+                }
                 return out;
             }
             Self::Registry(message) => return message.to_vec(),
@@ -73,7 +75,7 @@ impl<'a> Control<'a> {
         out
     }
 
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         Ok(match reader.u8()? {
             ..=0x80 => Self::Registry(bytes),

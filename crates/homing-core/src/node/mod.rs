@@ -11,7 +11,7 @@
 //! A visitor links to one member, follows its registry, and is told of by nobody (decisions A8).
 
 mod anew;
-mod control;
+pub(crate) mod control;
 mod datagrams;
 mod dials;
 mod input;

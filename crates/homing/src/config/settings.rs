@@ -7,6 +7,7 @@ use crate::discovery::seeds::split;
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::{Net, TokioNet};
+use crate::security::Authority;
 use homing_core::limits::NAME_MAX;
 use homing_core::name::{MeshName, Namespace, NodeName};
 use std::ffi::OsString;
@@ -26,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) keys: Keys,
     /// `None`: a fresh one in memory.
     pub(crate) identity: Option<PathBuf>,
+    pub(crate) tls: Option<Authority>,
     pub(crate) discovery: DiscoverySettings,
     pub(crate) transport: Transport,
     pub(crate) timings: Timings,
@@ -127,6 +129,7 @@ impl Config {
             advertise: self.advertise.clone(),
             keys,
             identity: self.resolve_identity(environment)?,
+            tls: self.tls.clone(),
             discovery: self.resolve_discovery(environment)?,
             transport: self.transport,
             timings: self.timings,

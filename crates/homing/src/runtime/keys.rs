@@ -53,13 +53,11 @@ pub(super) async fn follow(runtime: Arc<Runtime>, crypto: Arc<RingCrypto>, file:
         let Ok((sight, news)) = tokio::task::spawn_blocking(looking).await else { return };
         seen = sight;
         match news {
-            None => {}
-            Some(Ok(keys)) => {
-                if crypto.replace_keys(&keyed(&keys)).is_ok() {
-                    tracing::info!(file = %file.display(), ?keys, "the keys were read again");
-                    runtime.say(Said::KeysChanged);
-                }
+            Some(Ok(keys)) if crypto.replace_keys(&keyed(&keys)).is_ok() => {
+                tracing::info!(file = %file.display(), ?keys, "the keys were read again");
+                runtime.say(Said::KeysChanged);
             }
+            None | Some(Ok(_)) => {}
             Some(Err(error)) => tracing::warn!(%error, "the keys stay as they were"),
         }
     }

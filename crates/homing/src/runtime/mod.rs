@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
+use crate::security::Tls;
 use bytes::Bytes;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
@@ -49,8 +50,6 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Runtime {
     /// Who this node is, in its first life; see [`peer`](Self::peer).
     pub(crate) me: Peer,
-    /// Its present life.
-    epoch: AtomicU64,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) links: Links,
@@ -68,14 +67,17 @@ pub(crate) struct Runtime {
 /// What links are made with.
 struct Seams {
     crypto: Arc<dyn Crypto>,
+    /// With what TCP is encrypted, in a mesh with a key: always.
+    tls: Option<Tls>,
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,
 }
 
-/// The next numbers to give out.
+/// The node's present life, and the next numbers to give out in it.
 #[derive(Default)]
 struct Numbers {
+    epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
     record: AtomicU32,
@@ -201,7 +203,7 @@ impl Runtime {
 
     /// Its present life.
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(self.epoch.load(Ordering::Relaxed))
+        Epoch(self.numbers.epoch.load(Ordering::Relaxed))
     }
 
     /// Where this node listens.

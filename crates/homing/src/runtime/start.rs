@@ -15,10 +15,10 @@ use crate::discovery::rendezvous::{Entry, Part, Registration, Rendezvous};
 use crate::discovery::scout::{Reach, Scout};
 use crate::discovery::seeds::Seeds;
 use crate::discovery::{Finder, Finding};
-use crate::error::JoinError;
+use crate::error::{ConfigError, JoinError};
 use crate::events::EventSource;
 use crate::security::identity::Identity;
-use crate::security::{RingCrypto, random, sha256};
+use crate::security::{MeshKey, RingCrypto, Tls, random, sha256};
 use homing_core::budget::Budget;
 use homing_core::crypto::{AllowAll, Crypto};
 use homing_core::id::NodeId;
@@ -27,6 +27,7 @@ use homing_core::node::{BackOff, Input, Node, NodeConfig};
 use homing_core::registry::{Filter, Snapshot};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
+use homing_core::time::Time;
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         Some(file) => Identity::open(file)?,
         None => Identity::fresh(),
     };
+    let tls = tls(&settings, &key, identity.seed())?;
     let crypto = RingCrypto::new(identity.seed(), &key).map_err(|_| no_crypto())?;
     let crypto = Arc::new(crypto);
     let id = crypto.id();
@@ -69,6 +71,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     let digest = sha256(settings.mesh.as_str().as_bytes());
     let seams = Seams {
         crypto: crypto.clone(),
+        tls,
         budget: Arc::new(Budget::new(BUDGET)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
@@ -82,8 +85,8 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         over: CancellationToken::new(),
         is_over: AtomicBool::new(false),
     };
+    let epoch = AtomicU64::new(me.epoch.0);
     let runtime = Arc::new(Runtime {
-        epoch: AtomicU64::new(me.epoch.0),
         me,
         settings,
         clock: Clock::new(),
@@ -94,7 +97,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         authorize: Arc::new(AllowAll),
         seams,
         addresses: RwLock::new(ears.addresses.clone()),
-        numbers: Numbers::default(),
+        numbers: Numbers { epoch, ..Numbers::default() },
         life,
     });
     set_going(&runtime, ears, &ground, (hearing, identity))?;
@@ -172,6 +175,22 @@ fn open_directory(settings: &Settings) -> Result<Option<Arc<Directory>>, JoinErr
     directory
         .map(|directory| Some(Arc::new(directory)))
         .map_err(|error| JoinError::Rendezvous(error.into()))
+}
+
+/// With a key links over TCP are encrypted, and without one nobody could say who is at the other end.
+fn tls(settings: &Settings, key: &MeshKey, seed: &[u8; 32]) -> Result<Option<Tls>, JoinError> {
+    match (key, &settings.tls) {
+        (MeshKey::Keyed(_), None) => Ok(Some(Tls::of_identity(seed))),
+        (MeshKey::Keyed(_), Some(authority)) => {
+            Ok(Some(Tls::of_authority(authority.clone(), Time::ZERO)?))
+        }
+        (MeshKey::Local(_) | MeshKey::Insecure, None) => Ok(None),
+        (MeshKey::Local(_) | MeshKey::Insecure, Some(authority)) => {
+            let problem =
+                "certificates come beside a mesh key, which seals what is no link: there is none";
+            Err(ConfigError::new("tls", &authority.cert.display(), problem).into())
+        }
+    }
 }
 
 /// Puts a member into the rendezvous directory; a visitor is found by nobody.

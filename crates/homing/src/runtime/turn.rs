@@ -6,10 +6,10 @@ use crate::discovery::Finding;
 use crate::discovery::rendezvous::Registration;
 use crate::discovery::scout::Scout;
 use crate::events::Event;
-use crate::info::{Carrier, Direction};
+use crate::info::Direction;
 use crate::net::Datagrams;
 use crate::security::identity::Identity;
-use homing_core::addr::{TransportAddr, nearest};
+use homing_core::addr::nearest;
 use homing_core::id::Epoch;
 use homing_core::limits::STALL;
 use homing_core::link;
@@ -190,7 +190,7 @@ impl Turner {
         };
         tracing::warn!(%above, %epoch, "the mesh knows a later life of this node, which begins another one");
         self.lives += 1;
-        self.runtime.epoch.store(epoch.0, Ordering::Relaxed);
+        self.runtime.numbers.epoch.store(epoch.0, Ordering::Relaxed);
         self.renew_registration();
         self.machine.begin_anew(self.runtime.clock.now(), epoch);
     }
@@ -252,7 +252,7 @@ impl Turner {
                 Event::LinkUp {
                     node,
                     direction: direction(peer.direction),
-                    transport: carrier(peer.address.as_ref()),
+                    transport: self.runtime.carrier(peer.address.as_ref()),
                 }
             }
             NodeEvent::LinkDown { node, why, .. } => Event::LinkDown { node, why },
@@ -286,14 +286,6 @@ pub(crate) fn direction(direction: Option<node::Direction>) -> Direction {
     match direction {
         Some(node::Direction::Accepted) => Direction::In,
         Some(node::Direction::Dialled) | None => Direction::Out,
-    }
-}
-
-/// What carries a link, from the address at its other end.
-pub(crate) fn carrier(address: Option<&TransportAddr>) -> Carrier {
-    match address {
-        Some(TransportAddr::Unix { .. }) => Carrier::Unix,
-        _ => Carrier::Tcp,
     }
 }
 

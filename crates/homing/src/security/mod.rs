@@ -1,18 +1,25 @@
 //! How is it proven that two nodes are of one mesh, and that each is who it says? By keys, and `ring`.
 
+mod authority;
 mod encoded;
 pub(crate) mod identity;
 mod keyfile;
 mod keys;
 pub(crate) mod local;
+mod own_key;
+mod refusal;
 mod ring;
+mod tls;
 
 use ::ring::rand::{SecureRandom as _, SystemRandom};
 
+pub use self::authority::{Authority, AuthorityError};
 pub use self::identity::IdentityError;
 pub use self::keyfile::{KeyFile, KeyFileError, Rotation};
 pub use self::keys::{BadKey, Key};
+pub(crate) use self::refusal::{not_tls, plain_homing, refusal};
 pub(crate) use self::ring::{RingCrypto, key_id, sha256};
+pub(crate) use self::tls::{Session, Tls};
 
 /// What the nodes of a mesh know and nobody else.
 #[derive(Clone)]
