@@ -2,6 +2,7 @@
 //!
 //! A [`Config`] is what somebody wished; when a node joins, wishes, environment and defaults are decided once.
 
+mod bounds;
 mod isolation;
 mod keys;
 mod parts;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use bounds::Bounds;
 pub(crate) use keys::Keys;
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
 #[cfg(test)]
@@ -87,6 +89,8 @@ pub struct Config {
     pub timings: Timings,
     /// Whether keys in the environment are not for this node.
     pub(crate) keyless: bool,
+    /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.
+    pub limits: Bounds,
     /// The network. Default: the system's.
     pub(crate) net: Option<Arc<dyn Net>>,
     /// What fills in what was not said.
@@ -263,6 +267,7 @@ impl fmt::Debug for Config {
             .field("discovery", &self.discovery)
             .field("transport", &self.transport)
             .field("timings", &self.timings)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -37,9 +37,10 @@ mod requester;
 mod responder;
 mod runtime;
 pub mod security;
+pub mod stats;
 pub mod testing;
 
-pub use config::{Config, Discovery, Timings, Transport};
+pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{CallError, ConfigError, JoinError, ServeError};
 pub use events::{Event, Events};
@@ -62,6 +63,7 @@ pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use security::{Authority, Key, KeyFile};
+pub use stats::NodeStats;
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

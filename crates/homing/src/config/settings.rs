@@ -1,5 +1,6 @@
 //! What was decided for a node, from wishes, environment and defaults?
 
+use super::bounds::Bounds;
 use super::keys::Keys;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) discovery: DiscoverySettings,
     pub(crate) transport: Transport,
     pub(crate) timings: Timings,
+    pub(crate) limits: Bounds,
     pub(crate) net: Arc<dyn Net>,
     /// Keeps what an isolated mesh needs for as long as the node lives.
     pub(crate) defaults: Defaults,
@@ -111,6 +113,7 @@ impl Config {
     /// The same in a given environment.
     pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
         check_timings(&self.timings)?;
+        self.limits.check()?;
         let mesh = match &self.mesh {
             Some(mesh) => mesh.clone(),
             None => name(environment, "HOMING_MESH")?.unwrap_or_default(),
@@ -133,6 +136,7 @@ impl Config {
             discovery: self.resolve_discovery(environment)?,
             transport: self.transport,
             timings: self.timings,
+            limits: self.limits,
             net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
             defaults: self.defaults.clone(),
         })

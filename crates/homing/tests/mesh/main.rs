@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 
 mod answers;
+mod bounds;
 mod cancelling;
 mod closing;
 mod faults;
