@@ -288,6 +288,8 @@ pub const SCOUT_START: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_millis(3_500),
 ];
+/// Between two calls of a member when others ask for it. All that called meanwhile hear the next one.
+pub const SCOUT_ANSWER_PAUSE: Duration = Duration::from_millis(200);
 /// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
 pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
 /// The longest wait of that kind.

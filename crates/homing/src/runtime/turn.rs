@@ -233,6 +233,7 @@ impl Turner {
         tracing::error!(%status, "this node cannot go on");
         self.runtime.events.tell(Event::Error(status));
         self.runtime.end_life();
+        self.runtime.events.tell(Event::Closed);
     }
 
     fn refuse(&mut self, key: RecordKey, status: Status) {
