@@ -33,7 +33,8 @@ pub use input::{DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
 pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
 
 use crate::addr::TransportAddr;
-use crate::crypto::{Authorize, Crypto};
+use crate::authorize::Authorize;
+use crate::crypto::Crypto;
 use crate::id::NodeId;
 use crate::limits::{ADDRESSES_MAX, AGENT_MAX, SEEDS_MAX};
 use crate::membership::{self, Identity, Membership, on_grid};

@@ -83,7 +83,9 @@ impl Registry {
         let until = self.leases.until(id);
         for held in owner.records().filter(|held| key.is_none_or(|key| held.record.key == key)) {
             match &held.record.body {
-                Body::Offer(offer) if !self.own.may_offer(*id, offer) => self.stats.refused += 1,
+                Body::Offer(offer) if !self.own.may_offer((*id, None), offer) => {
+                    self.stats.refused += 1;
+                }
                 Body::Offer(offer) => self.view.put(Instance {
                     node: *id,
                     epoch: owner.epoch,

@@ -52,7 +52,8 @@ pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
 pub use stats::Stats;
 pub use voice::{Change, Input, Output, Role, Via};
 
-use crate::crypto::{Authorize, Crypto};
+use crate::authorize::Authorize;
+use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, OFFERS_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
 use crate::rng::Rng;

@@ -4,7 +4,8 @@ mod world;
 
 use super::samples::{id, node_body, offer_body};
 use super::*;
-use crate::crypto::{Action, fake::Fake};
+use crate::authorize::{Action, Who};
+use crate::crypto::fake::Fake;
 use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, TOMBSTONE_TIME};
 use crate::rng::Rng;
 use crate::talk::{Code, Status};
@@ -488,7 +489,7 @@ fn what_may_not_be_offered_is_refused_and_nothing_changes() {
 struct Not(&'static str);
 
 impl Authorize for Not {
-    fn authorize(&self, _: NodeId, action: Action, _: &str, name: &str) -> Result<(), Status> {
+    fn authorize(&self, _: &Who<'_>, action: Action, _: &str, name: &str) -> Result<(), Status> {
         match action {
             Action::Offer if name == self.0 => {
                 Err(Status::new(Code::PermissionDenied, "not that name"))

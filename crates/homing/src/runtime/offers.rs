@@ -5,7 +5,7 @@ use super::jobs::{self, Job, Reply};
 use crate::context::Asked;
 use crate::handler::ErasedHandler;
 use arc_swap::ArcSwap;
-use homing_core::crypto::Action;
+use homing_core::authorize::{Action, Who};
 use homing_core::link::RequestId;
 use homing_core::name::MethodPattern;
 use homing_core::node::LinkId;
@@ -197,7 +197,7 @@ impl Offers {
     pub(crate) fn dispatch(&self, runtime: &Arc<Runtime>, job: Job) {
         let target = &job.target;
         let allowed = runtime.authorize.authorize(
-            job.caller,
+            &Who::node(job.caller),
             Action::Call,
             target.namespace.as_str(),
             target.service.as_str(),
