@@ -160,6 +160,8 @@ pub enum Input<'a> {
         /// Which; an unknown one is not dialled.
         node: NodeId,
     },
+    /// Who may offer what is to be asked again: the rules are others now, or time has passed.
+    Reconsider,
     /// Nothing was said on this link for [`IDLE_TIME`](crate::limits::IDLE_TIME).
     Idle {
         /// Which.

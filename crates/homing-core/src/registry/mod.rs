@@ -140,6 +140,7 @@ impl Registry {
             }
             Input::Offer { key, body } => self.offer(now, key, body),
             Input::Raise { epoch } => self.raise(now, epoch),
+            Input::Reconsider => self.reconsider_all(),
             Input::Members(mut members) => {
                 members.retain(|member| *member != self.own.id);
                 members.sort_unstable();

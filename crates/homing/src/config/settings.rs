@@ -1,12 +1,14 @@
 //! What was decided for a node, from wishes, environment and defaults?
 
+use super::file::FileSettings;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
+use crate::access::{AccessList, Issuer, TokenSource};
 use crate::discovery::seeds::split;
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::{Net, TokioNet};
-use homing_core::limits::NAME_MAX;
+use homing_core::limits::{ISSUERS_MAX, NAME_MAX};
 use homing_core::name::{MeshName, Namespace, NodeName};
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -27,8 +29,18 @@ pub(crate) struct Settings {
     pub(crate) transport: Transport,
     pub(crate) timings: Timings,
     pub(crate) net: Arc<dyn Net>,
+    pub(crate) access: AccessSettings,
     /// Keeps what an isolated mesh needs for as long as the node lives.
     pub(crate) defaults: Defaults,
+}
+
+/// Who may do what, and what this node shows.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct AccessSettings {
+    pub(crate) list: Option<AccessList>,
+    pub(crate) issuers: Vec<Issuer>,
+    pub(crate) token: Option<TokenSource>,
+    pub(crate) audit: Option<PathBuf>,
 }
 
 /// Where to listen.
@@ -92,39 +104,78 @@ impl Config {
 
     /// The same in a given environment.
     pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
-        self.check_reach()?;
+        let file = &*self.file_in(environment)?;
+        let listen = if self.listen.is_empty() { &file.listen } else { &self.listen };
+        self.check_reach(listen)?;
         check_timings(&self.timings)?;
         let mesh = match &self.mesh {
-            Some(mesh) => mesh.clone(),
-            None => name(environment, "HOMING_MESH")?.unwrap_or_default(),
+            Some(mesh) => Some(mesh.clone()),
+            None => name(environment, "HOMING_MESH")?.or_else(|| file.mesh.clone()),
         };
         let namespace = match &self.namespace {
-            Some(namespace) => namespace.clone(),
-            None => name(environment, "HOMING_NAMESPACE")?.unwrap_or_default(),
+            Some(namespace) => Some(namespace.clone()),
+            None => name(environment, "HOMING_NAMESPACE")?.or_else(|| file.namespace.clone()),
         };
         Ok(Settings {
-            mesh,
-            namespace,
+            mesh: mesh.unwrap_or_default(),
+            namespace: namespace.unwrap_or_default(),
             name: self.name.clone().unwrap_or_else(usual_name),
             kind: self.kind,
-            listen: if self.listen.is_empty() {
-                Listen::Loopback
-            } else {
-                Listen::At(self.listen.clone())
+            listen: match listen.as_slice() {
+                [] => Listen::Loopback,
+                listen => Listen::At(listen.to_vec()),
             },
             advertise: self.advertise.clone(),
             insecure: self.insecure,
-            discovery: self.resolve_discovery(environment)?,
+            discovery: self.resolve_discovery(environment, file)?,
             transport: self.transport,
             timings: self.timings,
             net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
+            access: self.resolve_access(environment, file)?,
             defaults: self.defaults.clone(),
+        })
+    }
+
+    /// What the configuration file says: the one that was read, or the environment's.
+    fn file_in(&self, environment: Environment<'_>) -> Result<Arc<FileSettings>, ConfigError> {
+        match &self.file {
+            Some(file) => Ok(Arc::clone(file)),
+            None => match environment("HOMING_CONFIG") {
+                unset if unset.is_empty() => Ok(Arc::default()),
+                path => FileSettings::read(Path::new(&path)).map(Arc::new),
+            },
+        }
+    }
+
+    fn resolve_access(
+        &self,
+        environment: Environment<'_>,
+        file: &FileSettings,
+    ) -> Result<AccessSettings, ConfigError> {
+        let issuers = if self.issuers.is_empty() { &file.tokens.issuers } else { &self.issuers };
+        if issuers.len() > ISSUERS_MAX {
+            let right = format!("at most {ISSUERS_MAX} issuers can be believed");
+            return Err(ConfigError::new("issuers", &issuers.len(), right));
+        }
+        let token = match &self.token {
+            Some(token) => Some(token.clone()),
+            None => match text(environment, "HOMING_TOKEN")?.as_str() {
+                "" => file.token_file.clone().map(TokenSource::File),
+                token => Some(TokenSource::Text(token.to_owned())),
+            },
+        };
+        Ok(AccessSettings {
+            list: self.access.clone().or_else(|| file.access.clone()),
+            issuers: issuers.clone(),
+            token,
+            audit: self.audit.clone().or_else(|| file.audit.clone()),
         })
     }
 
     fn resolve_discovery(
         &self,
         environment: Environment<'_>,
+        file: &FileSettings,
     ) -> Result<DiscoverySettings, ConfigError> {
         let wished: &Discovery = &self.discovery;
         let groups = wished.group.map_or_else(|| vec![GROUP, GROUP_V6], |group| vec![group]);
@@ -135,10 +186,12 @@ impl Config {
         if wished.port == 0 {
             return Err(ConfigError::new("discovery.port", &0, "it is 1 to 65535"));
         }
-        let seeds = if wished.seeds.is_empty() {
-            listed(&text(environment, "HOMING_SEEDS")?)
-        } else {
-            wished.seeds.clone()
+        let seeds = match &wished.seeds {
+            none if none.is_empty() => match listed(&text(environment, "HOMING_SEEDS")?) {
+                none if none.is_empty() => file.seeds.clone(),
+                seeds => seeds,
+            },
+            seeds => seeds.clone(),
         };
         for seed in &seeds {
             if let Err(why) = split(seed, wished.port) {
@@ -176,8 +229,8 @@ impl Config {
     }
 
     /// Refuses to be reached, or to be told of, beyond this host without a word that this is meant.
-    fn check_reach(&self) -> Result<(), ConfigError> {
-        let listen = self.listen.iter().map(|address| ("listen", address));
+    fn check_reach(&self, listen: &[SocketAddr]) -> Result<(), ConfigError> {
+        let listen = listen.iter().map(|address| ("listen", address));
         let advertise = self.advertise.iter().map(|address| ("advertise", address));
         for (setting, address) in listen.chain(advertise) {
             if setting == "advertise" && (address.ip().is_unspecified() || address.port() == 0) {

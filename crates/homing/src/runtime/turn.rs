@@ -96,6 +96,7 @@ impl Turner {
             }
             Said::Withdraw { key } => Input::Withdraw { key },
             Said::Want { node } => Input::Want { node },
+            Said::Reconsider => Input::Reconsider,
             Said::Peers(asker) => {
                 // Who asked may have gone.
                 let _ = asker.send(self.machine.peers().collect());

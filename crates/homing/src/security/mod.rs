@@ -3,6 +3,7 @@
 //! Safety for meshes beyond one host (TLS, sealed datagrams, signed records) is to come behind the same seam,
 //! [`Crypto`](homing_core::crypto::Crypto).
 
+pub(crate) mod encoded;
 pub(crate) mod local;
 mod ring;
 
