@@ -62,6 +62,8 @@ pub const WRITE_MAX: usize = 256 * 1024;
 
 // --- Links -----------------------------------------------------------------------------------------------------
 
+/// Keys of one mesh that a node holds at once, while they are rotated. One more is refused where they are read.
+pub const MESH_KEYS_MAX: usize = 4;
 /// Bytes of a `Hello`. A longer one ends the connection before anything is believed.
 pub const HELLO_MAX: usize = 4 * 1024;
 /// From the first byte of a connection to the end of its handshake; then it is closed.
@@ -129,6 +131,14 @@ pub const BODY_MAX: usize = 1_100;
 pub const DUMP_PER_FRAME: usize = 128;
 /// Nodes whose scouting is heeded per source address and second (decisions B5). Further ones are dropped and counted.
 pub const SCOUTS_PER_SECOND: usize = 10;
+/// How far a datagram may be overtaken by later ones of the same sender (decisions B4). An older one is dropped.
+pub const REPLAY_WINDOW: usize = 1_024;
+/// Senders whose datagrams are told from replayed ones. At the bound the one that was silent longest is forgotten; its
+/// old datagrams would then be taken once more, until it is heard again.
+pub const REPLAY_SENDERS_MAX: usize = 16_384;
+/// Senders that are told per second which nonce is the right one, or that a later life of theirs is known (decisions
+/// A10, B5). Others try again.
+pub const ANSWERS_PER_SECOND: usize = 100;
 /// A stall of this process longer than this delays its suspicions by as much (decisions C7).
 pub const STALL: Duration = Duration::from_millis(200);
 
@@ -169,6 +179,8 @@ pub const GREETING_PERIOD: Duration = Duration::from_millis(250);
 pub const FOLLOWERS_MAX: usize = 4_096;
 /// Services that a peer may name when it does not want all. One more and the request is malformed.
 pub const FILTER_MAX: usize = 64;
+/// Bytes of a token (RFC: PASETO v4.public). A longer one is refused where it is read.
+pub const TOKEN_MAX: usize = 512;
 /// Bytes of the name and version of a program, as `homing/0.1.0`.
 pub const AGENT_MAX: usize = 64;
 /// Records waiting to be gossiped. The oldest goes first: the digests find it.
@@ -260,8 +272,6 @@ pub const EVENTS_MAX: usize = 1_024;
 
 // --- Access ----------------------------------------------------------------------------------------------------
 
-/// Bytes of a token (PASETO v4.public). A longer one is refused where it is made, configured or shown.
-pub const TOKEN_MAX: usize = 512;
 /// How long a token lives when nobody said.
 pub const TOKEN_TIME: Duration = Duration::from_mins(15);
 /// The longest life of a token. One that is to live longer is not made, and one that does is not believed.

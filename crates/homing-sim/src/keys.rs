@@ -1,6 +1,6 @@
 //! Who is who in a simulation? A crypto that proves and seals, fast and repeatable, and keeps no secret.
 
-use homing_core::crypto::{Crypto, Role, TAG_LEN};
+use homing_core::crypto::{Crypto, Exchange, KeyId, Proof, Role, Seal, TAG_LEN};
 use homing_core::id::NodeId;
 
 /// The keys of one node of the one simulated mesh.
@@ -29,47 +29,70 @@ impl Crypto for Keys {
     }
 
     fn digest(&self, bytes: &[u8]) -> [u8; 32] {
-        let mut out = [0; 32];
-        for (lane, part) in (1_u64..).zip(out.chunks_mut(8)) {
-            part.copy_from_slice(&sum(lane, bytes).to_be_bytes());
-        }
-        out
+        digest(bytes)
     }
 
-    fn sign(&self, _: &[u8]) -> Option<[u8; 64]> {
-        None
+    fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
+        Some(signature(&self.public, message))
     }
 
-    fn verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
-        false
+    fn verify(&self, key: &[u8; 32], message: &[u8], claimed: &[u8; 64]) -> bool {
+        signature(key, message) == *claimed
     }
 
-    fn prove(&self, role: Role, transcript: &[u8]) -> [u8; 32] {
-        let mut proof = self.digest(transcript);
-        proof[0] ^= match role {
-            Role::Dialler => 1,
-            Role::Acceptor => 2,
-        };
-        proof
+    fn keys(&self) -> Vec<KeyId> {
+        vec![MESH]
     }
 
-    fn check(&self, role: Role, transcript: &[u8], proof: &[u8; 32]) -> bool {
-        self.prove(role, transcript) == *proof
+    fn prove(&self, exchange: &Exchange<'_>) -> Option<Proof> {
+        Some(proof(&self.public, exchange))
     }
 
-    fn seal(&self, sender: NodeId, _: usize, buffer: &mut Vec<u8>) {
-        let tag = tag(sender, buffer);
+    fn check(&self, exchange: &Exchange<'_>, peer: &[u8; 32], claimed: &Proof) -> bool {
+        proof(peer, exchange) == *claimed
+    }
+
+    fn seal(&self, seal: &Seal, _: usize, buffer: &mut Vec<u8>) -> bool {
+        let tag = tag(seal.sender, buffer);
         buffer.extend_from_slice(&tag);
+        true
     }
 
-    fn open(&self, sender: NodeId, header: usize, buffer: &mut Vec<u8>) -> bool {
-        let Some(end) = buffer.len().checked_sub(TAG_LEN).filter(|end| *end >= header) else {
+    fn open(&self, seal: &Seal, clear: usize, buffer: &mut Vec<u8>) -> bool {
+        let Some(end) = buffer.len().checked_sub(TAG_LEN).filter(|end| *end >= clear) else {
             return false;
         };
-        let fits = tag(sender, &buffer[..end]) == buffer[end..];
+        let fits = tag(seal.sender, &buffer[..end]) == buffer[end..];
         buffer.truncate(end);
         fits
     }
+}
+
+/// The one key of the one mesh.
+const MESH: KeyId = KeyId(1);
+
+fn proof(key: &[u8; 32], exchange: &Exchange<'_>) -> Proof {
+    let mut mac = digest(exchange.transcript);
+    mac[0] ^= match exchange.role {
+        Role::Dialler => 1,
+        Role::Acceptor => 2,
+    };
+    Proof { mac, signature: signature(key, &mac) }
+}
+
+fn signature(key: &[u8; 32], message: &[u8]) -> [u8; 64] {
+    let mut out = [0; 64];
+    let half = sum(sum(11, key), message).to_be_bytes();
+    out[..8].copy_from_slice(&half);
+    out
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (lane, part) in (1_u64..).zip(out.chunks_mut(8)) {
+        part.copy_from_slice(&sum(lane, bytes).to_be_bytes());
+    }
+    out
 }
 
 fn tag(sender: NodeId, bytes: &[u8]) -> [u8; TAG_LEN] {
@@ -93,16 +116,18 @@ fn sum(seed: u64, bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use homing_core::id::Epoch;
 
     #[test]
     fn ids_differ_and_a_changed_datagram_is_refused() {
         let (one, other) = (Keys::new(1), Keys::new(2));
         assert_ne!(one.id(), other.id());
         let mut sealed = b"headbody".to_vec();
-        one.seal(one.id(), 4, &mut sealed);
-        assert!(other.open(one.id(), 4, &mut sealed.clone()));
-        assert!(!other.open(other.id(), 4, &mut sealed.clone()));
+        let by = |keys: Keys| Seal { key: MESH, sender: keys.id(), epoch: Epoch(1), counter: 1 };
+        assert!(one.seal(&by(one), 4, &mut sealed));
+        assert!(other.open(&by(one), 4, &mut sealed.clone()));
+        assert!(!other.open(&by(other), 4, &mut sealed.clone()));
         sealed[5] ^= 1;
-        assert!(!other.open(one.id(), 4, &mut sealed));
+        assert!(!other.open(&by(one), 4, &mut sealed));
     }
 }

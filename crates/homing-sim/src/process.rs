@@ -12,7 +12,7 @@ use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{DRAIN_TIME, LOSER_DRAIN_TIME, STALL};
 use homing_core::link;
 use homing_core::node::{self, BackOff, LinkId, Node, NodeConfig, NodeEvent, Source};
-use homing_core::registry::{Filter, OfferState, RecordKey, Snapshot};
+use homing_core::registry::{Filter, Guard, OfferState, RecordKey, Snapshot};
 use homing_core::requester::{self, LinkState};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
@@ -93,6 +93,8 @@ impl Process {
             host: 0,
             seeds: Vec::new(),
             redial: BackOff::default(),
+            guard: Guard::Keyed,
+            token: None,
             interest: Filter::All,
         };
         let mut node = Node::new(now, config, rng.split(), Arc::new(who.keys));

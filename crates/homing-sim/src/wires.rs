@@ -354,6 +354,7 @@ impl Wires {
             required: 0,
             mesh: MESH,
             nonce,
+            keys: self.keys.keys(),
             peer: self.me.clone(),
             claim,
             windows: Windows::default(),

@@ -7,9 +7,12 @@
 //!    | -------- Proof ---------> |   checked before the acceptor proves anything itself
 //!    | <------- Proof ---------- |
 //! ```
-//! Nothing but these is read before both proofs are checked (decisions B6); time and size are bounded.
+//! Nothing but these is read before both proofs are checked (decisions B6); time and size are bounded. A proof covers
+//! both Hellos and, where the link goes over an encrypted channel, that channel and the certificates at its ends: it is
+//! worth nothing on another.
 
-use crate::crypto::{Crypto, Role};
+use super::Channel;
+use crate::crypto::{Crypto, Exchange, KeyId, Role};
 use crate::id::NodeId;
 use crate::limits::{CHUNK_MAX, HELLO_MAX};
 use crate::talk::{Code, Started, Status};
@@ -24,14 +27,18 @@ pub(super) struct Handshake {
     mine: Box<Hello>,
     expect: Option<NodeId>,
     crypto: Arc<dyn Crypto>,
+    channel: Channel,
     step: Step,
 }
 
 enum Step {
     AwaitHello,
-    AwaitProof { theirs: Box<Hello>, transcript: [u8; 64] },
+    AwaitProof { theirs: Box<Hello>, key: KeyId, transcript: Transcript },
     Done,
 }
+
+/// The digests of the dialler's Hello and of the acceptor's, and the binding of the channel.
+type Transcript = [u8; 96];
 
 /// What came of some bytes.
 pub(super) enum Progress {
@@ -53,7 +60,13 @@ impl Handshake {
         if role == Role::Dialler {
             mine.encode(out);
         }
-        Self { role, mine, expect, crypto, step: Step::AwaitHello }
+        let channel = Channel::default();
+        Self { role, mine, expect, crypto, channel, step: Step::AwaitHello }
+    }
+
+    /// Notes what the link goes over. Of no use once the peer's Hello was read.
+    pub(super) fn handle_channel(&mut self, channel: Channel) {
+        self.channel = channel;
     }
 
     /// Takes what it can from `input`, appends what is to be said to `out`.
@@ -77,9 +90,10 @@ impl Handshake {
         let heard = input.split_to(length);
         let mut said = Vec::new();
         self.mine.encode(&mut said);
+        let key = self.common_key(&theirs)?;
         if let Err(status) = self.check(&theirs) {
             // A member of the mesh is told who refuses it; a stranger learns nothing.
-            if self.role == Role::Acceptor && theirs.mesh == self.mine.mesh {
+            if self.role == Role::Acceptor {
                 out.extend_from_slice(&said);
             }
             return Err(status);
@@ -89,12 +103,10 @@ impl Handshake {
             Role::Acceptor => self.transcript(&heard, &said),
         };
         match self.role {
-            Role::Dialler => {
-                Frame::Proof(self.crypto.prove(Role::Dialler, &transcript)).encode(out);
-            }
+            Role::Dialler => self.prove(key, &transcript, out)?,
             Role::Acceptor => out.extend_from_slice(&said),
         }
-        self.step = Step::AwaitProof { theirs: Box::new(theirs), transcript };
+        self.step = Step::AwaitProof { theirs: Box::new(theirs), key, transcript };
         Ok(true)
     }
 
@@ -108,36 +120,61 @@ impl Handshake {
             Some(Frame::Close(status)) => return Err(Status { started: Started::No, ..*status }),
             Some(_) => return Err(refusal("handshake: something else than a proof")),
         };
-        let Step::AwaitProof { theirs, transcript } = std::mem::replace(&mut self.step, Step::Done)
-        else {
+        let step = std::mem::replace(&mut self.step, Step::Done);
+        let Step::AwaitProof { theirs, key, transcript } = step else {
             return Err(refusal("handshake: a proof out of turn"));
         };
-        let other = match self.role {
+        let role = match self.role {
             Role::Dialler => Role::Acceptor,
             Role::Acceptor => Role::Dialler,
         };
-        if !self.crypto.check(other, &transcript, &proof) {
-            let message = "the other side does not hold this mesh's key";
+        let exchange = Exchange { key, role, transcript: &transcript };
+        if !self.crypto.check(&exchange, &theirs.peer.key, &proof) {
+            let message = "the other side does not hold this mesh's key, or not that of its id";
             return Err(Status::not_started(Code::Unauthenticated, message));
         }
         if self.role == Role::Acceptor {
-            Frame::Proof(self.crypto.prove(Role::Acceptor, &transcript)).encode(out);
+            self.prove(key, &transcript, out)?;
         }
         Ok(Progress::Established(theirs))
     }
 
-    fn transcript(&self, dialler: &[u8], acceptor: &[u8]) -> [u8; 64] {
-        let mut transcript = [0; 64];
+    fn prove(&self, key: KeyId, transcript: &Transcript, out: &mut Vec<u8>) -> Result<(), Status> {
+        let exchange = Exchange { key, role: self.role, transcript };
+        let proof = self.crypto.prove(&exchange);
+        let proof = proof.ok_or_else(|| refusal(format!("the mesh key {key} was taken away")))?;
+        Frame::Proof(Box::new(proof)).encode(out);
+        Ok(())
+    }
+
+    fn transcript(&self, dialler: &[u8], acceptor: &[u8]) -> Transcript {
+        let mut transcript = [0; 96];
         transcript[..32].copy_from_slice(&self.crypto.digest(dialler));
-        transcript[32..].copy_from_slice(&self.crypto.digest(acceptor));
+        transcript[32..64].copy_from_slice(&self.crypto.digest(acceptor));
+        transcript[64..].copy_from_slice(&self.channel.binding);
         transcript
+    }
+
+    /// The key to prove: the first of the dialler's that the acceptor holds too. Without one they are strangers.
+    fn common_key(&self, theirs: &Hello) -> Result<KeyId, Status> {
+        if theirs.mesh != self.mine.mesh {
+            return Err(refusal("the other side is of another mesh"));
+        }
+        let (dialler, acceptor) = match self.role {
+            Role::Dialler => (&self.mine.keys, &theirs.keys),
+            Role::Acceptor => (&theirs.keys, &self.mine.keys),
+        };
+        let common = dialler.iter().find(|key| acceptor.contains(key)).copied();
+        common.ok_or_else(|| {
+            let (mine, theirs) = (listed(&self.mine.keys), listed(&theirs.keys));
+            let message =
+                format!("no mesh key in common: this side holds {mine}, the other side {theirs}");
+            Status::not_started(Code::Unauthenticated, message)
+        })
     }
 
     fn check(&self, theirs: &Hello) -> Result<(), Status> {
         let (mine, peer) = (&self.mine, &theirs.peer);
-        if theirs.mesh != mine.mesh {
-            return Err(refusal("the other side is of another mesh"));
-        }
         if theirs.versions.0 > VERSION_MAX || theirs.versions.1 < VERSION_MIN {
             let (low, high) = theirs.versions;
             return Err(refusal(format!(
@@ -156,6 +193,10 @@ impl Handshake {
                 "the other side's id is not that of its key",
             ));
         }
+        if self.channel.key.is_some_and(|key| key != peer.key) {
+            let message = "the other side's certificate is not that of its id";
+            return Err(Status::not_started(Code::Unauthenticated, message));
+        }
         if peer.id == mine.peer.id {
             return Err(Status::not_started(Code::AlreadyExists, "this is a link to oneself"));
         }
@@ -167,6 +208,15 @@ impl Handshake {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The keys by their ids, for people.
+fn listed(keys: &[KeyId]) -> String {
+    let named = keys.iter().filter(|key| **key != KeyId::NONE).map(KeyId::to_string);
+    match named.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "none".into(),
+        keys => keys,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::tests::Pair;
 use super::*;
+use crate::crypto::Proof;
 use crate::limits::{CONTROL_WAITING_MAX, CONVERSATIONS_MAX, LINK_WINDOW, OUTBOX_MAX, WINDOW};
 use crate::rng::Rng;
 use crate::talk::Encoding;
@@ -141,7 +142,7 @@ fn frames_out_of_turn_end_the_link() {
         (end(2), "end: no such conversation"),
         (Frame::Reset { conversation: 2, code: Code::Ok }, "reset: of a conversation of ours"),
         (Frame::Bind { id: 0, target: target() }, "bind: number out of range"),
-        (Frame::Proof([0; 32]), "proof: out of turn"),
+        (Frame::Proof(Box::new(Proof { mac: [0; 32], signature: [0; 64] })), "proof: out of turn"),
     ] {
         check([frame], &format!("{BROKE} {what})"));
     }

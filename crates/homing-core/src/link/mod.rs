@@ -22,6 +22,8 @@ mod transmit;
 mod wheel;
 
 #[cfg(test)]
+mod handshake_tests;
+#[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
 mod model_tests;
@@ -72,6 +74,16 @@ pub struct LinkConfig {
     pub times: Times,
 }
 
+/// What a link goes over, where that is more than a bare connection.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Channel {
+    /// SHA-256 over both ends' certificates and what the channel exports: equal at both ends of one channel, and
+    /// nowhere else (decisions B6). All zero where the connection is bare.
+    pub binding: [u8; 32],
+    /// The Ed25519 key of the peer's certificate, where that is self-made and so has to be the key of its id.
+    pub key: Option<[u8; 32]>,
+}
+
 /// How long things on a link may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
@@ -93,6 +105,8 @@ impl Default for Times {
 /// What goes into a link.
 #[derive(Debug)]
 pub enum Input<'a> {
+    /// The connection is an encrypted channel, and it stands. Comes before the first [`Bytes`](Self::Bytes), or never.
+    Channel(Channel),
     /// Bytes from the peer. Whole frames are taken off the front, the rest stays.
     Bytes(&'a mut BytesMut),
     /// The answer to a request. Nothing happens when the request has ended meanwhile.
@@ -249,7 +263,7 @@ enum Peer {
 }
 
 enum Stage {
-    Handshake { machine: Handshake, until: Time },
+    Handshake { machine: Box<Handshake>, until: Time },
     Open,
     Draining { until: Time, peer: Peer },
     Closed,
@@ -266,7 +280,7 @@ impl Link {
         outbox.push_raw(first);
         Self {
             role,
-            stage: Stage::Handshake { machine, until: now + times.handshake },
+            stage: Stage::Handshake { machine: Box::new(machine), until: now + times.handshake },
             keepalive: Keepalive::new(times.patience, now),
             calls: Calls::default(),
             requests: Requests::default(),
@@ -319,6 +333,11 @@ impl Link {
             return;
         }
         match input {
+            Input::Channel(channel) => {
+                if let Stage::Handshake { machine, .. } = &mut self.stage {
+                    machine.handle_channel(channel);
+                }
+            }
             Input::Bytes(bytes) => self.handle_bytes(now, bytes),
             Input::Reply { request, payload, options } => self.reply(request, payload, options),
             Input::Fail { request, status } => self.fail(request, status),

@@ -17,6 +17,7 @@ pub(super) fn config(role: Role, key: u8, budget: Arc<Budget>) -> LinkConfig {
         required: 0,
         mesh: [7; 8],
         nonce: [role as u8; 16],
+        keys: crypto.keys(),
         peer: Identity {
             id,
             key: crypto.public_key(),
@@ -216,8 +217,8 @@ fn nodes_of_different_meshes_or_keys_do_not_link() {
     check_handshake(&Setup { mesh: [8; 8], ..Setup::default() }, stranger, stranger);
     check_handshake(
         &Setup { keys: (1, 2), ..Setup::default() },
-        "closed(the other side does not hold this mesh's key)",
-        "closed(the other side does not hold this mesh's key)",
+        "closed(no mesh key in common: this side holds 00000002, the other side 00000001)",
+        "closed(no mesh key in common: this side holds 00000002, the other side 00000001)",
     );
 }
 

@@ -1,7 +1,7 @@
 //! How does membership look on the wire?
 //!
 //! ```text
-//! identity: id 16   epoch varint   renewal u16   count u8 (≤ 2)   addresses: 4|6, ip, port u16
+//! identity: id 16   epoch varint   renewal u16   nonce u64   count u8 (≤ 2)   addresses: 4|6, ip, port u16
 //! member:   identity   incarnation u16   state u8 (0 alive, 1 suspect, 2 down)
 //! packet:   identity of the sender   its incarnation u16   identity of the receiver   message u8, its fields
 //!           [count u16, members]
@@ -130,6 +130,7 @@ fn put_identity(out: &mut Vec<u8>, identity: &Identity) {
     out.extend_from_slice(identity.id.as_bytes());
     put_varint(out, identity.epoch.0);
     out.extend_from_slice(&identity.renewal.to_be_bytes());
+    out.extend_from_slice(&identity.nonce.to_be_bytes());
     let udp = &identity.udp[..identity.udp.len().min(UDP_MAX)];
     out.push(u8::try_from(udp.len()).expect("at most two"));
     for addr in udp {
@@ -151,12 +152,13 @@ fn read_identity(reader: &mut Reader<'_>) -> Result<Identity, Malformed> {
     let id = NodeId::from_bytes(reader.array()?);
     let epoch = Epoch(reader.varint()?);
     let renewal = reader.u16()?;
+    let nonce = reader.u64()?;
     let count = usize::from(reader.u8()?);
     if count > UDP_MAX {
         return Err(Malformed("identity: too many addresses"));
     }
     let udp = (0..count).map(|_| read_udp(reader)).collect::<Result<_, _>>()?;
-    Ok(Identity { id, epoch, renewal, udp })
+    Ok(Identity { id, epoch, renewal, nonce, udp })
 }
 
 fn read_udp(reader: &mut Reader<'_>) -> Result<SocketAddr, Malformed> {

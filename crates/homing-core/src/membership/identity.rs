@@ -9,7 +9,7 @@ pub(super) const UDP_MAX: usize = 2;
 /// The renewal that says goodbye: whoever goes down with it has left, and did not fail.
 const LEFT: u16 = u16::MAX;
 
-/// A member as membership names it. Equal when id, epoch and renewal are; the addresses only ride along.
+/// A member as membership names it. Equal when id, epoch and renewal are; nonce and addresses only ride along.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// Who it is.
@@ -18,15 +18,18 @@ pub struct Identity {
     pub epoch: Epoch,
     /// How often this life was wrongly declared gone and came back, or changed its addresses. Only membership looks.
     pub renewal: u16,
+    /// What it drew when it started: datagrams to it have to name it (decisions B5).
+    pub nonce: u64,
     /// Where its datagrams go: at most one address of each family.
     pub udp: Vec<SocketAddr>,
 }
 
 impl Identity {
     /// A member at the start of its life, reachable at the first address of each family.
-    pub fn new(id: NodeId, epoch: Epoch, udp: &[SocketAddr]) -> Self {
+    pub fn new(id: NodeId, epoch: Epoch, nonce: u64, udp: &[SocketAddr]) -> Self {
         let first = |v4| udp.iter().find(|addr| addr.is_ipv4() == v4).copied();
-        Self { id, epoch, renewal: 0, udp: first(true).into_iter().chain(first(false)).collect() }
+        let udp = first(true).into_iter().chain(first(false)).collect();
+        Self { id, epoch, renewal: 0, nonce, udp }
     }
 
     /// The same life under its last name, which it takes to say goodbye.

@@ -38,7 +38,7 @@ fn identity(number: usize) -> Identity {
     let mut id = [0; 16];
     id[0] = u8::try_from(number * 37 % 256).unwrap();
     id[15] = u8::try_from(number).unwrap();
-    Identity::new(NodeId::from_bytes(id), Epoch(1), &[SocketAddr::from(([127, 0, 0, 1], port))])
+    Identity::new(NodeId::from_bytes(id), Epoch(1), 9, &[SocketAddr::from(([127, 0, 0, 1], port))])
 }
 
 impl Mesh {

@@ -3,8 +3,10 @@
 use super::Node;
 use super::input::Source;
 use super::output::{Output, Stats};
+use super::replay::{Replay, Verdict};
+use super::voices::elsewhere;
 use crate::addr::{TransportAddr, nearest};
-use crate::crypto::Crypto;
+use crate::crypto::{Crypto, KeyId};
 use crate::id::{Epoch, NodeId};
 use crate::limits::{SCOUT_SPREAD, SCOUT_SPREAD_MAX};
 use crate::membership::{self, Identity};
@@ -16,45 +18,72 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Seals what we send, opens what we get, and counts what is dropped.
+/// What a datagram is, for whom (`None`: everybody), and the nonce it names.
+type About = (DatagramKind, Option<NodeId>, u64);
+
+/// Seals what we send, opens what we get, tells new from old, and counts what is dropped.
 pub(super) struct Sealer {
     me: NodeId,
     epoch: Epoch,
     crypto: Arc<dyn Crypto>,
     counter: u64,
+    replay: Replay,
     pub(super) stats: Stats,
 }
 
 impl Sealer {
-    pub(super) fn new(me: NodeId, epoch: Epoch, crypto: Arc<dyn Crypto>) -> Self {
-        Self { me, epoch, crypto, counter: 0, stats: Stats::default() }
+    pub(super) fn new(me: NodeId, epoch: Epoch, nonce: u64, crypto: Arc<dyn Crypto>) -> Self {
+        let (replay, stats) = (Replay::new(nonce), Stats::default());
+        Self { me, epoch, crypto, counter: 0, replay, stats }
     }
 
-    fn seal(&mut self, kind: DatagramKind, receiver: Option<NodeId>, body: &[u8]) -> Vec<u8> {
+    /// What others have to name in their datagrams to us.
+    pub(super) fn nonce(&self) -> u64 {
+        self.replay.nonce()
+    }
+
+    /// The mesh's keys held now.
+    pub(super) fn keys(&self) -> Vec<KeyId> {
+        self.crypto.keys()
+    }
+
+    fn seal(&mut self, (kind, receiver, nonce): About, body: &[u8]) -> Option<Vec<u8>> {
         self.counter += 1;
+        let key = self.crypto.keys().first().copied()?;
         let (sender, epoch, counter) = (self.me, self.epoch, self.counter);
-        let header = Header { kind, key: 0, sender, receiver, epoch, counter, nonce: 0 };
+        let header = Header { kind, key, sender, receiver, epoch, counter, nonce };
         seal(&header, body, &*self.crypto)
     }
 
-    fn open(&mut self, bytes: &mut Vec<u8>) -> Option<Header> {
-        open(self.me, bytes, &*self.crypto)
+    fn open(&mut self, now: Time, bytes: &mut Vec<u8>) -> Option<(Header, Verdict)> {
+        let opened = open(self.me, bytes, &*self.crypto);
+        let header = opened
             .inspect_err(|refused| match refused {
                 Refused::Malformed(_) => self.stats.malformed += 1,
                 Refused::NotForUs => self.stats.not_for_us += 1,
+                Refused::OtherKey(_) => self.stats.foreign += 1,
                 Refused::Forged => self.stats.forged += 1,
             })
-            .ok()
+            .ok()?;
+        let verdict = self.replay.judge(now, &header);
+        match verdict {
+            Verdict::Take => {}
+            Verdict::Drop | Verdict::Outlived(_) => self.stats.replayed += 1,
+            Verdict::Tell | Verdict::Hush => self.stats.stale += 1,
+        }
+        Some((header, verdict))
     }
 }
 
 impl Node {
     pub(super) fn send_datagram(&mut self, to: &Identity, kind: DatagramKind, body: &[u8]) {
-        match self.datagram_addr(to) {
-            Some(addr) => {
-                let bytes = self.sealer.seal(kind, Some(to.id), body);
-                self.outbox.push_back(Output::Datagram { to: addr, bytes });
-            }
+        let nonce = self.sealer.replay.nonce_of(to);
+        let sealed = self.datagram_addr(to).and_then(|addr| {
+            let bytes = self.sealer.seal((kind, Some(to.id), nonce), body)?;
+            Some(Output::Datagram { to: addr, bytes })
+        });
+        match sealed {
+            Some(datagram) => self.outbox.push_back(datagram),
             None => self.sealer.stats.unsendable += 1,
         }
     }
@@ -80,8 +109,8 @@ impl Node {
         let (mesh, me) = (self.config.mesh, &self.config.me);
         let mut body = Vec::with_capacity(128);
         Scout { mesh, kind: me.kind, addresses: me.addresses.clone() }.encode(&mut body);
-        let bytes = self.sealer.seal(DatagramKind::Scout, None, &body);
-        self.outbox.push_back(Output::Scout(bytes));
+        let bytes = self.sealer.seal((DatagramKind::Scout, None, 0), &body);
+        self.outbox.extend(bytes.map(Output::Scout));
     }
 
     pub(super) fn handle_datagram(
@@ -90,7 +119,13 @@ impl Node {
         (from, source): (SocketAddr, Source),
         bytes: &mut Vec<u8>,
     ) {
-        let Some(header) = self.sealer.open(bytes) else { return };
+        let Some((header, verdict)) = self.sealer.open(now, bytes) else { return };
+        match verdict {
+            Verdict::Take => {}
+            Verdict::Drop | Verdict::Hush => return,
+            Verdict::Tell => return self.tell_nonce(from, header.sender),
+            Verdict::Outlived(by) => return self.tell_superseded(from, header.sender, by),
+        }
         let body = &bytes[HEADER_LEN..];
         let node = header.sender;
         match header.kind {
@@ -106,8 +141,27 @@ impl Node {
                     self.departed(now, node);
                 }
             }
-            DatagramKind::Nonce => {}
+            DatagramKind::Nonce => {} // It was noted when it was judged.
+            DatagramKind::Superseded => {
+                let later = body.first_chunk().map(|epoch| Epoch(u64::from_be_bytes(*epoch)));
+                if later.is_some_and(|later| later > self.config.me.epoch) {
+                    self.fatal(elsewhere(&format!("says {from}")));
+                }
+            }
         }
+    }
+
+    fn tell_superseded(&mut self, to: SocketAddr, node: NodeId, by: Epoch) {
+        let about = (DatagramKind::Superseded, Some(node), 0);
+        let bytes = self.sealer.seal(about, &by.0.to_be_bytes());
+        self.outbox.extend(bytes.map(|bytes| Output::Datagram { to, bytes }));
+    }
+
+    /// Tells who knows only a former life of this node what datagrams to it have to name.
+    fn tell_nonce(&mut self, to: SocketAddr, node: NodeId) {
+        let nonce = self.sealer.nonce();
+        let bytes = self.sealer.seal((DatagramKind::Nonce, Some(node), nonce), &[]);
+        self.outbox.extend(bytes.map(|bytes| Output::Datagram { to, bytes }));
     }
 
     /// Somebody calls: at most a reason to dial (decisions B5). Of many members that hear it, chance picks who is

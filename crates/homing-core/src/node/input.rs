@@ -3,7 +3,7 @@
 use super::dials::BackOff;
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
-use crate::registry::{Filter, OfferRecord, RecordKey};
+use crate::registry::{Filter, Guard, OfferRecord, RecordKey};
 use crate::talk::Status;
 use crate::wire::{DialClaim, Peer};
 use std::fmt;
@@ -24,6 +24,10 @@ pub struct NodeConfig {
     pub seeds: Vec<SocketAddr>,
     /// The pauses between the dials of a link that fails.
     pub redial: BackOff,
+    /// What keeps strangers away from this node, for its record.
+    pub guard: Guard,
+    /// What it shows for the right to offer, for its record.
+    pub token: Option<String>,
     /// What a visitor wants to hear of. A member hears of everything.
     pub interest: Filter,
 }
@@ -162,6 +166,11 @@ pub enum Input<'a> {
     },
     /// Who may offer what is to be asked again: the rules are others now, or time has passed.
     Reconsider,
+    /// The mesh's keys held here changed, or what this node shows for the right to offer.
+    Credentials {
+        /// What it shows now.
+        token: Option<String>,
+    },
     /// Nothing was said on this link for [`IDLE_TIME`](crate::limits::IDLE_TIME).
     Idle {
         /// Which.

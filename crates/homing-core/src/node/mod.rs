@@ -21,6 +21,7 @@ mod output;
 mod pair;
 mod peers;
 mod plan;
+mod replay;
 mod scout;
 mod show;
 mod voices;
@@ -77,15 +78,16 @@ impl Node {
             Kind::Member => Role::Member,
             Kind::Visitor => Role::Visitor,
         };
+        let nonce = rng.next_u64();
         let membership = (role == Role::Member)
-            .then(|| Membership::new(Identity::new(me.id, me.epoch, &[]), rng.split()));
+            .then(|| Membership::new(Identity::new(me.id, me.epoch, nonce, &[]), rng.split()));
         let registry = Registry::new(role, me.id, me.epoch, rng.split(), Arc::clone(&crypto));
         let mut dials = Dials::new(config.redial);
         for seed in config.seeds.iter().take(SEEDS_MAX) {
             dials.plan(Goal::Place(TransportAddr::Tcp(*seed)), Why::Seed(None), Vec::new(), now);
         }
         Self {
-            sealer: Sealer::new(me.id, me.epoch, crypto),
+            sealer: Sealer::new(me.id, me.epoch, nonce, crypto),
             rng,
             membership,
             registry,
@@ -130,6 +132,10 @@ impl Node {
             Input::Withdraw { key } => self.tell_registry(now, registry::Input::Withdraw { key }),
             Input::Want { node } => self.want(now, node),
             Input::Reconsider => self.tell_registry(now, registry::Input::Reconsider),
+            Input::Credentials { token } => {
+                self.config.token = token;
+                self.tell_of_myself(now);
+            }
             Input::Idle { link } => self.handle_idle(link),
             Input::RoundTrip { link, rtt } => self.peers.round_trip(link, rtt),
             Input::Keep { node, wish } => self.keep(now, node, wish),
@@ -220,15 +226,30 @@ impl Node {
         let me = &self.config.me;
         let Some(membership) = &mut self.membership else { return };
         let udp: Vec<_> = addresses.iter().filter_map(TransportAddr::tcp).collect();
-        let identity = Identity::new(me.id, me.epoch, &udp);
+        let identity = Identity::new(me.id, me.epoch, self.sealer.nonce(), &udp);
         if membership.alive().next().is_none() {
             *membership = Membership::new(identity, self.rng.split());
         } else {
             membership.handle_input(now, membership::Input::Moved(identity));
         }
-        let agent = me.agent[..me.agent.floor_char_boundary(AGENT_MAX)].to_owned();
-        let record = NodeRecord { name: me.name.clone(), addresses, agent };
-        let body = Body::Node(Arc::new(record));
+        self.tell_of_myself(now);
+    }
+
+    /// Writes this node's own record, where it is a member and listens.
+    fn tell_of_myself(&mut self, now: Time) {
+        let NodeConfig { me, guard, token, .. } = &self.config;
+        if self.membership.is_none() || me.addresses.is_empty() {
+            return;
+        }
+        let record = NodeRecord {
+            name: me.name.clone(),
+            addresses: me.addresses.clone(),
+            agent: me.agent[..me.agent.floor_char_boundary(AGENT_MAX)].to_owned(),
+            guard: *guard,
+            keys: self.sealer.keys(),
+            token: token.clone(),
+        };
+        let body = Body::Node(Arc::new(record.fitting()));
         self.tell_registry(now, registry::Input::Offer { key: RecordKey::NODE, body });
     }
 

@@ -187,8 +187,12 @@ pub struct Stats {
     pub not_for_us: u64,
     /// Datagrams not sealed with the mesh's key.
     pub forged: u64,
-    /// Scouts of another mesh.
+    /// Datagrams of another mesh: scouts for its name, or sealed with a key that is not held here.
     pub foreign: u64,
+    /// Datagrams taken before, or of a former life of their sender.
+    pub replayed: u64,
+    /// Datagrams for a former life of this node.
+    pub stale: u64,
     /// Scouts beyond [`SCOUTS_PER_SECOND`](crate::limits::SCOUTS_PER_SECOND).
     pub too_many_scouts: u64,
     /// `Control` frames that made no sense.

@@ -1,7 +1,8 @@
 //! What can a record say? Where a node is, what it serves, or that a fact no longer holds.
 //!
 //! ```text
-//! node    name str   agent str   addresses (crate::wire::addr)
+//! node    name str   agent str   addresses (crate::wire::addr)   guard u8 (0 local, 1 keyed, 2 insecure)
+//!         keys: count u8 (≤ 4), each u32   token str (empty: none)
 //! offer   namespace str   service str   version str (empty: none)   state u8 (0 open, 1 draining)   origin str
 //!         methods: count varint, then each: pattern str, bits u8 (1: repeatable)
 //!         labels: count varint, then each: str   metadata bytes
@@ -9,11 +10,14 @@
 
 use super::record::RecordKey;
 use crate::addr::TransportAddr;
+use crate::crypto::KeyId;
 use crate::limits::{
     AGENT_MAX, LABELS_MAX, METADATA_MAX, METHOD_MAX, METHODS_MAX, NAME_MAX, RANGE_MAX, RECORD_MAX,
+    TOKEN_MAX,
 };
 use crate::name::{Label, MethodPattern, Namespace, NodeName, ServiceName, Version};
 use crate::wire::addr::{put_addrs, read_addrs};
+use crate::wire::hello::{put_keys, read_keys};
 use crate::wire::{Malformed, Reader, put_bytes, put_str, put_varint};
 use bytes::Bytes;
 use std::str::FromStr;
@@ -30,6 +34,9 @@ pub enum Body {
     Tombstone,
 }
 
+/// Bytes of a node record's body that surely leave room for the rest of its record.
+const NODE_MAX: usize = RECORD_MAX - 96 - 64;
+
 /// Where a node can be reached, and what it is called.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NodeRecord {
@@ -39,6 +46,25 @@ pub struct NodeRecord {
     pub addresses: Vec<TransportAddr>,
     /// Program and version, such as `homing/0.1.0`; at most [`AGENT_MAX`] bytes.
     pub agent: String,
+    /// What keeps strangers away from it.
+    pub guard: Guard,
+    /// The mesh's keys that it holds, so that who rotates them sees who is ready.
+    pub keys: Vec<KeyId>,
+    /// What it shows for the right to offer what it offers: a token that is of use to this node alone; at most
+    /// [`TOKEN_MAX`] bytes.
+    pub token: Option<String>,
+}
+
+/// What keeps strangers away from a node.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Guard {
+    /// It stays on its host, among the programs of one user.
+    #[default]
+    Local,
+    /// A key of the mesh.
+    Keyed,
+    /// Nothing: `--insecure`.
+    Insecure,
 }
 
 /// What a node promises to serve.
@@ -111,6 +137,7 @@ impl Body {
                 put_str(out, node.name.as_str());
                 put_str(out, &node.agent[..node.agent.floor_char_boundary(AGENT_MAX)]);
                 put_addrs(out, &node.addresses);
+                node.put_credentials(out);
             }
             Self::Offer(offer) => offer.put(out),
         }
@@ -120,14 +147,52 @@ impl Body {
     pub(super) fn read(kind: u8, reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
         Ok(Some(match kind {
             0 => Self::Tombstone,
-            1 => Self::Node(Arc::new(NodeRecord {
-                name: parsed(reader.str(NAME_MAX)?, "record: node name")?,
-                agent: reader.str(AGENT_MAX)?.to_owned(),
-                addresses: read_addrs(reader)?,
-            })),
+            1 => Self::Node(Arc::new(NodeRecord::read(reader)?)),
             2 => Self::Offer(Arc::new(OfferRecord::read(reader)?)),
             _ => return Ok(None),
         }))
+    }
+}
+
+impl NodeRecord {
+    /// The same with as many of the addresses as leave room for the rest, and one at least.
+    pub(crate) fn fitting(mut self) -> Self {
+        let mut bytes = Vec::new();
+        loop {
+            Body::Node(Arc::new(self.clone())).put(&mut bytes);
+            if bytes.len() <= NODE_MAX || self.addresses.len() <= 1 {
+                return self;
+            }
+            self.addresses.pop();
+            bytes.clear();
+        }
+    }
+
+    fn put_credentials(&self, out: &mut Vec<u8>) {
+        out.push(match self.guard {
+            Guard::Local => 0,
+            Guard::Keyed => 1,
+            Guard::Insecure => 2,
+        });
+        put_keys(out, &self.keys);
+        // A part of a token is none.
+        let token = self.token.as_deref().filter(|token| token.len() <= TOKEN_MAX);
+        put_str(out, token.unwrap_or_default());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let name = parsed(reader.str(NAME_MAX)?, "record: node name")?;
+        let agent = reader.str(AGENT_MAX)?.to_owned();
+        let addresses = read_addrs(reader)?;
+        let guard = match reader.u8()? {
+            0 => Guard::Local,
+            1 => Guard::Keyed,
+            2 => Guard::Insecure,
+            _ => return Err(Malformed("record: guard")),
+        };
+        let keys = read_keys(reader)?;
+        let token = some(reader.str(TOKEN_MAX)?).map(str::to_owned);
+        Ok(Self { name, addresses, agent, guard, keys, token })
     }
 }
 

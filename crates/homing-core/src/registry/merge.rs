@@ -201,8 +201,11 @@ impl Registry {
 }
 
 /// The token with which a node offers, if the record is a node's and has one.
-fn token_in(_record: &Record) -> Option<&str> {
-    None
+fn token_in(record: &Record) -> Option<&str> {
+    match &record.body {
+        Body::Node(node) => node.token.as_deref(),
+        Body::Offer(_) | Body::Tombstone => None,
+    }
 }
 
 fn is_reachable(owner: &Owner) -> bool {

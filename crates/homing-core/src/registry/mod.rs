@@ -43,7 +43,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use body::{Body, NodeRecord, OfferRecord, OfferState, OfferedMethod};
+pub use body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
 pub use filter::Filter;
 pub use owner::Reach;
 pub use record::{BadRecord, Record, RecordKey, SIGNED_AS, Signature};

@@ -1,8 +1,9 @@
 //! What do the tests of the registry offer to whom?
 
-use super::body::{Body, NodeRecord, OfferRecord, OfferState, OfferedMethod};
+use super::body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
 use super::owner::Held;
 use super::record::{Record, RecordKey};
+use crate::crypto::KeyId;
 use crate::id::{Epoch, NodeId};
 use crate::name::ServiceName;
 use bytes::Bytes;
@@ -40,6 +41,9 @@ pub(crate) fn node_body(name: &str) -> Body {
         name: name.parse().unwrap(),
         addresses: vec![crate::addr::TransportAddr::Tcp("127.0.0.1:4711".parse().unwrap())],
         agent: "homing/0.1.0".into(),
+        guard: Guard::Keyed,
+        keys: vec![KeyId(0x0102_0304)],
+        token: None,
     }))
 }
 

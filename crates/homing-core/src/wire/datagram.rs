@@ -5,10 +5,11 @@
 //! body (≤ BODY_MAX; may be encrypted)   tag 16
 //! ```
 //! All of the header is in the clear and proven by the tag. A receiver of zeros is everybody's, which only a scout may
-//! be. `key` names the mesh's key, `nonce` the receiver's boot (decisions B4, B5): both are zero until keys come.
+//! be. `key` names the mesh's key (zero: it has none), `nonce` the receiver's boot (decisions B4, B5). In a scout the nonce
+//! means nothing; in a [`Nonce`](DatagramKind::Nonce) it is the sender's.
 
 use crate::addr::TransportAddr;
-use crate::crypto::{Crypto, TAG_LEN};
+use crate::crypto::{Crypto, KeyId, Seal, TAG_LEN};
 use crate::id::{Epoch, NodeId};
 use crate::limits::{BODY_MAX, DATAGRAM_MAX};
 use crate::wire::addr::{put_addrs, read_addrs};
@@ -34,8 +35,12 @@ pub enum DatagramKind {
     Registry = 3,
     /// The sender leaves now. No body.
     Goodbye = 4,
-    /// Reserved: the sender's boot nonce, for who used a wrong one.
+    /// The sender's boot nonce, for who used a wrong one: it stands in the header. No body, so that the answer is never
+    /// longer than the question.
     Nonce = 5,
+    /// A later life of the receiver is known here: its epoch, u64. The one that reads this runs twice, and has to stop
+    /// (decisions A10). Needs no nonce: it was true once, so it is true for ever.
+    Superseded = 6,
 }
 
 impl DatagramKind {
@@ -46,6 +51,7 @@ impl DatagramKind {
             3 => Self::Registry,
             4 => Self::Goodbye,
             5 => Self::Nonce,
+            6 => Self::Superseded,
             _ => return Err(Malformed("datagram: unknown kind")),
         })
     }
@@ -56,8 +62,8 @@ impl DatagramKind {
 pub struct Header {
     /// What the body is.
     pub kind: DatagramKind,
-    /// Which of the mesh's keys sealed it; zero for the only one.
-    pub key: u32,
+    /// Which of the mesh's keys sealed it.
+    pub key: KeyId,
     /// Who sent it.
     pub sender: NodeId,
     /// Who is to read it; `None` for everybody.
@@ -70,6 +76,13 @@ pub struct Header {
     pub nonce: u64,
 }
 
+impl Header {
+    fn seal(&self) -> Seal {
+        let Self { key, sender, epoch, counter, .. } = *self;
+        Seal { key, sender, epoch, counter }
+    }
+}
+
 /// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -80,28 +93,30 @@ pub enum Refused {
     /// It is for another node, or came back to its sender.
     #[error("datagram: for another node")]
     NotForUs,
+    /// It was sealed with a key that is not held here: it is of another mesh.
+    #[error("datagram: sealed with key {0}, which is not held here")]
+    OtherKey(KeyId),
     /// It was not sealed with the mesh's key.
     #[error("datagram: the tag is wrong")]
     Forged,
 }
 
-/// The whole datagram around `body`.
+/// The whole datagram around `body`; `None` where the header's key is not held.
 ///
 /// # Panics
 /// If `body` has more than [`BODY_MAX`] bytes: who makes bodies bounds them.
-pub fn seal(header: &Header, body: &[u8], crypto: &dyn Crypto) -> Vec<u8> {
+pub fn seal(header: &Header, body: &[u8], crypto: &dyn Crypto) -> Option<Vec<u8>> {
     assert!(body.len() <= BODY_MAX, "the makers of bodies keep to their bound");
     let mut out = Vec::with_capacity(HEADER_LEN + body.len() + TAG_LEN);
     out.extend_from_slice(&[DATAGRAM_VERSION, header.kind as u8, 0, 0]);
-    out.extend_from_slice(&header.key.to_be_bytes());
+    out.extend_from_slice(&header.key.0.to_be_bytes());
     out.extend_from_slice(header.sender.as_bytes());
     out.extend_from_slice(header.receiver.map_or([0; 16], |id| *id.as_bytes()).as_slice());
     out.extend_from_slice(&header.epoch.0.to_be_bytes());
     out.extend_from_slice(&header.counter.to_be_bytes());
     out.extend_from_slice(&header.nonce.to_be_bytes());
     out.extend_from_slice(body);
-    crypto.seal(header.sender, HEADER_LEN, &mut out);
-    out
+    crypto.seal(&header.seal(), HEADER_LEN, &mut out).then_some(out)
 }
 
 /// Opens in place what [`seal`] made for `me`; the body is what stands behind [`HEADER_LEN`].
@@ -120,7 +135,11 @@ pub fn open(me: NodeId, datagram: &mut Vec<u8>, crypto: &dyn Crypto) -> Result<H
     if !for_us || header.sender == me {
         return Err(Refused::NotForUs);
     }
-    if datagram.len() < HEADER_LEN + TAG_LEN || !crypto.open(header.sender, HEADER_LEN, datagram) {
+    if !crypto.keys().contains(&header.key) {
+        return Err(Refused::OtherKey(header.key));
+    }
+    let fits = datagram.len() >= HEADER_LEN + TAG_LEN;
+    if !fits || !crypto.open(&header.seal(), HEADER_LEN, datagram) {
         return Err(Refused::Forged);
     }
     Ok(header)
@@ -134,7 +153,7 @@ fn read_header(reader: &mut Reader<'_>) -> Result<Header, Malformed> {
     reader.u16()?; // Flags: none has a meaning yet.
     Ok(Header {
         kind,
-        key: reader.u32()?,
+        key: KeyId(reader.u32()?),
         sender: NodeId::from_bytes(reader.array()?),
         receiver: Some(reader.array()?).filter(|id| *id != [0; 16]).map(NodeId::from_bytes),
         epoch: Epoch(reader.u64()?),
@@ -193,11 +212,15 @@ mod tests {
 
     fn header(kind: DatagramKind, receiver: Option<NodeId>) -> Header {
         let sender = NodeId::from_bytes([0xaa; 16]);
-        Header { kind, key: 0, sender, receiver, epoch: Epoch(3), counter: 258, nonce: 0 }
+        Header { kind, key: KeyId::NONE, sender, receiver, epoch: Epoch(3), counter: 258, nonce: 0 }
     }
 
     fn me() -> NodeId {
         NodeId::from_bytes([0xbb; 16])
+    }
+
+    fn sealed(kind: DatagramKind, body: &[u8]) -> Vec<u8> {
+        seal(&header(kind, Some(me())), body, &Fake::PLAIN).unwrap()
     }
 
     fn scout() -> Vec<u8> {
@@ -207,22 +230,18 @@ mod tests {
         ];
         let mut body = Vec::new();
         Scout { mesh: *b"meshmesh", kind: Kind::Member, addresses }.encode(&mut body);
-        seal(&header(DatagramKind::Scout, None), &body, &Fake::PLAIN)
+        seal(&header(DatagramKind::Scout, None), &body, &Fake::PLAIN).unwrap()
     }
 
     #[test]
     fn golden_bytes_stay_as_they_are() {
         let all = [
             ("scout", scout()),
-            (
-                "membership",
-                seal(&header(DatagramKind::Membership, Some(me())), b"packet", &Fake::PLAIN),
-            ),
-            (
-                "registry",
-                seal(&header(DatagramKind::Registry, Some(me())), b"message", &Fake::PLAIN),
-            ),
-            ("goodbye", seal(&header(DatagramKind::Goodbye, Some(me())), b"", &Fake::PLAIN)),
+            ("membership", sealed(DatagramKind::Membership, b"packet")),
+            ("registry", sealed(DatagramKind::Registry, b"message")),
+            ("goodbye", sealed(DatagramKind::Goodbye, b"")),
+            ("nonce", sealed(DatagramKind::Nonce, b"")),
+            ("superseded", sealed(DatagramKind::Superseded, &7_u64.to_be_bytes())),
         ];
         let mut text = String::new();
         for (name, bytes) in all {
@@ -239,7 +258,7 @@ mod tests {
     #[test]
     fn what_was_sealed_opens_for_its_receiver_alone() {
         let expect = header(DatagramKind::Membership, Some(me()));
-        let sealed = seal(&expect, b"body", &Fake::PLAIN);
+        let sealed = seal(&expect, b"body", &Fake::PLAIN).unwrap();
         let mut datagram = sealed.clone();
         assert_eq!(open(me(), &mut datagram, &Fake::PLAIN), Ok(expect));
         assert_eq!(&datagram[HEADER_LEN..], b"body");
@@ -250,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_changed_byte_anywhere_is_refused() {
-        let sealed = seal(&header(DatagramKind::Goodbye, Some(me())), b"", &Fake::PLAIN);
+        let sealed = sealed(DatagramKind::Goodbye, b"");
         for at in 0..sealed.len() {
             let mut datagram = sealed.clone();
             datagram[at] ^= 0x40;
@@ -259,11 +278,23 @@ mod tests {
     }
 
     #[test]
+    fn who_holds_another_key_knows_that_it_is_of_another_mesh() {
+        let mut datagram = sealed(DatagramKind::Goodbye, b"");
+        let other = Fake::PLAIN.of_mesh(3);
+        assert_eq!(open(me(), &mut datagram, &other), Err(Refused::OtherKey(KeyId::NONE)));
+        let ours = Header { key: KeyId(3), ..header(DatagramKind::Goodbye, Some(me())) };
+        assert_eq!(seal(&ours, b"", &Fake::PLAIN), None, "nobody seals with what is not held");
+        let mut datagram = seal(&ours, b"", &other).unwrap();
+        let rotating = Fake::PLAIN.of_mesh(9).and_mesh(3);
+        assert_eq!(open(me(), &mut datagram, &rotating), Ok(ours));
+    }
+
+    #[test]
     fn a_scout_reads_back_and_only_a_scout_is_for_everybody() {
         let mut datagram = scout();
         assert!(open(me(), &mut datagram, &Fake::PLAIN).is_ok());
         assert_eq!(Scout::decode(&datagram[HEADER_LEN..]).unwrap().addresses.len(), 2);
-        let mut other = seal(&header(DatagramKind::Goodbye, None), b"", &Fake::PLAIN);
+        let mut other = seal(&header(DatagramKind::Goodbye, None), b"", &Fake::PLAIN).unwrap();
         assert_eq!(open(me(), &mut other, &Fake::PLAIN), Err(Refused::NotForUs));
     }
 

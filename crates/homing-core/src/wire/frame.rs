@@ -6,7 +6,7 @@
 //! ```text
 //! length varint (of all that follows)   kind: low 5 bits, flags: high 3 bits   ...
 //!
-//!  1 Proof    32 bytes
+//!  1 Proof    MAC 32   signature 64
 //!  2 Bind     id varint   target
 //!  3 Open     conversation varint   method varint (0: a target follows)
 //!             deadline ms varint (0: none)   encoding u8   [options]   payload
@@ -26,6 +26,7 @@
 //! An unknown kind is skipped by its length. Ids of conversations are odd for the dialler's, even for the acceptor's,
 //! the lowest free one first (decisions A15). A bound call without options adds at most 12 bytes to its payload.
 
+use crate::crypto::Proof;
 use crate::limits::{
     CHUNK_MAX, DEADLINE_MAX, DETAILS_MAX, FRAME_MAX, MESSAGE_MAX, METHOD_MAX, NAME_MAX,
 };
@@ -90,8 +91,8 @@ pub struct Piece {
 /// One frame, as read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Frame {
-    /// Knowledge of the mesh's key.
-    Proof([u8; 32]),
+    /// Knowledge of the mesh's key, and of the speaker's own.
+    Proof(Box<Proof>),
     /// From now on `id` means `target` on this link, in this direction.
     Bind {
         /// From 1 to [`BINDINGS_MAX`](crate::limits::BINDINGS_MAX).
@@ -208,7 +209,8 @@ impl Frame {
         match self {
             Self::Proof(proof) => {
                 out.push(1);
-                out.extend_from_slice(proof);
+                out.extend_from_slice(&proof.mac);
+                out.extend_from_slice(&proof.signature);
             }
             Self::Bind { id, target } => {
                 out.push(2);
@@ -465,7 +467,7 @@ fn read_front(reader: &mut Reader<'_>, first: u8) -> Result<Front, Malformed> {
 fn read_rare(body: &[u8]) -> Result<Frame, Malformed> {
     let mut reader = Reader::new(body);
     Ok(match reader.u8()? {
-        1 => Frame::Proof(reader.array()?),
+        1 => Frame::Proof(Box::new(Proof { mac: reader.array()?, signature: reader.array()? })),
         2 => Frame::Bind { id: reader.varint32()?, target: read_target(&mut reader)? },
         5 => Frame::End {
             conversation: reader.varint32()?,

@@ -6,13 +6,15 @@
 //! ```text
 //! "HMG1"  length u16  lowest u8  highest u8  features u64  required u64  mesh 8  nonce 16
 //! id 16   key 32   epoch varint   kind u8   claim: number varint, 0 | 1 dialler 16 epoch varint number varint
-//! conversations varint   window varint   link window varint   name str   agent str   addresses
+//! conversations varint   window varint   link window varint   keys: count u8 (1 to 4), each u32
+//! name str   agent str   addresses
 //! (more, from a newer peer: ignored)
 //! ```
 
 use crate::addr::TransportAddr;
+use crate::crypto::KeyId;
 use crate::id::{Epoch, NodeId};
-use crate::limits::{CONVERSATIONS_MAX, HELLO_MAX, LINK_WINDOW, NAME_MAX, WINDOW};
+use crate::limits::{CONVERSATIONS_MAX, HELLO_MAX, LINK_WINDOW, MESH_KEYS_MAX, NAME_MAX, WINDOW};
 use crate::name::NodeName;
 use crate::wire::addr::{put_addrs, read_addrs};
 use crate::wire::codec::{Malformed, Reader, put_str, put_varint};
@@ -105,6 +107,8 @@ pub struct Hello {
     pub mesh: [u8; 8],
     /// Fresh chance, so that no proof can be replayed.
     pub nonce: [u8; 16],
+    /// The mesh's keys that the speaker holds, the one it prefers first; 1 to [`MESH_KEYS_MAX`].
+    pub keys: Vec<KeyId>,
     /// Who speaks.
     pub peer: Peer,
     /// What the dialler says of its dial; an acceptor's means nothing.
@@ -143,6 +147,7 @@ impl Hello {
         put_varint(out, self.windows.conversations.into());
         put_varint(out, self.windows.conversation.into());
         put_varint(out, self.windows.link.into());
+        put_keys(out, &self.keys);
         put_str(out, name.as_str());
         put_str(out, &agent[..agent.floor_char_boundary(NAME_MAX)]);
         put_addrs(out, addresses);
@@ -185,13 +190,32 @@ impl Hello {
             conversation: reader.varint32()?,
             link: reader.varint32()?,
         };
+        let keys = read_keys(reader)?;
         let name =
             reader.str(NAME_MAX)?.parse().map_err(|_| Malformed("hello: name of the node"))?;
         let agent = reader.str(NAME_MAX)?.to_owned();
         let addresses = read_addrs(reader)?;
         let peer = Peer { id, key, epoch, kind, name, agent, addresses };
-        Ok(Self { versions, features, required, mesh, nonce, peer, claim, windows })
+        Ok(Self { versions, features, required, mesh, nonce, keys, peer, claim, windows })
     }
+}
+
+/// Appends ids of keys; those beyond [`MESH_KEYS_MAX`] are left out.
+pub(crate) fn put_keys(out: &mut Vec<u8>, keys: &[KeyId]) {
+    let keys = &keys[..keys.len().min(MESH_KEYS_MAX)];
+    out.push(u8::try_from(keys.len()).expect("at most MESH_KEYS_MAX"));
+    for key in keys {
+        out.extend_from_slice(&key.0.to_be_bytes());
+    }
+}
+
+/// Reads what [`put_keys`] wrote.
+pub(crate) fn read_keys(reader: &mut Reader<'_>) -> Result<Vec<KeyId>, Malformed> {
+    let count = usize::from(reader.u8()?);
+    if count > MESH_KEYS_MAX {
+        return Err(Malformed("too many keys of the mesh"));
+    }
+    (0..count).map(|_| Ok(KeyId(reader.u32()?))).collect()
 }
 
 fn put_claim(out: &mut Vec<u8>, claim: &DialClaim) {

@@ -52,6 +52,11 @@ impl Access {
 }
 
 impl Runtime {
+    /// What this node shows to everybody for the right to offer: its token, where nobody else can use it.
+    pub(crate) fn shown_token(&self) -> Option<String> {
+        self.access.token.as_ref()?.bound_to(self.me.id)
+    }
+
     /// Another list decides from now on, also about the offers that are known.
     pub(crate) fn set_access(self: &Arc<Self>, list: Option<AccessList>) {
         self.access.gate.set_list(list);
@@ -84,10 +89,10 @@ async fn watch_tokens(runtime: &Runtime) {
     let mut considered = Instant::now();
     loop {
         sleep(TOKEN_POLL).await;
-        if let Some(token) = &runtime.access.token {
-            if token.refresh(&mut seen) {
-                tracing::info!("the token was renewed");
-            }
+        let token = runtime.access.token.as_ref();
+        if token.is_some_and(|token| token.refresh(&mut seen)) {
+            tracing::info!("the token was renewed");
+            runtime.say(Said::Credentials);
         }
         // Offers that stand by a token go with it.
         if runtime.access.gate.has_list() && considered.elapsed() >= TOKEN_LEEWAY {

@@ -117,6 +117,8 @@ pub(crate) enum Said {
     Want { node: NodeId },
     /// Who may offer what is to be asked again.
     Reconsider,
+    /// What this node shows for the right to offer, or the keys that it holds, changed.
+    Credentials,
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     /// The node leaves the mesh.
@@ -262,6 +264,7 @@ impl Runtime {
             required: 0,
             mesh: self.seams.mesh,
             nonce: crate::security::random(),
+            keys: self.seams.crypto.keys(),
             peer: Peer { addresses: self.addresses(), ..self.me.clone() },
             claim,
             windows: Windows::default(),

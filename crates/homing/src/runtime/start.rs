@@ -23,7 +23,7 @@ use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{BUDGET, FINDINGS_MAX};
 use homing_core::node::{BackOff, Input, Node, NodeConfig};
-use homing_core::registry::{Filter, Snapshot};
+use homing_core::registry::{Filter, Guard, Snapshot};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::{Kind, Peer};
@@ -47,7 +47,7 @@ struct Ground {
 pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     let ground = Ground { directory: open_directory(&settings)?, here: HostMark::here() };
     let key = mesh_key(&settings, ground.directory.as_deref())?;
-    let crypto = RingCrypto::new(&key).map_err(|_| no_chance())?;
+    let crypto = RingCrypto::new(&random(), &key).map_err(|_| no_chance())?;
     let id = crypto.id();
     let kind: Kind = settings.kind.into();
     let ears = listen::open(&settings, id, ground.directory.as_deref(), ground.here.token())?;
@@ -143,6 +143,8 @@ fn node_machine(runtime: &Runtime) -> Node {
             min: runtime.settings.timings.redial_min,
             max: runtime.settings.timings.redial_max,
         },
+        guard: if runtime.settings.insecure { Guard::Insecure } else { Guard::Local },
+        token: runtime.shown_token(),
         interest: Filter::All,
     };
     let rng = Rng::from_seed(u64::from_be_bytes(random()));

@@ -61,7 +61,7 @@ pub(crate) fn local_key(directory: &Directory) -> Result<MeshKey, KeyError> {
         path: path(),
         flaw: format!("does not have {KEY_LEN} bytes (read {})", bytes.len()),
     })?;
-    Ok(MeshKey::Secret(key))
+    Ok(MeshKey::Local(key))
 }
 
 /// Writes a key beside, then links it to its name: that succeeds for one of those who race, and never shows half a key.
@@ -95,8 +95,8 @@ mod tests {
 
     fn key(base: &Path) -> Result<[u8; 32], String> {
         match local_key(&open(base)) {
-            Ok(MeshKey::Secret(key)) => Ok(key),
-            Ok(MeshKey::Insecure) => panic!("a local key is a key"),
+            Ok(MeshKey::Local(key)) => Ok(key),
+            Ok(_) => panic!("a local key is a key"),
             Err(error) => Err(error.to_string()),
         }
     }

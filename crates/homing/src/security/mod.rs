@@ -1,7 +1,4 @@
-//! How is it proven that two nodes are of one mesh and one user? By a local key, and `ring`.
-//!
-//! Safety for meshes beyond one host (TLS, sealed datagrams, signed records) is to come behind the same seam,
-//! [`Crypto`](homing_core::crypto::Crypto).
+//! How is it proven that two nodes are of one mesh, and that each is who it says? By keys, and `ring`.
 
 pub(crate) mod encoded;
 pub(crate) mod local;
@@ -14,8 +11,11 @@ pub(crate) use self::ring::{RingCrypto, sha256};
 /// What the nodes of a mesh know and nobody else.
 #[derive(Clone)]
 pub(crate) enum MeshKey {
-    /// 32 random bytes.
-    Secret([u8; 32]),
+    /// 32 random bytes of the user's rendezvous directory: the mesh is of one user, on one host.
+    Local([u8; 32]),
+    /// What the user gave: 1 to [`MESH_KEYS_MAX`](homing_core::limits::MESH_KEYS_MAX) keys, the one to send with first.
+    #[cfg_attr(not(test), expect(dead_code, reason = "key files are to come"))]
+    Keyed(Vec<[u8; 32]>),
     /// Nothing: `--insecure`. Whoever knocks is let in.
     Insecure,
 }
@@ -24,7 +24,8 @@ impl std::fmt::Debug for MeshKey {
     /// Never shows the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Secret(_) => "Secret",
+            Self::Local(_) => "Local",
+            Self::Keyed(_) => "Keyed",
             Self::Insecure => "Insecure",
         })
     }

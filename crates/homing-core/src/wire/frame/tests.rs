@@ -45,7 +45,7 @@ fn golden_frames() -> Vec<(&'static str, Frame)> {
     let data = |piece| Frame::Data { conversation: 2, piece };
     let end = |status| Frame::End { conversation: 1, status: Box::new(status) };
     vec![
-        ("proof", Frame::Proof([0xab; 32])),
+        ("proof", Frame::Proof(Box::new(Proof { mac: [0xab; 32], signature: [0xcd; 64] }))),
         ("bind", Frame::Bind { id: 1024, target: target() }),
         ("open-bound", open(Callee::Bound(1024), Some(5_000), piece(b"[1]", Then::End))),
         ("open-named", open(named(), None, piece(b"[1]", Then::End))),
@@ -184,7 +184,11 @@ prop_compose! {
 
 fn any_frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
-        any::<[u8; 32]>().prop_map(Frame::Proof),
+        any::<([u8; 32], [u8; 32])>().prop_map(|(mac, half)| {
+            let mut signature = [0; 64];
+            signature[..32].copy_from_slice(&half);
+            Frame::Proof(Box::new(Proof { mac, signature }))
+        }),
         (any::<u32>(), any_target()).prop_map(|(id, target)| Frame::Bind { id, target }),
         (any::<u32>(), any_callee(), any_span(), any_piece()).prop_map(
             |(conversation, callee, deadline, piece)| Frame::Open {

@@ -22,6 +22,7 @@ fn dialler() -> Hello {
         required: 0,
         mesh: *b"meshmesh",
         nonce: [0x99; 16],
+        keys: vec![KeyId(0x0102_0304), KeyId(5)],
         peer: Peer {
             id: id(0xaa),
             key: [0xbb; 32],
@@ -45,7 +46,8 @@ fn dialler() -> Hello {
 
 fn visitor() -> Hello {
     let windows = Windows { conversations: 0, ..Windows::default() };
-    let mut hello = Hello { claim: DialClaim::default(), windows, ..dialler() };
+    let keys = vec![KeyId::NONE];
+    let mut hello = Hello { claim: DialClaim::default(), windows, keys, ..dialler() };
     hello.peer.kind = Kind::Visitor;
     hello.peer.addresses.clear();
     hello
@@ -132,10 +134,11 @@ prop_compose! {
         claim in any_claim(),
         (versions, features, required) in any::<((u8, u8), u64, u64)>(),
         (mesh, nonce, windows) in any::<([u8; 8], [u8; 16], (u32, u32, u32))>(),
+        keys in proptest::collection::vec(any::<u32>().prop_map(KeyId), 0..=MESH_KEYS_MAX),
     ) -> Hello {
         let (conversations, conversation, link) = windows;
         let windows = Windows { conversations, conversation, link };
-        Hello { versions, features, required, mesh, nonce, peer, claim, windows }
+        Hello { versions, features, required, mesh, nonce, keys, peer, claim, windows }
     }
 }
 

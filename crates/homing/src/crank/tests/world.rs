@@ -94,7 +94,7 @@ impl Pair {
 
 impl Side {
     fn new(role: Role, socket: Box<dyn Socket>, breakage: Breakage) -> Self {
-        let crypto = Arc::new(RingCrypto::new(&MeshKey::Insecure).unwrap());
+        let crypto = Arc::new(RingCrypto::new(&random(), &MeshKey::Insecure).unwrap());
         let budget = Arc::new(Budget::new(BUDGET));
         let (stage, tape) = (Arc::<Stage>::default(), Arc::<Tape>::default());
         let clock = Clock::new();
@@ -298,6 +298,7 @@ fn hello(role: Role, crypto: &RingCrypto) -> Hello {
         required: 0,
         mesh: [7; 8],
         nonce: random(),
+        keys: crypto.keys(),
         peer,
         claim: DialClaim::default(),
         windows: Windows::default(),
