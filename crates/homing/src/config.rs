@@ -2,6 +2,7 @@
 //!
 //! A [`Config`] is what somebody wished; when a node joins, wishes, environment and defaults are decided once.
 
+mod access;
 pub(crate) mod file;
 mod isolation;
 mod parts;
@@ -20,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use access::AccessSettings;
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
 #[allow(unused_imports, reason = "their reader, node.rs, comes on top")]
 pub(crate) use settings::{Listen, Rendezvous, Settings};

@@ -3,8 +3,10 @@
 //! TOML. Every key that is read here stands in the table of [`Config::from_file`](super::Config::from_file); one that is
 //! not known is refused, for a setting that is ignored is worse than none.
 
+use super::Config;
+use super::settings::Environment;
 use crate::access::rule::{Parsed, one_or_many};
-use crate::access::{AccessList, Issuer, files};
+use crate::access::{AccessList, Issuer, TokenSource, files};
 use crate::error::ConfigError;
 use homing_core::limits::CONFIG_FILE_MAX;
 use homing_core::name::{MeshName, Namespace};
@@ -14,6 +16,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The settings of a file; what it does not say is none.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -69,6 +72,42 @@ impl FileSettings {
                 _ => directory.join(path),
             });
         }
+    }
+}
+
+impl Config {
+    /// The same, with what a file says where neither this nor the environment says anything: the file that was read, or
+    /// the one that the environment names.
+    pub(super) fn with_file(&self, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        let is_unset = |variable| environment(variable).is_empty();
+        let file = match (&self.file, environment("HOMING_CONFIG")) {
+            (Some(file), _) => Arc::clone(file),
+            (None, unset) if unset.is_empty() => return Ok(self.clone()),
+            (None, path) => Arc::new(FileSettings::read(Path::new(&path))?),
+        };
+        let mut config = self.clone();
+        let file = FileSettings::clone(&file);
+        if is_unset("HOMING_MESH") {
+            config.mesh = config.mesh.or(file.mesh);
+        }
+        if is_unset("HOMING_NAMESPACE") {
+            config.namespace = config.namespace.or(file.namespace);
+        }
+        if is_unset("HOMING_SEEDS") && config.discovery.seeds.is_empty() {
+            config.discovery.seeds = file.seeds;
+        }
+        if is_unset("HOMING_TOKEN") {
+            config.token = config.token.or(file.token_file.map(TokenSource::File));
+        }
+        if config.listen.is_empty() {
+            config.listen = file.listen;
+        }
+        if config.issuers.is_empty() {
+            config.issuers = file.tokens.issuers;
+        }
+        config.access = config.access.or(file.access);
+        config.audit = config.audit.or(file.audit);
+        Ok(config)
     }
 }
 

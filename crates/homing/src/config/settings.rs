@@ -1,14 +1,13 @@
 //! What was decided for a node, from wishes, environment and defaults?
 
-use super::file::FileSettings;
+use super::access::AccessSettings;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
-use crate::access::{AccessList, Issuer, TokenSource};
 use crate::discovery::seeds::split;
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::{Net, TokioNet};
-use homing_core::limits::{ISSUERS_MAX, NAME_MAX};
+use homing_core::limits::NAME_MAX;
 use homing_core::name::{MeshName, Namespace, NodeName};
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -32,15 +31,6 @@ pub(crate) struct Settings {
     pub(crate) access: AccessSettings,
     /// Keeps what an isolated mesh needs for as long as the node lives.
     pub(crate) defaults: Defaults,
-}
-
-/// Who may do what, and what this node shows.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct AccessSettings {
-    pub(crate) list: Option<AccessList>,
-    pub(crate) issuers: Vec<Issuer>,
-    pub(crate) token: Option<TokenSource>,
-    pub(crate) audit: Option<PathBuf>,
 }
 
 /// Where to listen.
@@ -79,7 +69,7 @@ pub(crate) enum Rendezvous {
 }
 
 /// A variable of the environment, or an empty text.
-type Environment<'a> = &'a dyn Fn(&'static str) -> OsString;
+pub(super) type Environment<'a> = &'a dyn Fn(&'static str) -> OsString;
 
 impl Settings {
     /// Whether the network is the system's, and not one of a test.
@@ -104,78 +94,44 @@ impl Config {
 
     /// The same in a given environment.
     pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
-        let file = &*self.file_in(environment)?;
-        let listen = if self.listen.is_empty() { &file.listen } else { &self.listen };
-        self.check_reach(listen)?;
+        self.with_file(environment)?.resolve_without_file(environment)
+    }
+
+    fn resolve_without_file(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
+        self.check_reach()?;
         check_timings(&self.timings)?;
         let mesh = match &self.mesh {
-            Some(mesh) => Some(mesh.clone()),
-            None => name(environment, "HOMING_MESH")?.or_else(|| file.mesh.clone()),
+            Some(mesh) => mesh.clone(),
+            None => name(environment, "HOMING_MESH")?.unwrap_or_default(),
         };
         let namespace = match &self.namespace {
-            Some(namespace) => Some(namespace.clone()),
-            None => name(environment, "HOMING_NAMESPACE")?.or_else(|| file.namespace.clone()),
+            Some(namespace) => namespace.clone(),
+            None => name(environment, "HOMING_NAMESPACE")?.unwrap_or_default(),
         };
         Ok(Settings {
-            mesh: mesh.unwrap_or_default(),
-            namespace: namespace.unwrap_or_default(),
+            mesh,
+            namespace,
             name: self.name.clone().unwrap_or_else(usual_name),
             kind: self.kind,
-            listen: match listen.as_slice() {
-                [] => Listen::Loopback,
-                listen => Listen::At(listen.to_vec()),
+            listen: if self.listen.is_empty() {
+                Listen::Loopback
+            } else {
+                Listen::At(self.listen.clone())
             },
             advertise: self.advertise.clone(),
             insecure: self.insecure,
-            discovery: self.resolve_discovery(environment, file)?,
+            discovery: self.resolve_discovery(environment)?,
             transport: self.transport,
             timings: self.timings,
             net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
-            access: self.resolve_access(environment, file)?,
+            access: self.resolve_access(environment)?,
             defaults: self.defaults.clone(),
-        })
-    }
-
-    /// What the configuration file says: the one that was read, or the environment's.
-    fn file_in(&self, environment: Environment<'_>) -> Result<Arc<FileSettings>, ConfigError> {
-        match &self.file {
-            Some(file) => Ok(Arc::clone(file)),
-            None => match environment("HOMING_CONFIG") {
-                unset if unset.is_empty() => Ok(Arc::default()),
-                path => FileSettings::read(Path::new(&path)).map(Arc::new),
-            },
-        }
-    }
-
-    fn resolve_access(
-        &self,
-        environment: Environment<'_>,
-        file: &FileSettings,
-    ) -> Result<AccessSettings, ConfigError> {
-        let issuers = if self.issuers.is_empty() { &file.tokens.issuers } else { &self.issuers };
-        if issuers.len() > ISSUERS_MAX {
-            let right = format!("at most {ISSUERS_MAX} issuers can be believed");
-            return Err(ConfigError::new("issuers", &issuers.len(), right));
-        }
-        let token = match &self.token {
-            Some(token) => Some(token.clone()),
-            None => match text(environment, "HOMING_TOKEN")?.as_str() {
-                "" => file.token_file.clone().map(TokenSource::File),
-                token => Some(TokenSource::Text(token.to_owned())),
-            },
-        };
-        Ok(AccessSettings {
-            list: self.access.clone().or_else(|| file.access.clone()),
-            issuers: issuers.clone(),
-            token,
-            audit: self.audit.clone().or_else(|| file.audit.clone()),
         })
     }
 
     fn resolve_discovery(
         &self,
         environment: Environment<'_>,
-        file: &FileSettings,
     ) -> Result<DiscoverySettings, ConfigError> {
         let wished: &Discovery = &self.discovery;
         let groups = wished.group.map_or_else(|| vec![GROUP, GROUP_V6], |group| vec![group]);
@@ -186,12 +142,10 @@ impl Config {
         if wished.port == 0 {
             return Err(ConfigError::new("discovery.port", &0, "it is 1 to 65535"));
         }
-        let seeds = match &wished.seeds {
-            none if none.is_empty() => match listed(&text(environment, "HOMING_SEEDS")?) {
-                none if none.is_empty() => file.seeds.clone(),
-                seeds => seeds,
-            },
-            seeds => seeds.clone(),
+        let seeds = if wished.seeds.is_empty() {
+            listed(&text(environment, "HOMING_SEEDS")?)
+        } else {
+            wished.seeds.clone()
         };
         for seed in &seeds {
             if let Err(why) = split(seed, wished.port) {
@@ -229,8 +183,8 @@ impl Config {
     }
 
     /// Refuses to be reached, or to be told of, beyond this host without a word that this is meant.
-    fn check_reach(&self, listen: &[SocketAddr]) -> Result<(), ConfigError> {
-        let listen = listen.iter().map(|address| ("listen", address));
+    fn check_reach(&self) -> Result<(), ConfigError> {
+        let listen = self.listen.iter().map(|address| ("listen", address));
         let advertise = self.advertise.iter().map(|address| ("advertise", address));
         for (setting, address) in listen.chain(advertise) {
             if setting == "advertise" && (address.ip().is_unspecified() || address.port() == 0) {
@@ -280,7 +234,10 @@ where
     }
 }
 
-fn text(environment: Environment<'_>, variable: &'static str) -> Result<String, ConfigError> {
+pub(super) fn text(
+    environment: Environment<'_>,
+    variable: &'static str,
+) -> Result<String, ConfigError> {
     environment(variable)
         .into_string()
         .map_err(|given| ConfigError::new(variable, &given.display(), "it is not UTF-8"))

@@ -2,7 +2,7 @@
 
 use super::{Runtime, Said};
 use crate::access::{AccessList, Audit, Gate, OwnToken};
-use crate::config::settings::AccessSettings;
+use crate::config::AccessSettings;
 use crate::error::ConfigError;
 use homing_core::id::NodeId;
 use homing_core::limits::{TOKEN_LEEWAY, TOKEN_POLL};
