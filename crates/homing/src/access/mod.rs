@@ -26,4 +26,4 @@ pub use issuer::{BadIssuer, Issuer, IssuerKey, IssuerKeyError};
 pub use list::AccessList;
 pub(crate) use source::OwnToken;
 pub use source::TokenSource;
-pub use token::{BadDraft, BadToken, Claims, Draft};
+pub use token::{BadDraft, BadToken, Claims, Draft, rfc3339};

@@ -161,8 +161,11 @@ impl Claims {
         self.expires
     }
 
-    /// Whether it counts at this time, give or take [`TOKEN_LEEWAY`].
-    pub(super) fn check_time(&self, now: SystemTime) -> Result<(), BadToken> {
+    /// Whether it counts at this time, give or take [`TOKEN_LEEWAY`], whoever made it.
+    ///
+    /// # Errors
+    /// Its time is over or has not come, or it lives for longer than [`TOKEN_TIME_MAX`].
+    pub fn check_time(&self, now: SystemTime) -> Result<(), BadToken> {
         let life = self.expires.duration_since(self.issued).unwrap_or_default();
         if life > TOKEN_TIME_MAX {
             return Err(BadToken::LivesLong);
@@ -261,8 +264,8 @@ impl Draft {
     }
 }
 
-/// A time as people and tokens write it, to the second.
-pub(crate) fn rfc3339(at: SystemTime) -> String {
+/// A time as people and tokens write it, to the second: RFC 3339, in UTC.
+pub fn rfc3339(at: SystemTime) -> String {
     let at = OffsetDateTime::from(at).replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     at.format(&Rfc3339).unwrap_or_default()
 }
