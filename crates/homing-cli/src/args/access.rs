@@ -70,7 +70,7 @@ pub(crate) struct TokenKeyArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing token new --key issuer.key --subject till-3 --claim team=shop
-  (umask 077; homing token new --key issuer.key --subject till-3 --ttl 1h > till.token)
+  (umask 077; homing token new --key issuer.key --subject till-3 --lifetime 1h > till.token)
   homing token new --key issuer.key --subject words --for 0a1b2c3d4e5f60718293a4b5c6d7e8f9")]
 pub(crate) struct TokenNewArgs {
     /// The key of the issuer, made by `homing token key`
@@ -87,7 +87,7 @@ pub(crate) struct TokenNewArgs {
     pub(crate) node: Option<NodeId>,
     /// How long it counts, 24h at most
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = span::parse_positive)]
-    pub(crate) ttl: Duration,
+    pub(crate) lifetime: Duration,
 }
 
 /// Print what a token says, and whether it counts.

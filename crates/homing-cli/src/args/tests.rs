@@ -63,7 +63,7 @@ fn each_command_takes_its_least() {
         "homing demo-caller words x --every 1s",
         "homing bench call",
         "homing token key issuer.key",
-        "homing token new --key issuer.key --subject me --claim a=b --ttl 1h",
+        "homing token new --key issuer.key --subject me --claim a=b --lifetime 1h",
         "homing token show v4.public.x",
         "homing ls --config homing.toml --token-file t --audit -",
         "homing bench-echo --size 1 --socket x",

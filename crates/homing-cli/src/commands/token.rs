@@ -28,7 +28,7 @@ fn make_key(args: &TokenKeyArgs, output: Output) -> Result<(), Failure> {
 
 fn make(args: &TokenNewArgs, output: Output) -> Result<(), Failure> {
     let key = IssuerKey::read(&args.key).map_err(|error| Failure::Usage(error.to_string()))?;
-    let mut draft = Draft::new(&args.subject).life(args.ttl);
+    let mut draft = Draft::new(&args.subject).life(args.lifetime);
     for (name, value) in &args.claim {
         draft = draft.claim(name, value);
     }

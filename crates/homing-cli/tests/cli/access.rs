@@ -102,7 +102,7 @@ fn a_token_says_what_it_says_and_who_vouches_for_it() {
     let (file, issuer) = (house.file("issuer.key"), key.issuer().to_string());
     let node = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
     let new = format!("token new --key {} --subject till-3", file.display());
-    let token = house.run(&format!("{new} --claim team=shop --for {node} --ttl 1h")).stdout;
+    let token = house.run(&format!("{new} --claim team=shop --for {node} --lifetime 1h")).stdout;
     let shown = house.run_with("token show -", token.as_bytes());
     for line in
         ["subject till-3", "claim   team=shop", &format!("for     {node}"), "state   not checked"]
@@ -115,7 +115,7 @@ fn a_token_says_what_it_says_and_who_vouches_for_it() {
     let shown = house.run(&format!("token show {} --issuer {other}", token.trim()));
     assert_eq!(shown.code, Some(26), "{}", shown.stderr);
     house.run("token show nonsense").failed(26, "it is no token");
-    house.run(&format!("{new} --ttl 25h")).failed(2, "a token lives for 1 s to 24 hours");
+    house.run(&format!("{new} --lifetime 25h")).failed(2, "a token lives for 1 s to 24 hours");
     house.run(&format!("token key {}", file.display())).failed(1, "File exists");
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     house.run(&new).failed(2, "it can be read by others (mode 644): chmod 600");

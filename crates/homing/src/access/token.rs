@@ -53,7 +53,7 @@ pub enum BadToken {
     #[error("it is not valid before {}: wait, or set the clocks", rfc3339(*.0))]
     NotYet(SystemTime),
     /// It lives for longer than any token may.
-    #[error("it lives for more than {} hours: make one with a shorter --ttl", TOKEN_TIME_MAX.as_secs() / 3600)]
+    #[error("it lives for more than {} hours: make one with a shorter --lifetime", TOKEN_TIME_MAX.as_secs() / 3600)]
     LivesLong,
     /// It is bound to a node, and another showed it.
     #[error("it is bound to node {}, and another node showed it", .0.short())]

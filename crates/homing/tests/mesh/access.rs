@@ -3,7 +3,9 @@
 use crate::house::{config, join, know, ready, until};
 use homing::access::{Draft, IssuerKey};
 use homing::testing::Network;
-use homing::{AccessList, Code, Context, Node};
+use homing::{AccessList, Code, Context, Node, TokenSource};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 const LIST: &str = r#"
@@ -92,6 +94,33 @@ async fn an_offer_is_seen_where_its_owner_may_make_it() {
     server.set_access(None);
     know(&server, "gold", 1).await;
     drop(key);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_offers_by_a_token_that_is_bound_to_it_and_renewed_in_its_file() {
+    let network = Network::new(4);
+    let (dir, key) = (tempfile::tempdir().unwrap(), IssuerKey::generate());
+    let path = dir.path().join("token");
+    let write = |draft: Draft| {
+        let token = draft.claim("role", "miner").sign(&key).unwrap();
+        std::fs::write(&path, token).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    };
+    let mut wish = config(&network, "server");
+    let by_claim = "[[access]]\nwho = \"claim:role=miner\"\nmay = \"offer\"\non = \"gold\"\n";
+    wish.access = Some(by_claim.parse().unwrap());
+    wish.issuers = vec![key.issuer()];
+    let server = Node::join(wish).await.unwrap();
+    write(Draft::new("m"));
+    let mut wish = config(&network, "miner");
+    wish.token = Some(TokenSource::File(path.clone()));
+    let miner = Node::join(wish).await.unwrap();
+    miner.serve("gold", |(): ()| async move {}).await.unwrap();
+    let third = join(&network, "third").await;
+    know(&third, "gold", 1).await;
+    assert_eq!(ready(&server, "gold"), 0, "the token is bound to nobody");
+    write(Draft::new("miner").bound_to(miner.info().id));
+    know(&server, "gold", 1).await;
 }
 
 #[tokio::test(start_paused = true)]
