@@ -12,6 +12,8 @@ pub mod authorize;
 pub mod balance;
 pub mod budget;
 pub mod crypto;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod id;
 pub mod limits;
 pub mod link;

@@ -18,6 +18,8 @@ mod outbox;
 mod payload;
 mod receive;
 mod requests;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod sample;
 mod transmit;
 mod wheel;
 

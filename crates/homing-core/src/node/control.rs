@@ -16,7 +16,7 @@ use crate::wire::{Malformed, Reader};
 
 /// One message, as read.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Control<'a> {
+pub(crate) enum Control<'a> {
     Sync { filter: Filter, after: After },
     Dump(&'a [u8]),
     Registry(&'a [u8]),
@@ -26,7 +26,7 @@ pub(super) enum Control<'a> {
 
 /// What is wanted after a sync.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum After {
+pub(crate) enum After {
     /// Nothing: gossip goes on.
     Gossip,
     /// Every change: a visitor hears no gossip.
@@ -34,7 +34,7 @@ pub(super) enum After {
 }
 
 impl<'a> Control<'a> {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let (kind, rest): (u8, &[u8]) = match self {
             Self::Sync { filter, after } => {
                 let mut out = vec![0x81, u8::from(*after == After::Follow)];
@@ -52,7 +52,7 @@ impl<'a> Control<'a> {
         out
     }
 
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         Ok(match reader.u8()? {
             ..=0x80 => Self::Registry(bytes),

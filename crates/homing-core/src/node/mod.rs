@@ -10,7 +10,7 @@
 //! A member that was found is dialled; over the first link both tell each other everything, and gossip tells the rest.
 //! A visitor links to one member, follows its registry, and is told of by nobody (decisions A8).
 
-mod control;
+pub(crate) mod control;
 mod datagrams;
 mod dials;
 mod input;

@@ -25,7 +25,7 @@ mod index;
 mod lease;
 mod life;
 mod merge;
-mod message;
+pub(crate) mod message;
 mod own;
 mod owner;
 mod owners;

@@ -174,20 +174,17 @@ impl Gate {
     fn claims(&self, node: NodeId, action: Action, token: &str) -> Result<Arc<Claims>, BadToken> {
         let now = (self.now)();
         let known = self.verified.lock().get(token).cloned();
-        let claims = match known {
-            Some(claims) => {
-                claims.check_time(now)?;
-                claims
+        let claims = if let Some(claims) = known {
+            claims.check_time(now)?;
+            claims
+        } else {
+            let claims = Arc::new(Claims::verify(token, &self.issuers, now)?);
+            let mut verified = self.verified.lock();
+            if verified.len() >= TOKENS_MAX {
+                verified.clear();
             }
-            None => {
-                let claims = Arc::new(Claims::verify(token, &self.issuers, now)?);
-                let mut verified = self.verified.lock();
-                if verified.len() >= TOKENS_MAX {
-                    verified.clear();
-                }
-                verified.insert(token.to_owned(), Arc::clone(&claims));
-                claims
-            }
+            verified.insert(token.to_owned(), Arc::clone(&claims));
+            claims
         };
         match (claims.node(), action) {
             (Some(bound), _) if bound != node => Err(BadToken::OtherNode(bound)),
