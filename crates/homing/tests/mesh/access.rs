@@ -77,7 +77,7 @@ async fn a_call_is_judged_by_who_makes_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_offer_is_seen_where_its_owner_may_make_it() {
-    let (network, server, client, key) = guarded(2).await;
+    let (network, server, client, _key) = guarded(2).await;
     client.serve("motd", |(): ()| async move {}).await.unwrap();
     client.serve("gold", |(): ()| async move {}).await.unwrap();
     know(&server, "motd", 2).await;
@@ -93,7 +93,6 @@ async fn an_offer_is_seen_where_its_owner_may_make_it() {
     assert_eq!(ready(&server, "gold"), 0, "nobody has shown a token");
     server.set_access(None);
     know(&server, "gold", 1).await;
-    drop(key);
 }
 
 #[tokio::test(start_paused = true)]
