@@ -44,7 +44,7 @@ fn a_caller_is_let_in_by_its_token_and_everybody_else_is_refused_and_written_dow
     };
     call("team=shop").printed("yes");
     call("team=bar").failed(17, "PERMISSION_DENIED: node ");
-    let past = SystemTime::now() - Duration::from_secs(3_600);
+    let past = SystemTime::now() - Duration::from_hours(1);
     let old = Draft::new("till-3").claim("team", "shop").issued(past).sign(&key).unwrap();
     let expired = house.homing("call words -n").env("HOMING_TOKEN", old).output().unwrap();
     super::house::Ran::from(expired).failed(26, "its token does not count: it expired at ");
