@@ -3,6 +3,7 @@
 use crate::args::{AccessArgs, IntervalArgs, MeshArgs, Transport};
 use crate::exit::Failure;
 use homing::{Config, Kind, Timings, TokenSource};
+use std::path::Path;
 
 /// How every node of this command joins the mesh.
 #[derive(Clone, Debug)]
@@ -42,6 +43,12 @@ impl Settings {
         Self { args, ..self.clone() }
     }
 
+    /// The same with the keys of this file.
+    pub(crate) fn with_key_file(&self, file: &Path) -> Self {
+        let args = MeshArgs { key_file: Some(file.to_owned()), ..self.args.clone() };
+        Self { args, ..self.clone() }
+    }
+
     /// For services: a member, that others learn of.
     pub(crate) fn member(&self) -> Config {
         self.applied_to(self.file.clone())
@@ -62,6 +69,8 @@ impl Settings {
         config.listen = args.listen;
         config.advertise = args.advertise;
         config.insecure = args.insecure;
+        config.key_file = args.key_file;
+        config.identity = args.identity;
         config.discovery.seeds = args.seed;
         config.discovery.interfaces = args.interface;
         config.discovery.port = args.discovery_port.unwrap_or(config.discovery.port);

@@ -34,6 +34,7 @@ const ALLOWED: &[Allowed] = &[
             "ring",
             "rmp-serde",
             "rustix",
+            "rustls",
             "serde",
             "serde_json",
             "slab",
@@ -45,7 +46,7 @@ const ALLOWED: &[Allowed] = &[
             "toml",
             "tracing",
         ],
-        tests: &["proptest", "tempfile"],
+        tests: &["proptest", "rcgen", "tempfile"],
     },
     Allowed {
         manifest: "crates/homing-cli/Cargo.toml",

@@ -3,6 +3,7 @@
 mod bench;
 mod call;
 mod demo;
+mod key;
 mod ls;
 mod nodes;
 mod serve;
@@ -31,6 +32,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Nodes(args) => nodes::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),
         Command::Token(args) => token::run(&args, output),
+        Command::Key(args) => key::run(&args, &settings, output),
         Command::Demo(args) => demo::run(&args, output),
         Command::DemoCaller(args) => demo::caller::run(&args, &settings, output),
         Command::Bench(args) => match args.what {

@@ -195,6 +195,9 @@ impl World {
                     assert!(bytes.len() <= CHUNK_MAX, "a control message of {} bytes", bytes.len());
                 }
                 Output::Left | Output::Fatal(_) => self.is_over = true,
+                Output::Raise { above } => {
+                    self.node.begin_anew(self.now, Epoch(above.0.saturating_add(1)));
+                }
                 Output::Dial { .. }
                 | Output::Drain { .. }
                 | Output::Close { .. }

@@ -7,11 +7,16 @@
 //! 0x82 Dump       a frame of a dump of membership
 //! 0x83 Goodbye                              "I leave now"
 //! 0x84 Keep       u8                        "somebody here does (1) or does not (0) want this link to stay"
+//! 0x85 Later      epoch varint   u8 (0 gone, 1 alive and then: addresses)   "you have lived later than now"
 //! ```
 //! A kind from a newer peer is dropped and counted.
 
 use super::input::Wish;
+use crate::addr::TransportAddr;
+use crate::id::Epoch;
 use crate::registry::Filter;
+use crate::wire::addr::{put_addrs, read_addrs};
+use crate::wire::codec::put_varint;
 use crate::wire::{Malformed, Reader};
 
 /// One message, as read.
@@ -22,6 +27,15 @@ pub(crate) enum Control<'a> {
     Registry(&'a [u8]),
     Goodbye,
     Keep(Wish),
+    Later(Later),
+}
+
+/// A life of the receiver that is later than the one it is in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Later {
+    pub(crate) epoch: Epoch,
+    /// Where it is, if it is alive.
+    pub(crate) place: Option<Vec<TransportAddr>>,
 }
 
 /// What is wanted after a sync.
@@ -39,6 +53,15 @@ impl<'a> Control<'a> {
             Self::Sync { filter, after } => {
                 let mut out = vec![0x81, u8::from(*after == After::Follow)];
                 filter.encode(&mut out);
+                return out;
+            }
+            Self::Later(Later { epoch, place }) => {
+                let mut out = vec![0x85];
+                put_varint(&mut out, epoch.0);
+                out.push(u8::from(place.is_some()));
+                if let Some(addresses) = place {
+                    put_addrs(&mut out, addresses);
+                }
                 return out;
             }
             Self::Registry(message) => return message.to_vec(),
@@ -63,6 +86,11 @@ impl<'a> Control<'a> {
             0x82 => Self::Dump(reader.rest()),
             0x83 => Self::Goodbye,
             0x84 => Self::Keep(if reader.u8()? == 0 { Wish::Release } else { Wish::Keep }),
+            0x85 => {
+                let epoch = Epoch(reader.varint()?);
+                let place = if reader.u8()? == 0 { None } else { Some(read_addrs(&mut reader)?) };
+                Self::Later(Later { epoch, place })
+            }
             _ => return Err(Malformed("control: unknown kind")),
         })
     }
@@ -82,6 +110,11 @@ mod tests {
             Control::Goodbye,
             Control::Keep(Wish::Keep),
             Control::Keep(Wish::Release),
+            Control::Later(Later { epoch: Epoch(1 << 40), place: None }),
+            Control::Later(Later {
+                epoch: Epoch(2),
+                place: Some(vec![TransportAddr::Tcp("10.0.0.1:7".parse().unwrap())]),
+            }),
         ];
         for control in all {
             assert_eq!(Control::decode(&control.encode()), Ok(control));

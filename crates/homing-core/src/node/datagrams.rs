@@ -37,6 +37,10 @@ impl Sealer {
         Self { me, epoch, crypto, counter: 0, replay, stats }
     }
 
+    pub(super) const fn crypto(&self) -> &Arc<dyn Crypto> {
+        &self.crypto
+    }
+
     /// What others have to name in their datagrams to us.
     pub(super) fn nonce(&self) -> u64 {
         self.replay.nonce()
@@ -143,9 +147,9 @@ impl Node {
             }
             DatagramKind::Nonce => {} // It was noted when it was judged.
             DatagramKind::Superseded => {
-                let later = body.first_chunk().map(|epoch| Epoch(u64::from_be_bytes(*epoch)));
-                if later.is_some_and(|later| later > self.config.me.epoch) {
-                    self.fatal(elsewhere(&format!("says {from}")));
+                if let Some(epoch) = body.first_chunk() {
+                    let later = Epoch(u64::from_be_bytes(*epoch));
+                    self.handle_superseded(later, elsewhere(&format!("says {from}")));
                 }
             }
         }

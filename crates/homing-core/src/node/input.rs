@@ -166,7 +166,9 @@ pub enum Input<'a> {
     },
     /// Who may offer what is to be asked again: the rules are others now, or time has passed.
     Reconsider,
-    /// The mesh's keys held here changed, or what this node shows for the right to offer.
+    /// The mesh's keys held here changed.
+    KeysChanged,
+    /// What this node shows for the right to offer changed.
     Credentials {
         /// What it shows now.
         token: Option<String>,

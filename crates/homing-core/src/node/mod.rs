@@ -5,11 +5,12 @@
 //!
 //! ```text
 //! Listening, Suggested, Datagram, Established, Lost, DialFailed, Control, Offer, Want, Keep … ─→ Node
-//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Fatal
+//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Raise, Fatal
 //! ```
 //! A member that was found is dialled; over the first link both tell each other everything, and gossip tells the rest.
 //! A visitor links to one member, follows its registry, and is told of by nobody (decisions A8).
 
+mod anew;
 pub(crate) mod control;
 mod datagrams;
 mod dials;
@@ -132,6 +133,7 @@ impl Node {
             Input::Withdraw { key } => self.tell_registry(now, registry::Input::Withdraw { key }),
             Input::Want { node } => self.want(now, node),
             Input::Reconsider => self.tell_registry(now, registry::Input::Reconsider),
+            Input::KeysChanged => self.tell_of_myself(now),
             Input::Credentials { token } => {
                 self.config.token = token;
                 self.tell_of_myself(now);

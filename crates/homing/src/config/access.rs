@@ -27,6 +27,7 @@ impl Config {
         }
         let token = match &self.token {
             Some(token) => Some(token.clone()),
+            None if self.keyless => None,
             None => Some(text(environment, "HOMING_TOKEN")?)
                 .filter(|token| !token.is_empty())
                 .map(TokenSource::Text),

@@ -8,6 +8,7 @@ use super::settings::Environment;
 use crate::access::rule::{Parsed, one_or_many};
 use crate::access::{AccessList, Issuer, TokenSource, files};
 use crate::error::ConfigError;
+use crate::security::Authority;
 use homing_core::limits::CONFIG_FILE_MAX;
 use homing_core::name::{MeshName, Namespace};
 use serde::Deserialize;
@@ -63,6 +64,27 @@ impl FileSettings {
         Ok(settings)
     }
 
+    /// The certificates of the user's own authority.
+    ///
+    /// # Errors
+    /// Some of its files are given, and not all.
+    fn authority(&self) -> Result<Option<Authority>, ConfigError> {
+        let files = [("ca", &self.ca), ("cert", &self.cert), ("cert_key", &self.cert_key)];
+        match (&self.ca, &self.cert, &self.cert_key) {
+            (None, None, None) => Ok(None),
+            (Some(ca), Some(cert), Some(key)) => {
+                let (ca, cert, key) = (ca.clone(), cert.clone(), key.clone());
+                Ok(Some(Authority { ca, cert, key }))
+            }
+            _ => {
+                let missing = files.iter().find(|(_, file)| file.is_none());
+                let (missing, _) = missing.expect("not all of them are given");
+                let right = "ca, cert and cert_key are of use together only";
+                Err(ConfigError::new(missing, &"", right))
+            }
+        }
+    }
+
     /// Makes paths what they are seen from the file's directory.
     fn stand_in(&mut self, directory: &Path) {
         let Self { key_file, identity, ca, cert, cert_key, token_file, audit, .. } = self;
@@ -82,11 +104,20 @@ impl Config {
         let is_unset = |variable| environment(variable).is_empty();
         let file = match (&self.file, environment("HOMING_CONFIG")) {
             (Some(file), _) => Arc::clone(file),
+            (None, _) if self.keyless => return Ok(self.clone()),
             (None, unset) if unset.is_empty() => return Ok(self.clone()),
             (None, path) => Arc::new(FileSettings::read(Path::new(&path))?),
         };
         let mut config = self.clone();
         let file = FileSettings::clone(&file);
+        config.tls = config.tls.or(file.authority()?);
+        let are_keys_unset = config.key.is_empty() && is_unset("HOMING_KEY");
+        if are_keys_unset && is_unset("HOMING_KEY_FILE") && !self.keyless {
+            config.key_file = config.key_file.or(file.key_file);
+        }
+        if is_unset("HOMING_IDENTITY") {
+            config.identity = config.identity.or(file.identity);
+        }
         if is_unset("HOMING_MESH") {
             config.mesh = config.mesh.or(file.mesh);
         }

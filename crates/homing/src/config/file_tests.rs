@@ -96,6 +96,24 @@ fn code_counts_more_than_the_environment_and_that_more_than_the_file() {
 }
 
 #[test]
+fn files_of_keys_and_certificates_are_beside_the_file() {
+    let text =
+        "key_file = \"mesh.key\"\nidentity = \"/id\"\nca = \"ca\"\ncert = \"c\"\ncert_key = \"k\"";
+    let (dir, path) = written(text, 0o600);
+    let config = Config::from_file(&path).unwrap();
+    let unset = |_: &'static str| OsString::new();
+    let merged = config.with_file(&unset).unwrap();
+    assert_eq!(merged.key_file, Some(dir.path().join("mesh.key")));
+    assert_eq!(merged.identity, Some("/id".into()));
+    assert_eq!(merged.tls.unwrap().cert, dir.path().join("c"));
+    let keyed = |name: &'static str| OsString::from(if name == "HOMING_KEY" { "x" } else { "" });
+    assert_eq!(config.with_file(&keyed).unwrap().key_file, None, "the environment has the keys");
+    let (_dir, path) = written("ca = \"ca\"\ncert = \"c\"", 0o600);
+    let refused = Config::from_file(&path).unwrap().with_file(&unset).unwrap_err();
+    assert_eq!(refused.setting(), "cert_key");
+}
+
+#[test]
 fn what_the_file_opens_is_checked_as_if_it_were_typed() {
     let (_dir, path) = written("listen = \"0.0.0.0:0\"", 0o600);
     let refused = Config::from_file(&path).unwrap().resolve_in(&|_| OsString::new());

@@ -32,7 +32,7 @@ pub(super) struct Ears {
     pub(super) addresses: Vec<TransportAddr>,
 }
 
-/// Opens what the settings ask for. A visitor on its own host needs nothing: nobody dials it.
+/// Opens what the settings ask for. A visitor that was told no address needs none: it dials.
 ///
 /// # Errors
 /// An address that was asked for cannot be had.
@@ -44,11 +44,14 @@ pub(super) fn open(
 ) -> Result<Ears, JoinError> {
     let mut ears = Ears::default();
     match &settings.listen {
-        Listen::Loopback if settings.kind == Kind::Visitor.into() => return Ok(ears),
+        Listen::Loopback | Listen::Everywhere if settings.kind == Kind::Visitor.into() => {
+            return Ok(ears);
+        }
         Listen::Loopback => {
-            let port = ears.add_pair(settings, (Ipv4Addr::LOCALHOST, 0).into())?;
-            // A host without IPv6, or with this port taken there, is reached by the other.
-            let _ = ears.add_pair(settings, (Ipv6Addr::LOCALHOST, port).into());
+            ears.add_both(settings, Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)?;
+        }
+        Listen::Everywhere => {
+            ears.add_both(settings, Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)?;
         }
         Listen::At(addresses) => {
             for address in addresses {
@@ -78,6 +81,19 @@ pub(super) fn open(
 }
 
 impl Ears {
+    /// Any free port, the same for both families where it can be had.
+    fn add_both(
+        &mut self,
+        settings: &Settings,
+        v4: Ipv4Addr,
+        v6: Ipv6Addr,
+    ) -> Result<(), JoinError> {
+        let port = self.add_pair(settings, (v4, 0).into())?;
+        // A host without IPv6, or with this port taken there, is reached by the other.
+        let _ = self.add_pair(settings, (v6, port).into());
+        Ok(())
+    }
+
     fn add_pair(&mut self, settings: &Settings, at: SocketAddr) -> Result<u16, JoinError> {
         let (listener, datagrams) = bind_pair(&*settings.net, at.ip(), at.port())
             .map_err(|source| JoinError::Listen { address: TransportAddr::Tcp(at), source })?;

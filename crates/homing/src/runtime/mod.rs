@@ -9,6 +9,7 @@ pub(crate) mod calls;
 mod close;
 mod dial;
 mod jobs;
+mod keys;
 mod links;
 mod listen;
 pub(crate) mod offers;
@@ -23,12 +24,13 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
+use crate::security::Tls;
 use access::Access;
 use bytes::Bytes;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
 use homing_core::crypto::Crypto;
-use homing_core::id::NodeId;
+use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
@@ -48,6 +50,7 @@ use tokio_util::task::TaskTracker;
 
 /// What the parts of a node share.
 pub(crate) struct Runtime {
+    /// Who this node is, in its first life; see [`peer`](Self::peer).
     pub(crate) me: Peer,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
@@ -66,14 +69,17 @@ pub(crate) struct Runtime {
 /// What links are made with.
 struct Seams {
     crypto: Arc<dyn Crypto>,
+    /// With what TCP is encrypted, in a mesh with a key: always.
+    tls: Option<Tls>,
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,
 }
 
-/// The next numbers to give out.
+/// The node's present life, and the next numbers to give out in it.
 #[derive(Default)]
 struct Numbers {
+    epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
     record: AtomicU32,
@@ -117,8 +123,10 @@ pub(crate) enum Said {
     Want { node: NodeId },
     /// Who may offer what is to be asked again.
     Reconsider,
-    /// What this node shows for the right to offer, or the keys that it holds, changed.
+    /// What this node shows for the right to offer changed.
     Credentials,
+    /// The keys of the mesh were read again.
+    KeysChanged,
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     /// The node leaves the mesh.
@@ -194,6 +202,16 @@ impl Runtime {
         RecordKey(self.numbers.record.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// This node in its present life, without addresses.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { epoch: self.epoch(), ..self.me.clone() }
+    }
+
+    /// Its present life.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.numbers.epoch.load(Ordering::Relaxed))
+    }
+
     /// Where this node listens.
     pub(crate) fn addresses(&self) -> Vec<TransportAddr> {
         self.addresses.read().clone()
@@ -265,7 +283,7 @@ impl Runtime {
             mesh: self.seams.mesh,
             nonce: crate::security::random(),
             keys: self.seams.crypto.keys(),
-            peer: Peer { addresses: self.addresses(), ..self.me.clone() },
+            peer: Peer { addresses: self.addresses(), ..self.peer() },
             claim,
             windows: Windows::default(),
         }

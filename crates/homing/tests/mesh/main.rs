@@ -10,6 +10,7 @@ mod faults;
 mod finding;
 mod happenings;
 mod house;
+mod keyed;
 mod load;
 mod myself;
 mod offers;
