@@ -14,6 +14,7 @@ pub mod budget;
 pub mod crypto;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+pub mod gate;
 pub mod id;
 pub mod limits;
 pub mod link;

@@ -3,6 +3,7 @@
 //! A [`Config`] is what somebody wished; when a node joins, wishes, environment and defaults are decided once.
 
 mod access;
+mod bounds;
 pub(crate) mod file;
 mod isolation;
 mod keys;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use access::AccessSettings;
+pub use bounds::Bounds;
 pub(crate) use keys::Keys;
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
 #[cfg(test)]
@@ -106,6 +108,8 @@ pub struct Config {
     pub(crate) file: Option<Arc<FileSettings>>,
     /// Whether keys in the environment are not for this node.
     pub(crate) keyless: bool,
+    /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.
+    pub limits: Bounds,
     /// The network. Default: the system's.
     pub(crate) net: Option<Arc<dyn Net>>,
     /// What fills in what was not said.
@@ -325,6 +329,7 @@ impl fmt::Debug for Config {
             .field("token", &self.token)
             .field("audit", &self.audit)
             .field("file", &self.file)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

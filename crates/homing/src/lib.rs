@@ -38,10 +38,11 @@ mod requester;
 mod responder;
 mod runtime;
 pub mod security;
+pub mod stats;
 pub mod testing;
 
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
-pub use config::{Config, Discovery, Timings, Transport};
+pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{CallError, ConfigError, JoinError, ServeError};
 pub use events::{Event, Events};
@@ -64,6 +65,7 @@ pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use security::{Authority, Key, KeyFile};
+pub use stats::NodeStats;
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@ mod access;
 mod bench;
 mod calls;
 mod demo;
+mod descriptors;
 mod ends;
 mod house;
 mod inputs;

@@ -1,7 +1,6 @@
 //! Who finds whom, by which means, and who must not?
 
 use super::hosts::{Host, Network};
-use serde_json::Value;
 
 /// A call from the second host to a service on the first is answered, each started with options of its own.
 #[track_caller]

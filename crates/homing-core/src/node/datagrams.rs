@@ -79,6 +79,14 @@ impl Sealer {
     }
 }
 
+/// Whether a datagram of this kind was meant for this life of ours, and is not one that somebody kept.
+fn names_us(kind: DatagramKind) -> bool {
+    match kind {
+        DatagramKind::Membership | DatagramKind::Registry | DatagramKind::Goodbye => true,
+        DatagramKind::Scout | DatagramKind::Nonce | DatagramKind::Superseded => false,
+    }
+}
+
 impl Node {
     pub(super) fn send_datagram(&mut self, to: &Identity, kind: DatagramKind, body: &[u8]) {
         let nonce = self.sealer.replay.nonce_of(to);
@@ -132,6 +140,7 @@ impl Node {
         }
         let body = &bytes[HEADER_LEN..];
         let node = header.sender;
+        self.sealer.stats.opened += u64::from(names_us(header.kind));
         match header.kind {
             DatagramKind::Scout => self.handle_scout(now, (from, source), node, body),
             DatagramKind::Membership => self.tell_membership(now, membership::Input::Packet(body)),

@@ -187,6 +187,9 @@ pub enum Direction {
 /// What was dropped, by reason. Numbers only grow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Stats {
+    /// Datagrams found true: sealed with the mesh's key, for this life of ours, and not heard before. Not counted are
+    /// those that say too little to tell, such as scouts.
+    pub opened: u64,
     /// Datagrams that no version of the protocol writes.
     pub malformed: u64,
     /// Datagrams for another node: its address is ours now.

@@ -1,6 +1,7 @@
 //! What was decided for a node, from wishes, environment and defaults?
 
 use super::access::AccessSettings;
+use super::bounds::Bounds;
 use super::keys::Keys;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) discovery: DiscoverySettings,
     pub(crate) transport: Transport,
     pub(crate) timings: Timings,
+    pub(crate) limits: Bounds,
     pub(crate) net: Arc<dyn Net>,
     pub(crate) access: AccessSettings,
     /// Keeps what an isolated mesh needs for as long as the node lives.
@@ -117,6 +119,7 @@ impl Config {
 
     fn resolve_without_file(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
         check_timings(&self.timings)?;
+        self.limits.check()?;
         let mesh = match &self.mesh {
             Some(mesh) => mesh.clone(),
             None => name(environment, "HOMING_MESH")?.unwrap_or_default(),
@@ -139,6 +142,7 @@ impl Config {
             discovery: self.resolve_discovery(environment)?,
             transport: self.transport,
             timings: self.timings,
+            limits: self.limits,
             net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
             access: self.resolve_access(environment)?,
             defaults: self.defaults.clone(),

@@ -254,3 +254,25 @@ fn a_program_of_any_name_gives_a_nodes_name() {
         assert_eq!(named_after(Path::new(program), 7).as_str(), expect);
     }
 }
+
+#[test]
+fn bounds_that_no_node_could_live_with_are_refused() {
+    let with = |change: &dyn Fn(&mut Bounds)| {
+        let mut config = Config::default();
+        change(&mut config.limits);
+        config
+    };
+    assert_eq!(decide(&Config::default(), &[]).unwrap().limits, Bounds::default());
+    let refused = [
+        (with(&|limits| limits.links = 4_097), "limits.links \"4097\": it is 1 to 4096"),
+        (with(&|limits| limits.budget = 0), "limits.budget \"0\": it is 1 to"),
+        (
+            with(&|limits| limits.half_open = 100),
+            "limits.half_open_per_source \"128\": it is 1 to 100",
+        ),
+    ];
+    for (config, expect) in refused {
+        let why = decide(&config, &[]).err().expect("it should be refused").to_string();
+        assert!(why.starts_with(expect), "{why}");
+    }
+}

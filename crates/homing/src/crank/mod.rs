@@ -21,7 +21,7 @@ mod tests;
 use crate::clock::Clock;
 use crate::net::Socket;
 use batch::LinkMark;
-use homing_core::link::{CallId, Input, Link, Open, Output, RequestId};
+use homing_core::link::{self, CallId, Input, Link, Open, Output, RequestId};
 use homing_core::talk::{Options, Payload, Status};
 use homing_core::time::Time;
 use parking_lot::Mutex;
@@ -199,6 +199,11 @@ impl LinkCell {
     /// Whether the program's answer to a request is still waited for.
     pub(crate) fn is_wanted(&self, request: RequestId) -> bool {
         self.state.lock().link.is_running(request)
+    }
+
+    /// What happened on this link so far.
+    pub(crate) fn stats(&self) -> link::Stats {
+        self.state.lock().link.stats()
     }
 
     /// Now, or when the batch began that this thread is at work on.

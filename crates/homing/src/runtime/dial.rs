@@ -10,7 +10,7 @@ use homing_core::crypto::Role;
 use homing_core::id::NodeId;
 use homing_core::limits::DIAL_STAGGER;
 use homing_core::link::{Link, LinkConfig, Patience, Times};
-use homing_core::node::DialId;
+use homing_core::node::{DialId, LinkId};
 use homing_core::talk::Status;
 use homing_core::wire::DialClaim;
 use std::io;
@@ -114,7 +114,8 @@ async fn shake_hands(
     socket: Box<dyn Socket>,
 ) -> Result<(), Status> {
     let (shaken, outcome) = oneshot::channel();
-    let link = Connection { role: Role::Dialler, origin: Origin::Dialled(dial.id), socket };
+    let (id, origin) = (runtime.next_link(), Origin::Dialled(dial.id));
+    let link = Connection { id, role: Role::Dialler, origin, socket };
     attach(runtime, link, Some(address.clone()), (dial.claim, dial.node), shaken);
     outcome.await.unwrap_or_else(|_| Ok(()))
 }
@@ -126,6 +127,7 @@ fn times(timings: &Timings) -> Times {
 
 /// A connection that is to become a link.
 pub(super) struct Connection {
+    pub(super) id: LinkId,
     pub(super) role: Role,
     pub(super) origin: Origin,
     pub(super) socket: Box<dyn Socket>,
@@ -139,8 +141,7 @@ pub(super) fn attach(
     (claim, expect): (DialClaim, Option<NodeId>),
     shaken: oneshot::Sender<Result<(), Status>>,
 ) {
-    let Connection { role, origin, socket } = connection;
-    let id = runtime.next_link();
+    let Connection { id, role, origin, socket } = connection;
     let wire = wire(runtime, role, address.as_ref());
     let config = LinkConfig {
         role,

@@ -1,6 +1,7 @@
 //! How does a node come to life?
 
 use super::access::Access;
+use super::gate::Gate;
 use super::keys::{self, mesh_key};
 use super::links::Links;
 use super::listen::{self, Ears};
@@ -24,7 +25,7 @@ use homing_core::authorize::Authorize;
 use homing_core::budget::Budget;
 use homing_core::crypto::Crypto;
 use homing_core::id::NodeId;
-use homing_core::limits::{BUDGET, FINDINGS_MAX};
+use homing_core::limits::FINDINGS_MAX;
 use homing_core::node::{BackOff, Input, Node, NodeConfig};
 use homing_core::registry::{Filter, Snapshot};
 use homing_core::rng::Rng;
@@ -74,7 +75,8 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     let seams = Seams {
         crypto: crypto.clone(),
         tls,
-        budget: Arc::new(Budget::new(BUDGET)),
+        gate: Gate::new(&settings.limits),
+        budget: Arc::new(Budget::new(settings.limits.budget)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
     };

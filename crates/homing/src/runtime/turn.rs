@@ -1,6 +1,8 @@
 //! How is the node machine turned? One task puts in what the parts of the node say, and carries out what comes out.
 
 use super::dial::{self, Dial};
+use super::gate::Letter;
+use super::stats::Counted;
 use super::{Runtime, Said};
 use crate::discovery::Finding;
 use crate::discovery::rendezvous::Registration;
@@ -59,6 +61,7 @@ impl Turner {
                     Some(said) => self.hear(said),
                     None => break,
                 },
+                letter = self.runtime.seams.gate.next() => self.open(letter),
                 heard = hear_scout(&mut self.scout) => match heard {
                     Some((source, from, bytes)) => self.hear_datagram(from, bytes, source),
                     None => self.scout = None,
@@ -82,6 +85,9 @@ impl Turner {
             while let Ok(said) = self.said.try_recv() {
                 self.hear(said);
             }
+            while let Some(letter) = self.runtime.seams.gate.poll() {
+                self.open(letter);
+            }
         }
         self.machine.handle_timeout(now);
     }
@@ -94,11 +100,8 @@ impl Turner {
             }
             Said::Lost { link, status } => Input::Lost { link, status },
             Said::DialFailed { dial, tried } => Input::DialFailed { dial, tried },
-            Said::Control { link, bytes } => {
+            Said::Control { link, bytes, held: _held } => {
                 return self.machine.handle_input(now, Input::Control { link, bytes: &bytes });
-            }
-            Said::Datagram { from, bytes } => {
-                return self.hear_datagram(from, bytes, Source::Gossip);
             }
             Said::RoundTrip { link, rtt } => Input::RoundTrip { link, rtt },
             Said::Idle { link } => Input::Idle { link },
@@ -119,12 +122,34 @@ impl Turner {
                 let _ = asker.send(self.machine.peers().collect());
                 return;
             }
+            Said::Stats(asker) => {
+                let counted = Counted {
+                    node: self.machine.stats(),
+                    registry: self.machine.registry_stats(),
+                    membership: self.machine.membership_stats().unwrap_or_default(),
+                    scouts_dropped: self.scout.as_ref().map_or(0, Scout::dropped),
+                };
+                // Likewise.
+                let _ = asker.send(counted);
+                return;
+            }
             Said::Leave(asker) => {
                 self.leaving = Some(asker);
                 Input::Leave
             }
         };
         self.machine.handle_input(now, input);
+    }
+
+    /// A datagram that the gate let in. Whoever sent a true one is let in more readily from now on.
+    fn open(&mut self, letter: Letter) {
+        let Letter { from, bytes } = letter;
+        let before = self.machine.stats().opened;
+        self.hear_datagram(from, bytes, Source::Gossip);
+        if self.machine.stats().opened > before {
+            let now = self.runtime.clock.now();
+            self.runtime.seams.gate.note_proof(now, from.ip().into());
+        }
     }
 
     fn hear_datagram(&mut self, from: SocketAddr, mut bytes: Vec<u8>, source: Source) {

@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod bounds;
 mod cancelling;
 mod closing;
 mod faults;
