@@ -1,5 +1,6 @@
 //! What can be typed? Every flag and command, with its help; nothing here acts.
 
+mod access;
 mod bench;
 mod call;
 mod intervals;
@@ -7,6 +8,9 @@ mod key;
 mod listing;
 mod serve;
 
+pub(crate) use access::{
+    AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
+};
 pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
 pub(crate) use call::{CallArgs, InputArgs, TypedEncoding};
 pub(crate) use intervals::IntervalArgs;
@@ -70,6 +74,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) mesh: MeshArgs,
     #[command(flatten)]
+    pub(crate) access: AccessArgs,
+    #[command(flatten)]
     pub(crate) intervals: IntervalArgs,
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
@@ -85,6 +91,7 @@ pub(crate) enum Command {
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
+    Token(TokenArgs),
     Key(KeyArgs),
     Demo(DemoArgs),
     Bench(BenchArgs),

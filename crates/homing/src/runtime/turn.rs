@@ -111,6 +111,8 @@ impl Turner {
             }
             Said::Withdraw { key } => Input::Withdraw { key },
             Said::Want { node } => Input::Want { node },
+            Said::Reconsider => Input::Reconsider,
+            Said::Credentials => Input::Credentials { token: self.runtime.shown_token() },
             Said::KeysChanged => {
                 self.renew_registration();
                 Input::KeysChanged
