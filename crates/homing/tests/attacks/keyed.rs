@@ -12,7 +12,7 @@ fn keyed() -> Config {
 }
 
 /// Says this to a node with a key; nobody gets in by it.
-fn say_to_keyed(words: impl AsyncFn(&Victim) -> Vec<u8>) -> Outcome<Vec<u8>> {
+fn say_to_keyed(words: &impl AsyncFn(&Victim) -> Vec<u8>) -> Outcome<Vec<u8>> {
     let outcome =
         check_on(keyed(), async |victim| say(ELSEWHERE, victim.at, &words(victim).await).await);
     let connections = outcome.stats.connections;
@@ -25,7 +25,7 @@ fn say_to_keyed(words: impl AsyncFn(&Victim) -> Vec<u8>) -> Outcome<Vec<u8>> {
 fn plain_words_to_a_port_with_a_key_are_not_answered() {
     let mut hello = b"HMG1\x00\x80\x01\x01".to_vec();
     hello.extend(noise(9, 126));
-    let heard = say_to_keyed(async |_| hello.clone()).found;
+    let heard = say_to_keyed(&async |_: &Victim| hello.clone()).found;
     assert!(!heard.windows(4).any(|words| words == b"HMG1"), "a keyed node spoke plainly");
 }
 
@@ -35,13 +35,13 @@ fn an_older_tls_is_refused() {
     hello.extend(noise(1, 32));
     // No session, one suite of TLS 1.2, no compression, no extensions: nothing newer is offered.
     hello.extend(b"\x00\x00\x02\xc0\x2f\x01\x00\x00\x00");
-    let heard = say_to_keyed(async |_| hello.clone()).found;
+    let heard = say_to_keyed(&async |_: &Victim| hello.clone()).found;
     assert_eq!(heard.first(), Some(&0x15), "an alert, and no handshake: {heard:?}");
 }
 
 #[test]
 fn a_replayed_handshake_over_tls_proves_nothing() {
-    say_to_keyed(record);
+    say_to_keyed(&record);
 }
 
 #[test]
