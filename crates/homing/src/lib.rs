@@ -21,6 +21,7 @@
 //! Start with [`Node`]. [`Requester`] and [`Responder`] are the handles behind its short forms, [`Config`] has every
 //! setting, [`testing`] a network in memory for tests of your own.
 
+pub mod access;
 mod clock;
 pub mod config;
 pub mod context;
@@ -39,6 +40,7 @@ mod runtime;
 mod security;
 pub mod testing;
 
+pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{CallError, ConfigError, JoinError, ServeError};

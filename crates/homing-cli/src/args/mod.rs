@@ -1,11 +1,15 @@
 //! What can be typed? Every flag and command, with its help; nothing here acts.
 
+mod access;
 mod bench;
 mod call;
 mod intervals;
 mod listing;
 mod serve;
 
+pub(crate) use access::{
+    AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
+};
 pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
 pub(crate) use call::{CallArgs, InputArgs, TypedEncoding};
 pub(crate) use intervals::IntervalArgs;
@@ -67,6 +71,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) mesh: MeshArgs,
     #[command(flatten)]
+    pub(crate) access: AccessArgs,
+    #[command(flatten)]
     pub(crate) intervals: IntervalArgs,
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
@@ -82,6 +88,7 @@ pub(crate) enum Command {
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
+    Token(TokenArgs),
     Demo(DemoArgs),
     Bench(BenchArgs),
     /// A caller of the demo, in a process of its own.

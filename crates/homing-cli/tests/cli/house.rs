@@ -40,6 +40,11 @@ impl House {
         self.dir.path().join("homing")
     }
 
+    /// A file of this name that goes with the house.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// `homing` with these arguments, split at spaces. Its stdin is empty.
     pub(crate) fn homing(&self, arguments: &str) -> Command {
         self.homing_of(arguments.split(' '))

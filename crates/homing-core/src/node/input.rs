@@ -164,6 +164,8 @@ pub enum Input<'a> {
         /// Which; an unknown one is not dialled.
         node: NodeId,
     },
+    /// Who may offer what is to be asked again: the rules are others now, or time has passed.
+    Reconsider,
     /// The mesh's keys held here changed, or what this node shows for the right to offer.
     Credentials {
         /// What it shows now.

@@ -1,5 +1,6 @@
 //! What was decided for a node, from wishes, environment and defaults?
 
+use super::access::AccessSettings;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
 use crate::discovery::seeds::split;
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) transport: Transport,
     pub(crate) timings: Timings,
     pub(crate) net: Arc<dyn Net>,
+    pub(crate) access: AccessSettings,
     /// Keeps what an isolated mesh needs for as long as the node lives.
     pub(crate) defaults: Defaults,
 }
@@ -67,7 +69,7 @@ pub(crate) enum Rendezvous {
 }
 
 /// A variable of the environment, or an empty text.
-type Environment<'a> = &'a dyn Fn(&'static str) -> OsString;
+pub(super) type Environment<'a> = &'a dyn Fn(&'static str) -> OsString;
 
 impl Settings {
     /// Whether the network is the system's, and not one of a test.
@@ -92,6 +94,10 @@ impl Config {
 
     /// The same in a given environment.
     pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
+        self.with_file(environment)?.resolve_without_file(environment)
+    }
+
+    fn resolve_without_file(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
         self.check_reach()?;
         check_timings(&self.timings)?;
         let mesh = match &self.mesh {
@@ -118,6 +124,7 @@ impl Config {
             transport: self.transport,
             timings: self.timings,
             net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
+            access: self.resolve_access(environment)?,
             defaults: self.defaults.clone(),
         })
     }
@@ -227,7 +234,10 @@ where
     }
 }
 
-fn text(environment: Environment<'_>, variable: &'static str) -> Result<String, ConfigError> {
+pub(super) fn text(
+    environment: Environment<'_>,
+    variable: &'static str,
+) -> Result<String, ConfigError> {
     environment(variable)
         .into_string()
         .map_err(|given| ConfigError::new(variable, &given.display(), "it is not UTF-8"))

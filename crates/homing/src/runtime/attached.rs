@@ -6,6 +6,7 @@ use crate::crank::{LinkCell, Owner};
 use homing_core::addr::TransportAddr;
 use homing_core::id::NodeId;
 use homing_core::link::{Output, Request, RequestId};
+use homing_core::name::NodeName;
 use homing_core::node::{DialId, Dialler, LinkId};
 use homing_core::talk::Status;
 use parking_lot::Mutex;
@@ -21,7 +22,7 @@ pub(crate) struct Attached {
     id: LinkId,
     origin: Origin,
     address: Option<TransportAddr>,
-    peer: OnceLock<NodeId>,
+    peer: OnceLock<(NodeId, NodeName)>,
     /// Told once, when the handshake has ended one way or the other.
     shaken: Mutex<Option<oneshot::Sender<Result<(), Status>>>>,
     /// Handlers at work for requests of this link.
@@ -101,12 +102,17 @@ impl Attached {
         self.working.lock().remove(&request);
     }
 
+    /// What the node at the other end calls itself.
+    pub(crate) fn peer_name(&self) -> Option<String> {
+        self.peer.get().map(|(_, name)| name.to_string())
+    }
+
     fn request(self: &Arc<Self>, link: &Arc<LinkCell>, request: Request) {
-        let Some(caller) = self.peer.get().copied() else { return };
+        let Some((caller, _)) = self.peer.get() else { return };
         let Request { id, target, deadline, payload, options } = request;
         let reply = Reply::Link { link: Arc::clone(link), request: id, attached: Arc::clone(self) };
         let options = options.map_or_else(Default::default, |options| *options);
-        let job = Job { reply, caller, target, deadline, payload, options };
+        let job = Job { reply, caller: *caller, target, deadline, payload, options, claims: None };
         self.runtime.offers.dispatch(&self.runtime, job);
     }
 
@@ -175,7 +181,7 @@ impl Owner for Attachment {
         let runtime = &attached.runtime;
         match output {
             Output::Established(hello) => {
-                let _ = attached.peer.set(hello.peer.id);
+                let _ = attached.peer.set((hello.peer.id, hello.peer.name.clone()));
                 let dialler = match attached.origin {
                     Origin::Dialled(dial) => Dialler::Us(dial),
                     Origin::Accepted => Dialler::Them(hello.claim),

@@ -1,5 +1,6 @@
 //! How does a node come to life?
 
+use super::access::Access;
 use super::links::Links;
 use super::listen::{self, Ears};
 use super::offers::Offers;
@@ -16,8 +17,9 @@ use crate::discovery::{Finder, Finding};
 use crate::error::JoinError;
 use crate::events::EventSource;
 use crate::security::{MeshKey, RingCrypto, local::local_key, random, sha256};
+use homing_core::authorize::Authorize;
 use homing_core::budget::Budget;
-use homing_core::crypto::{AllowAll, Crypto};
+use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{BUDGET, FINDINGS_MAX};
 use homing_core::node::{BackOff, Input, Node, NodeConfig};
@@ -74,15 +76,17 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         over: CancellationToken::new(),
         is_over: AtomicBool::new(false),
     };
+    let snapshots = watch::Sender::new(Arc::new(Snapshot::default()));
+    let access = Access::new(&settings.access, id, &snapshots)?;
     let runtime = Arc::new(Runtime {
         me,
         settings,
         clock: Clock::new(),
         links: Links::default(),
         offers: Offers::default(),
-        snapshots: watch::Sender::new(Arc::new(Snapshot::default())),
+        snapshots,
         events: EventSource::new(),
-        authorize: Arc::new(AllowAll),
+        access,
         seams,
         addresses: RwLock::new(ears.addresses.clone()),
         numbers: Numbers::default(),
@@ -121,6 +125,7 @@ fn set_going(
         offering: Vec::new(),
         leaving: None,
     };
+    runtime.watch_access();
     tasks.spawn(async move {
         turner.run().await;
         drop(registration);
@@ -139,13 +144,13 @@ fn node_machine(runtime: &Runtime) -> Node {
             max: runtime.settings.timings.redial_max,
         },
         guard: if runtime.settings.insecure { Guard::Insecure } else { Guard::Local },
-        token: None,
+        token: runtime.shown_token(),
         interest: Filter::All,
     };
     let rng = Rng::from_seed(u64::from_be_bytes(random()));
     let crypto = Arc::clone(&runtime.seams.crypto);
     let mut machine = Node::new(runtime.clock.now(), config, rng, crypto);
-    machine.set_authorize(Arc::clone(&runtime.authorize));
+    machine.set_authorize(Arc::clone(&runtime.access.gate) as Arc<dyn Authorize>);
     machine
 }
 

@@ -96,6 +96,8 @@ impl Turner {
             }
             Said::Withdraw { key } => Input::Withdraw { key },
             Said::Want { node } => Input::Want { node },
+            Said::Reconsider => Input::Reconsider,
+            Said::Credentials => Input::Credentials { token: self.runtime.shown_token() },
             Said::Peers(asker) => {
                 // Who asked may have gone.
                 let _ = asker.send(self.machine.peers().collect());

@@ -1,5 +1,6 @@
 //! How is it proven that two nodes are of one mesh, and that each is who it says? By keys, and `ring`.
 
+pub(crate) mod encoded;
 pub(crate) mod local;
 mod ring;
 
