@@ -53,10 +53,19 @@ pub(crate) fn check<T>(attack: impl AsyncFn(&Victim) -> T) -> Outcome<T> {
 }
 
 /// The same on a node of this kind.
-#[expect(clippy::needless_pass_by_value, reason = "an attack is written where it is made")]
 pub(crate) fn check_on<T>(config: Config, attack: impl AsyncFn(&Victim) -> T) -> Outcome<T> {
+    check_own(config, |config| config, attack)
+}
+
+/// The same where the victim has something of its own that the others of its mesh have not.
+#[expect(clippy::needless_pass_by_value, reason = "an attack is written where it is made")]
+pub(crate) fn check_own<T>(
+    config: Config,
+    own: impl FnOnce(Config) -> Config,
+    attack: impl AsyncFn(&Victim) -> T,
+) -> Outcome<T> {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let victim = Victim::start(config);
+    let victim = Victim::start(config, own);
     let here = Builder::new_current_thread().enable_all().build().unwrap();
     let mut slowed = Vec::new();
     while slowed.len() < ROUNDS {
@@ -98,21 +107,29 @@ async fn attack_once<T>(victim: &Victim, attack: &impl AsyncFn(&Victim) -> T) ->
 }
 
 impl Victim {
-    fn start(config: Config) -> Self {
+    fn start(config: Config, own: impl FnOnce(Config) -> Config) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        // One address, so that there is no doubt where others send to.
-        let config = config.transport(Transport::Tcp).listen((Ipv4Addr::LOCALHOST, 0).into());
-        let node = runtime.block_on(Node::join(config.clone())).unwrap();
+        let config = within_reach(config);
+        let node = runtime.block_on(Node::join(own(config.clone()))).unwrap();
         let echo = |payload: Payload, _: Context| async move { Ok(payload) };
         let offer = runtime.block_on(node.responder("echo@1.0.0").serve_raw(echo)).unwrap();
-        let addresses = node.info().addresses;
-        let at = addresses.iter().find_map(homing::TransportAddr::tcp).unwrap();
+        let at = address(&node);
         Self { config, at, node, _offer: offer, runtime }
     }
 
     fn stop(self) {
         self.runtime.block_on(self.node.close_now());
     }
+}
+
+/// One address, so that there is no doubt where others send to; and of this host alone.
+pub(crate) fn within_reach(config: Config) -> Config {
+    config.transport(Transport::Tcp).listen((Ipv4Addr::LOCALHOST, 0).into())
+}
+
+/// Where a node accepts links, and hears datagrams.
+pub(crate) fn address(node: &Node) -> SocketAddr {
+    node.info().addresses.iter().find_map(homing::TransportAddr::tcp).unwrap()
 }
 
 /// Somebody who calls the victim all the time.
@@ -190,6 +207,16 @@ fn p99(calls: &[Call], from: Instant, to: Instant) -> Duration {
 pub(crate) async fn rest(span: Duration) {
     let over = timeout(span, std::future::pending::<()>()).await;
     assert!(over.is_err());
+}
+
+/// Looks again and again until it is so.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    let looking = async {
+        while !is_so().await {
+            rest(Duration::from_millis(5)).await;
+        }
+    };
+    soon(looking).await;
 }
 
 /// What must come within a test's patience.
