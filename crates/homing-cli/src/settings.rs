@@ -1,14 +1,15 @@
 //! What did the person mean? The mesh options that were typed, as the configuration of a node.
 
-use crate::args::{AccessArgs, IntervalArgs, MeshArgs, Transport};
+use crate::args::{AccessArgs, GuardArgs, IntervalArgs, MeshArgs, Transport};
 use crate::exit::Failure;
-use homing::{Config, Kind, Timings, TokenSource};
+use homing::{Authority, Config, Kind, Timings, TokenSource};
 use std::path::Path;
 
 /// How every node of this command joins the mesh.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     args: MeshArgs,
+    guard: GuardArgs,
     access: AccessArgs,
     intervals: IntervalArgs,
     /// What the configuration file says.
@@ -22,6 +23,7 @@ impl Settings {
     /// The file cannot be read, or something in it is not right.
     pub(crate) fn new(
         args: MeshArgs,
+        guard: GuardArgs,
         access: AccessArgs,
         intervals: IntervalArgs,
     ) -> Result<Self, Failure> {
@@ -29,7 +31,7 @@ impl Settings {
             Some(path) => Config::from_file(path).map_err(|bad| Failure::Usage(bad.to_string()))?,
             None => Config::default(),
         };
-        Ok(Self { args, access, intervals, file })
+        Ok(Self { args, guard, access, intervals, file })
     }
 
     /// What was typed for `--transport`, if anything.
@@ -45,8 +47,8 @@ impl Settings {
 
     /// The same with the keys of this file.
     pub(crate) fn with_key_file(&self, file: &Path) -> Self {
-        let args = MeshArgs { key_file: Some(file.to_owned()), ..self.args.clone() };
-        Self { args, ..self.clone() }
+        let guard = GuardArgs { key_file: Some(file.to_owned()), ..self.guard.clone() };
+        Self { guard, ..self.clone() }
     }
 
     /// For services: a member, that others learn of.
@@ -61,16 +63,24 @@ impl Settings {
         self.applied_to(config)
     }
 
+    fn apply_guard(&self, config: &mut Config) {
+        let GuardArgs { key_file, identity, ca, cert, cert_key, insecure } = self.guard.clone();
+        config.insecure = insecure;
+        config.key_file = key_file;
+        config.identity = identity;
+        if let (Some(ca), Some(cert), Some(key)) = (ca, cert, cert_key) {
+            config.tls = Some(Authority { ca, cert, key });
+        }
+    }
+
     fn applied_to(&self, mut config: Config) -> Config {
+        self.apply_guard(&mut config);
         let args = self.args.clone();
         config.mesh = args.mesh;
         config.namespace = args.namespace;
         config.name = args.name;
         config.listen = args.listen;
         config.advertise = args.advertise;
-        config.insecure = args.insecure;
-        config.key_file = args.key_file;
-        config.identity = args.identity;
         config.discovery.seeds = args.seed;
         config.discovery.interfaces = args.interface;
         config.discovery.port = args.discovery_port.unwrap_or(config.discovery.port);

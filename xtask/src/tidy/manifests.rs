@@ -72,7 +72,11 @@ const ALLOWED: &[Allowed] = &[
         normal: &["anyhow", "bytes", "clap", "homing-core"],
         tests: &["proptest"],
     },
-    Allowed { manifest: "fuzz/Cargo.toml", normal: &["homing-core", "libfuzzer-sys"], tests: &[] },
+    Allowed {
+        manifest: "fuzz/Cargo.toml",
+        normal: &["homing", "homing-core", "libfuzzer-sys"],
+        tests: &[],
+    },
     Allowed { manifest: "xtask/Cargo.toml", normal: &["anyhow"], tests: &[] },
 ];
 

@@ -24,7 +24,7 @@ const SYNC_TIME: Duration = Duration::from_secs(5);
 
 /// Does what was typed.
 pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
-    let settings = Settings::new(args.mesh, args.access, args.intervals)?;
+    let settings = Settings::new(args.mesh, args.guard, args.access, args.intervals)?;
     match args.command {
         Command::Serve(args) => serve::run(&args, &settings, output),
         Command::Call(args) => call::run(&args, &settings, output),

@@ -11,6 +11,8 @@
 mod audit;
 mod decisions;
 pub(crate) mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod gate;
 mod issuer;
 mod list;
