@@ -1,7 +1,7 @@
 //! And where links show certificates of somebody's authority, who has the mesh's key but no good certificate?
 
 use super::attacker::{ELSEWHERE, connect};
-use super::bystander::{Outcome, Victim, check_on, rest, soon, visitor};
+use super::bystander::{Outcome, Victim, check_on, soon, visitor};
 use super::forged::is_refused;
 use homing::{Authority, Config, Key, Node};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -16,7 +16,7 @@ use rustls::{
 };
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+
 use tempfile::TempDir;
 
 /// Who makes certificates.
@@ -117,8 +117,6 @@ fn client(shown: Option<&Certificate>) -> ClientConnection {
 
 /// Shakes hands with what is shown, and waits for an answer: the alert that came in its place.
 async fn told(victim: &Victim, shown: Option<&Certificate>) -> Option<AlertDescription> {
-    // Not more often than the node lets a stranger try.
-    rest(Duration::from_millis(20)).await;
     let mut connection = client(shown);
     let mut socket = connect(ELSEWHERE, victim.at).await.unwrap().into_std().unwrap();
     let talk = tokio::task::spawn_blocking(move || {

@@ -7,6 +7,7 @@ use homing::limits::RECORD_MAX;
 use homing::{Context, Node, NodeId, Payload};
 use homing_core::registry::{Body, Record, RecordKey};
 use ring::signature::Ed25519KeyPair;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A member that offers `gold`, and what it signs with.
@@ -57,7 +58,10 @@ async fn with_insider(victim: &Victim, tell: impl AsyncFn(&Owner, &mut Insider))
     let mut insider = Insider::new(victim, &member).await;
     tell(&owner, &mut insider).await;
     member.close_now().await;
+    // An owner that met its own word from elsewhere has ended, and its links with it.
+    let begun = Instant::now();
     owner.node.close_now().await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]
