@@ -7,7 +7,7 @@ use super::tap::record;
 use homing::{Config, Key, Node};
 
 /// A mesh with a key, of which nothing leaves this host.
-fn keyed() -> Config {
+pub(crate) fn keyed() -> Config {
     Config::isolated().key(Key::generate())
 }
 
