@@ -10,7 +10,8 @@ pub struct Who<'a> {
     pub node: NodeId,
     /// What it showed beside: the token of a call, or for an offer that of its owner's node record. Not verified.
     pub token: Option<&'a str>,
-    /// On behalf of a foreign system behind the node, `bridge:NAME`. What is foreign is never the node itself.
+    /// On behalf of a foreign system behind the node, `bridge:NAME`: the node says so itself. What is foreign is never the
+    /// node itself, but whether the node may say so depends on the node and its token.
     pub origin: Option<&'a str>,
 }
 

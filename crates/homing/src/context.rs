@@ -61,12 +61,14 @@ impl Context {
     }
 
     /// What the caller's token says, where it showed one that counts: an issuer that this node believes
-    /// ([`Config::issuers`](crate::Config::issuers)) has signed it, and its time is now.
+    /// ([`Config::issuers`](crate::Config::issuers)) has signed it, and its time is now. Never of a call from
+    /// [behind a bridge](Self::origin): a bridge's token says nothing of who is behind it.
     pub fn claims(&self) -> Option<&Claims> {
         self.caller.claims.as_deref()
     }
 
-    /// The foreign system on whose behalf the caller calls, as `bridge:NAME`; `None` for a caller of the mesh's own.
+    /// The foreign system on whose behalf the caller calls, as `bridge:NAME`; `None` for a caller of the mesh's own. It
+    /// is what the caller says; whether it may say so, an access list knows.
     pub fn origin(&self) -> Option<&str> {
         let origin = self.options.as_ref().map(|options| &options.origin);
         origin.filter(|origin| !origin.is_empty()).and_then(|origin| str::from_utf8(origin).ok())

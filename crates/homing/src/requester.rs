@@ -40,11 +40,10 @@ struct Shared {
 }
 
 impl Shared {
-    /// Puts in who calls, beside its node: a token, or the foreign system.
+    /// Puts in who calls, beside its node: the foreign system behind it, if any, and the node's token.
     fn show(&self, options: &mut Option<Box<Options>>) {
         if let Some(origin) = &self.manner.origin {
             options.get_or_insert_default().origin = origin.clone();
-            return;
         }
         let own = || self.runtime.access.token.as_ref().map(OwnToken::current);
         if let Some(token) = self.manner.token.clone().or_else(own) {
@@ -132,7 +131,8 @@ impl RequesterBuilder {
     }
 
     /// Calls on behalf of a foreign system, as the bridge of this name: the callee's access list judges the calls as
-    /// `bridge:NAME` and never as this node's own. Shows no token.
+    /// `bridge:NAME` and never as this node's own; it says which node may be that bridge, by its id or by the token that
+    /// is shown here too.
     pub fn bridge(mut self, name: &str) -> Self {
         self.manner.origin = Some(format!("bridge:{name}").into());
         self

@@ -93,7 +93,7 @@ impl Gate {
         self.has_list.load(Ordering::Relaxed)
     }
 
-    /// Whether a call may be made; with what the caller's token says, if it counts.
+    /// Whether a call may be made; with what the caller's token says, if it counts and the caller speaks for itself.
     ///
     /// # Errors
     /// It may not.
@@ -140,9 +140,7 @@ impl Gate {
 
     /// Decides, and says until when that holds.
     fn consider(&self, who: &Who<'_>, wish: &Wish<'_>) -> (Decision, Option<SystemTime>) {
-        // What is foreign has nothing to show: it is of its bridge's class alone.
-        let token = who.token.filter(|_| who.origin.is_none());
-        let claims = token.map(|token| self.claims(who.node, wish.action, token)).transpose();
+        let claims = who.token.map(|token| self.claims(who.node, wish.action, token)).transpose();
         let until = match &claims {
             Ok(claims) => claims.as_ref().map(|claims| claims.expires() + TOKEN_LEEWAY),
             Err(BadToken::NotYet(from)) => from.checked_sub(TOKEN_LEEWAY),
@@ -162,6 +160,8 @@ impl Gate {
             Err(Arc::new(Refusal { status, subject }))
         };
         let decision = match (verdict, claims.clone()) {
+            // The token is the bridge's: it says nothing of who is behind it.
+            (Verdict::Allowed, _) if who.origin.is_some() => Ok(None),
             (Verdict::Allowed, claims) => Ok(claims.unwrap_or_default()),
             (_, Err(bad)) => refused(bad_token(who, wish, &bad)),
             (Verdict::WithToken, Ok(None)) => refused(no_token(who, wish)),

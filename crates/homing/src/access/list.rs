@@ -1,7 +1,7 @@
 //! Who may do what? A list of permissions: what no rule allows is refused.
 
 use super::pattern::NamePattern;
-use super::rule::{Class, Rule};
+use super::rule::{Class, Mark, Rule};
 use super::token::Claims;
 use homing_core::authorize::Action;
 use homing_core::id::NodeId;
@@ -18,12 +18,14 @@ use std::str::FromStr;
 /// ```
 /// let list: homing::AccessList = r#"
 ///     [[access]]
-///     who = ["claim:team=shop", "node:0a1b2c3d"] # a verified token with this claim, or this node
+///     # A verified token with this claim, or this node.
+///     who = ["claim:team=shop", "node:0a1b2c3d4e5f60718293a4b5c6d7e8f9"]
 ///     may = "call"
 ///     on = ["words", "price*"]
 ///
 ///     [[access]]
-///     who = "bridge:cote"                        # foreign peers behind a bridge: this class and no other
+///     # Foreign peers behind a bridge: this class and no other; and the node that is the bridge.
+///     who = "bridge:cote@node:0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 ///     may = ["call", "publish"]
 ///     on = "legacy.**"
 ///     namespaces = "old"
@@ -33,13 +35,13 @@ use std::str::FromStr;
 ///
 /// | key | says |
 /// |---|---|
-/// | `who` | `node:ID` or at least 8 of its digits; `claim:KEY=VALUE` or `subject:NAME` of a verified token; `bridge:NAME`; `anyone` in the mesh |
+/// | `who` | `node:ID`, all 32 digits; `claim:KEY=VALUE` or `subject:NAME` of a verified token; `bridge:NAME@…`, what is behind a bridge of this name, and after the `@` one of those before: which node may be that bridge; `anyone` in the mesh, but nothing behind a bridge |
 /// | `may` | `call`, `offer`, `publish`, `subscribe`, `submit`, `work` |
 /// | `on` | names of services, topics or queues; `*` is any run of signs, in a topic `**` any number of segments |
 /// | `namespaces` | as `on`; left out: all |
 ///
-/// Each takes one text or several. A node may always do with itself what it likes, and names that begin with `$`, the
-/// mesh's own, are open to every member. Who offers is judged by each node for itself: an offer that its owner may not
+/// Each takes one text or several. A node may always do with itself what it likes, and calls of names that
+/// begin with `$`, the mesh's own, are open to every member. Who offers is judged by each node for itself: an offer that its owner may not
 /// make is kept and passed on, and neither shown nor called here.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AccessList {
@@ -50,7 +52,9 @@ pub struct AccessList {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asker<'a> {
     pub(super) node: NodeId,
+    /// What the node says of itself: that it is a bridge, and asks for what is behind it.
     pub(super) origin: Option<&'a str>,
+    /// Of the node's token.
     pub(super) claims: Option<&'a Claims>,
 }
 
@@ -73,7 +77,8 @@ pub(super) enum Verdict {
 
 impl AccessList {
     pub(super) fn judge(&self, asker: &Asker<'_>, wish: &Wish<'_>) -> Verdict {
-        if asker.origin.is_none() && wish.name.starts_with('$') {
+        let is_own = wish.action == Action::Call && wish.name.starts_with('$');
+        if asker.origin.is_none() && is_own {
             return Verdict::Allowed;
         }
         let mut verdict = Verdict::Denied;
@@ -81,8 +86,7 @@ impl AccessList {
             if rule.who.iter().any(|class| class.has(asker)) {
                 return Verdict::Allowed;
             }
-            let by_token = |class: &Class| matches!(class, Class::Claim { .. } | Class::Subject(_));
-            if asker.origin.is_none() && rule.who.iter().any(by_token) {
+            if rule.who.iter().any(|class| class.could_have(asker)) {
                 verdict = Verdict::WithToken;
             }
         }
@@ -105,19 +109,46 @@ impl Rule {
 impl Class {
     /// What is foreign is of its bridge's class, and of no other.
     fn has(&self, asker: &Asker<'_>) -> bool {
-        let foreign = asker.origin.map(|origin| origin.strip_prefix("bridge:"));
-        match (self, foreign) {
-            (Self::Bridge(pattern), Some(name)) => name.is_some_and(|name| pattern.is_like(name)),
-            (_, Some(_)) | (Self::Bridge(_), None) => false,
-            (Self::Node(digits), None) => asker.node.to_string().starts_with(digits.as_str()),
-            (Self::Claim { key, value }, None) => {
+        match (self, asker.origin) {
+            (Self::Bridge { name, carrier }, Some(origin)) => {
+                is_behind(name, origin) && carrier.is_of(asker)
+            }
+            (Self::Known(mark), None) => mark.is_of(asker),
+            (Self::Anyone, None) => true,
+            (Self::Bridge { .. }, None) | (Self::Known(_) | Self::Anyone, Some(_)) => false,
+        }
+    }
+
+    /// Whether some token would make it so.
+    fn could_have(&self, asker: &Asker<'_>) -> bool {
+        match (self, asker.origin) {
+            (Self::Bridge { name, carrier }, Some(origin)) => {
+                is_behind(name, origin) && carrier.is_by_token()
+            }
+            (Self::Known(mark), None) => mark.is_by_token(),
+            _ => false,
+        }
+    }
+}
+
+fn is_behind(name: &NamePattern, origin: &str) -> bool {
+    origin.strip_prefix("bridge:").is_some_and(|bridge| name.is_like(bridge))
+}
+
+impl Mark {
+    /// Of the node that asks, for itself or for what is behind it.
+    fn is_of(&self, asker: &Asker<'_>) -> bool {
+        match self {
+            Self::Node(id) => asker.node == *id,
+            Self::Claim { key, value } => {
                 asker.claims.is_some_and(|claims| claims.get(key) == Some(value))
             }
-            (Self::Subject(name), None) => {
-                asker.claims.is_some_and(|claims| claims.subject() == name)
-            }
-            (Self::Anyone, None) => true,
+            Self::Subject(name) => asker.claims.is_some_and(|claims| claims.subject() == name),
         }
+    }
+
+    const fn is_by_token(&self) -> bool {
+        matches!(self, Self::Claim { .. } | Self::Subject(_))
     }
 }
 

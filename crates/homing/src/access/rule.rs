@@ -2,15 +2,13 @@
 
 use super::pattern::NamePattern;
 use homing_core::authorize::Action;
+use homing_core::id::NodeId;
 use homing_core::limits::NAME_MAX;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
-
-/// Digits of a node's id that must be given at least: fewer could be of several nodes.
-const DIGITS_MIN: usize = 8;
 
 /// One permission.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -29,60 +27,86 @@ pub(super) struct Rule {
 /// By what somebody is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Class {
-    /// The first digits of a node's id, or all.
-    Node(String),
+    /// By what it has proven.
+    Known(Mark),
+    /// It is foreign, behind a bridge of this name; and the node that says so is the one that may.
+    Bridge { name: NamePattern, carrier: Mark },
+    /// It is in the mesh.
+    Anyone,
+}
+
+/// By what a node is known: nobody can say it of itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Mark {
+    /// Its id, all of it: another key whose id begins alike is found in hours.
+    Node(NodeId),
     /// A verified token says so.
     Claim { key: String, value: String },
     /// A verified token is about it.
     Subject(String),
-    /// It is foreign, behind a bridge of this name.
-    Bridge(NamePattern),
-    /// It is in the mesh.
-    Anyone,
 }
 
 /// Text that is nobody.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum BadClass {
-    #[error("{0:?} is nobody: it is node:ID, claim:KEY=VALUE, subject:NAME, bridge:NAME or anyone")]
-    Unknown(String),
     #[error(
-        "{0:?} is no node: give {DIGITS_MIN} to 32 hexadecimal digits of its id (`homing nodes --json` shows it)"
+        "{0:?} is nobody: it is node:ID, claim:KEY=VALUE, subject:NAME, bridge:NAME@ONE-OF-THESE or anyone"
     )]
+    Unknown(String),
+    #[error("{0:?} is no node: give all 32 hexadecimal digits of its id (`homing nodes` shows it)")]
     Node(String),
     #[error("{0:?} is no claim: it is claim:KEY=VALUE")]
     Claim(String),
-    #[error("{0:?} is no bridge: it is bridge:NAME, with * for any signs")]
+    #[error(
+        "{0:?} is no bridge: it is bridge:NAME@node:ID, bridge:NAME@claim:KEY=VALUE or bridge:NAME@subject:NAME, with * for any signs of NAME"
+    )]
     Bridge(String),
+    #[error(
+        "{0:?} does not say which node is that bridge, and every node can say that it is: add @node:ID, @claim:KEY=VALUE or @subject:NAME"
+    )]
+    NoCarrier(String),
 }
 
 impl FromStr for Class {
     type Err = BadClass;
 
     fn from_str(text: &str) -> Result<Self, BadClass> {
-        let given = || text.chars().take(2 * NAME_MAX).collect::<String>();
         if text == "anyone" {
             return Ok(Self::Anyone);
         }
+        let Some(bridge) = text.strip_prefix("bridge:") else {
+            return text.parse().map(Self::Known);
+        };
+        let (name, carrier) =
+            bridge.split_once('@').ok_or_else(|| BadClass::NoCarrier(cut(text)))?;
+        let name = name.parse().map_err(|_| BadClass::Bridge(cut(text)))?;
+        Ok(Self::Bridge { name, carrier: carrier.parse()? })
+    }
+}
+
+impl FromStr for Mark {
+    type Err = BadClass;
+
+    fn from_str(text: &str) -> Result<Self, BadClass> {
+        let given = || cut(text);
         let known = text.split_once(':').filter(|(_, rest)| !rest.is_empty());
         let (kind, rest) = known.ok_or_else(|| BadClass::Unknown(given()))?;
         match kind {
-            "node" => {
-                let is_id = (DIGITS_MIN..=32).contains(&rest.len())
-                    && rest.bytes().all(|digit| digit.is_ascii_hexdigit());
-                let digits = is_id.then(|| rest.to_ascii_lowercase());
-                digits.map(Self::Node).ok_or_else(|| BadClass::Node(given()))
-            }
+            "node" => rest.parse().map(Self::Node).map_err(|_| BadClass::Node(given())),
             "claim" => {
                 let pair = rest.split_once('=').filter(|(key, _)| !key.is_empty());
                 let (key, value) = pair.ok_or_else(|| BadClass::Claim(given()))?;
                 Ok(Self::Claim { key: key.to_owned(), value: value.to_owned() })
             }
             "subject" => Ok(Self::Subject(rest.to_owned())),
-            "bridge" => rest.parse().map(Self::Bridge).map_err(|_| BadClass::Bridge(given())),
             _ => Err(BadClass::Unknown(given())),
         }
     }
+}
+
+/// As much of a text as belongs into a message.
+fn cut(text: &str) -> String {
+    text.chars().take(2 * NAME_MAX).collect()
 }
 
 /// An action, by its word.

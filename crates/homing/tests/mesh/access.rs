@@ -15,7 +15,7 @@ may = "call"
 on = "words"
 
 [[access]]
-who = "bridge:cote"
+who = "bridge:cote@claim:role=bridge"
 may = "call"
 on = "legacy*"
 
@@ -58,7 +58,10 @@ async fn a_call_is_judged_by_who_makes_it() {
     let plain = client.requester().build();
     let shop = client.requester().token(token(Draft::new("till-3").claim("team", "shop"))).build();
     let other = client.requester().token(token(Draft::new("till-4").claim("team", "bar"))).build();
-    let bridge = client.requester().bridge("cote").build();
+    let carrier = token(Draft::new("gate").claim("role", "bridge"));
+    let bridge = client.requester().token(carrier.clone()).bridge("cote").build();
+    let liar = client.requester().bridge("cote").build();
+    let itself = client.requester().token(carrier).build();
     let themselves = server.requester().build();
     for _ in 0..2 {
         assert_eq!(call(&plain, "words").await, Err(Code::Unauthenticated));
@@ -69,10 +72,12 @@ async fn a_call_is_judged_by_who_makes_it() {
         assert_eq!(call(&other, "words").await, Err(Code::PermissionDenied));
         assert_eq!(call(&bridge, "legacy.a").await.as_deref(), Ok("nobody"));
         assert_eq!(call(&bridge, "motd").await, Err(Code::PermissionDenied));
+        assert_eq!(call(&liar, "legacy.a").await, Err(Code::Unauthenticated));
+        assert_eq!(call(&itself, "legacy.a").await, Err(Code::PermissionDenied));
         assert_eq!(call(&themselves, "legacy.a").await.as_deref(), Ok("nobody"));
     }
     let refused = server.refusals();
-    assert_eq!((refused.unauthenticated, refused.denied), (2, 6));
+    assert_eq!((refused.unauthenticated, refused.denied), (4, 8));
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,6 +125,30 @@ fn a_node_may_do_with_itself_what_it_likes_but_its_bridge_may_not() {
 }
 
 #[test]
+fn a_bridge_is_let_through_by_its_own_token_which_says_nothing_of_who_is_behind_it() {
+    let key = IssuerKey::generate();
+    let gate = gate(&key);
+    let list = "[[access]]\nwho = \"bridge:cote@claim:role=bridge\"\nmay = [\"call\", \"offer\"]\non = \"gold\"\n";
+    gate.set_list(Some(list.parse().unwrap()));
+    let draft = Draft::new("b").claim("role", "bridge").issued(now()).bound_to(PEER);
+    let token = draft.sign(&key).unwrap();
+    let ask = |node, token| {
+        let who = Who { node, token, origin: Some("bridge:cote") };
+        gate.check_call(&who, ("default", "gold"), || None).map_err(|status| status.to_string())
+    };
+    let refused = ask(PEER, None).unwrap_err();
+    assert!(refused.starts_with("UNAUTHENTICATED: bridge:cote behind node 01010101"), "{refused}");
+    assert_eq!(ask(PEER, Some(&token)), Ok(None), "no claims: they are the bridge's");
+    let thief = ask(NodeId::from_bytes([2; 16]), Some(&token)).unwrap_err();
+    assert!(thief.contains("it is bound to node 01010101"), "{thief}");
+    let offer = |token| {
+        let who = Who { node: PEER, token, origin: Some("bridge:cote") };
+        gate.authorize(&who, Action::Offer, "default", "gold").is_ok()
+    };
+    assert_eq!((offer(Some(&token)), offer(None)), (true, false));
+}
+
+#[test]
 fn a_bound_token_is_its_nodes_alone_and_only_such_a_one_offers() {
     let key = IssuerKey::generate();
     let gate = gate(&key);

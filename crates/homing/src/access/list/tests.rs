@@ -11,15 +11,20 @@ may = "call"
 on = ["words", "price*"]
 
 [[access]]
-who = ["node:0a0A0a0a", "subject:till-3"]
+who = ["node:0a0A0a0a0a0a0a0a0a0a0a0a0a0a0a0a", "subject:till-3"]
 may = ["call", "offer"]
 on = "gold"
 namespaces = "ns-*"
 
 [[access]]
-who = "bridge:cote"
+who = "bridge:cote@node:02020202020202020202020202020202"
 may = ["call", "publish"]
 on = "legacy.**"
+
+[[access]]
+who = ["bridge:*@claim:role=bridge", "bridge:tall*@subject:till-3"]
+may = "call"
+on = "foreign"
 
 [[access]]
 who = "anyone"
@@ -27,7 +32,7 @@ may = ["subscribe", "submit"]
 on = ["news.*", "jobs"]
 "#;
 
-/// Asks the list: `WHO ACTION NAME [NAMESPACE]`. WHO is node:BYTE, claim:…, subject:… or bridge:….
+/// Asks the list: `WHO ACTION NAME [NAMESPACE]`. WHO is node:BYTE, claim:… or subject:…, or bridge:NAME@ one of these.
 fn ask(list: &str, question: &str) -> Verdict {
     let list: AccessList = list.parse().unwrap();
     let words: Vec<&str> = question.split(' ').collect();
@@ -35,7 +40,9 @@ fn ask(list: &str, question: &str) -> Verdict {
         let key = IssuerKey::generate();
         Claims::verify(&draft.sign(&key).unwrap(), &[key.issuer()], SystemTime::now()).unwrap()
     };
-    let (kind, rest) = words[0].split_once(':').unwrap();
+    let (origin, node) =
+        words[0].split_once('@').map_or((None, words[0]), |(origin, node)| (Some(origin), node));
+    let (kind, rest) = node.split_once(':').unwrap();
     let claims = match kind {
         "claim" => {
             rest.split_once('=').map(|(key, value)| claims(Draft::new("x").claim(key, value)))
@@ -44,11 +51,7 @@ fn ask(list: &str, question: &str) -> Verdict {
         _ => None,
     };
     let byte = if kind == "node" { u8::from_str_radix(rest, 16).unwrap() } else { 1 };
-    let asker = Asker {
-        node: NodeId::from_bytes([byte; 16]),
-        origin: (kind == "bridge" || kind == "foreign").then_some(words[0]),
-        claims: claims.as_ref(),
-    };
+    let asker = Asker { node: NodeId::from_bytes([byte; 16]), origin, claims: claims.as_ref() };
     let action = Action::ALL.into_iter().find(|action| action.name() == words[1]).unwrap();
     let namespace = words.get(3).copied().unwrap_or("default");
     list.judge(&asker, &Wish { action, namespace, name: words[2] })
@@ -81,13 +84,27 @@ fn a_node_and_a_subject_allow_where_their_rule_says() {
 
 #[test]
 fn what_is_foreign_is_of_its_bridge_and_of_no_other_class() {
-    check(LIST, "bridge:cote call legacy.x", Verdict::Allowed);
-    check(LIST, "bridge:cote publish legacy.x.y", Verdict::Allowed);
-    check(LIST, "bridge:cot call legacy.x", Verdict::Denied);
-    check(LIST, "foreign:cote call legacy.x", Verdict::Denied);
-    check(LIST, "bridge:cote subscribe news.a", Verdict::Denied);
-    check(LIST, "bridge:cote call $describe", Verdict::Denied);
-    check(LIST, "node:01 call legacy.x", Verdict::Denied);
+    check(LIST, "bridge:cote@node:02 call legacy.x", Verdict::Allowed);
+    check(LIST, "bridge:cote@node:02 publish legacy.x.y", Verdict::Allowed);
+    check(LIST, "bridge:cot@node:02 call legacy.x", Verdict::Denied);
+    check(LIST, "foreign:cote@node:02 call legacy.x", Verdict::Denied);
+    check(LIST, "bridge:cote@node:02 subscribe news.a", Verdict::Denied);
+    check(LIST, "bridge:cote@node:02 call $describe", Verdict::Denied);
+    check(LIST, "node:02 call legacy.x", Verdict::Denied);
+    check(LIST, "bridge:cote@node:0a call gold ns-1", Verdict::Denied);
+    check(LIST, "bridge:cote@claim:team=shop call words", Verdict::Denied);
+}
+
+#[test]
+fn who_says_that_it_is_a_bridge_must_be_the_one_that_may() {
+    check(LIST, "bridge:cote@node:01 call legacy.x", Verdict::Denied);
+    check(LIST, "bridge:cote@claim:role=bridge call legacy.x", Verdict::Denied);
+    check(LIST, "bridge:cote@claim:role=bridge call foreign", Verdict::Allowed);
+    check(LIST, "bridge:cote@claim:role=fridge call foreign", Verdict::WithToken);
+    check(LIST, "bridge:cote@node:02 call foreign", Verdict::WithToken);
+    check(LIST, "claim:role=bridge call foreign", Verdict::Denied);
+    check(LIST, "bridge:tallship@subject:till-3 call foreign", Verdict::Allowed);
+    check(LIST, "bridge:cote@subject:till-3 call foreign", Verdict::WithToken);
 }
 
 #[test]
@@ -104,6 +121,9 @@ fn topics_are_read_by_segments_and_queues_by_signs() {
 fn an_empty_list_allows_only_what_is_the_meshs_own() {
     check("", "node:01 call words", Verdict::Denied);
     check("", "node:01 call $describe", Verdict::Allowed);
+    for action in ["offer", "publish", "subscribe", "submit", "work"] {
+        check("", &format!("node:01 {action} $describe"), Verdict::Denied);
+    }
 }
 
 #[test]
@@ -111,9 +131,19 @@ fn what_is_no_rule_is_refused_with_its_line() {
     let rule = "[[access]]\nwho = \"anyone\"\nmay = \"call\"\non = \"a\"\n";
     for (text, expect) in [
         (rule.replace("anyone", "all"), "line 2: \"all\" is nobody: it is node:ID"),
-        (rule.replace("anyone", "node:0a0a"), "line 2: \"node:0a0a\" is no node: give 8 to 32"),
+        (rule.replace("anyone", "node:0a0a"), "line 2: \"node:0a0a\" is no node: give all 32"),
         (rule.replace("anyone", "claim:x"), "line 2: \"claim:x\" is no claim"),
-        (rule.replace("anyone", "bridge:a b"), "line 2: \"bridge:a b\" is no bridge"),
+        (rule.replace("anyone", "node:0a1b2c3d"), "(`homing nodes` shows it)"),
+        (
+            rule.replace("anyone", "bridge:a b@subject:x"),
+            "line 2: \"bridge:a b@subject:x\" is no bridge",
+        ),
+        (
+            rule.replace("anyone", "bridge:cote"),
+            "line 2: \"bridge:cote\" does not say which node is that bridge",
+        ),
+        (rule.replace("anyone", "bridge:cote@node:0a0a"), "line 2: \"node:0a0a\" is no node"),
+        (rule.replace("anyone", "bridge:cote@anyone"), "line 2: \"anyone\" is nobody"),
         (
             rule.replace("\"call\"", "[\"call\",\n\"shout\"]"),
             "line 4: nobody can \"shout\": it is one of call, offer",
