@@ -2,6 +2,7 @@
 
 use super::token::Untrusted;
 use crate::security::encoded::{self, Flaw};
+use crate::security::files::{self, Fault};
 use crate::security::random;
 use pasetors::keys::{AsymmetricPublicKey, AsymmetricSecretKey};
 use pasetors::version4::{PublicToken, V4};
@@ -11,11 +12,12 @@ use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::files;
-
 /// The first part of the public key, and of the secret one.
 const PUBLIC_KIND: &str = "hmt1";
 const SECRET_KIND: &str = "hms1";
+
+/// The most bytes of the file of a secret key.
+const FILE_MAX: u64 = 4 * 1024;
 
 /// The public key of who makes tokens: a node that has it believes them. Written as `hmt1_` and 58 letters, which are
 /// no secret.
@@ -68,7 +70,8 @@ impl IssuerKey {
     /// # Errors
     /// The file cannot be read, others could read it too, or it has something else in it.
     pub fn read(path: &Path) -> Result<Self, IssuerKeyError> {
-        let text = files::read_secret(path)?;
+        let read = files::read_secret(path, FILE_MAX).and_then(files::text);
+        let text = read.map_err(|fault| fault.named(path))?;
         let seed = encoded::read(SECRET_KIND, text.trim());
         Ok(Self::of_seed(seed.map_err(|flaw| bad(SECRET_KIND, flaw))?))
     }
@@ -79,6 +82,7 @@ impl IssuerKey {
     /// The file cannot be written, or is there already.
     pub fn create(&self, path: &Path) -> io::Result<()> {
         files::create_secret(path, &(encoded::write(SECRET_KIND, &self.seed) + "\n"))
+            .map_err(|error| Fault::from(error).named(path))
     }
 
     /// What nodes are given so that they believe this one's tokens.

@@ -10,7 +10,6 @@
 
 mod audit;
 mod decisions;
-pub(crate) mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod gate;

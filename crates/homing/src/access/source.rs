@@ -1,15 +1,13 @@
 //! Where does a node's own token come from, and is it still the same?
 
-use super::files;
 use super::token::{BadToken, Claims};
+use crate::security::files::{self, Fault, Seen};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use homing_core::id::NodeId;
 use homing_core::limits::TOKEN_MAX;
 use std::fmt;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where the token is that a node shows with its calls and, bound to it, with its offers.
@@ -45,25 +43,27 @@ impl fmt::Display for TokenSource {
     }
 }
 
+/// The most bytes of a token's file.
+const FILE_MAX: u64 = 4 * 1024;
+
 /// A node's own token, as it is now.
 pub(crate) struct OwnToken {
     current: ArcSwap<Bytes>,
     file: Option<PathBuf>,
-    /// Of the file, before it was read.
-    first_seen: Stamp,
 }
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoToken {
+    /// The system refused, which may pass.
     #[error(transparent)]
-    File(#[from] io::Error),
+    Unread(io::Error),
+    /// Others could read it, or it is too long.
+    #[error(transparent)]
+    Untrusted(io::Error),
     #[error("the token cannot be one: {0}")]
     Text(#[from] BadToken),
 }
-
-/// When a file was last seen to be what it is.
-pub(crate) type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl OwnToken {
     /// The token of that source.
@@ -71,15 +71,11 @@ impl OwnToken {
     /// # Errors
     /// The file cannot be read, or what is in it is no token. Whether somebody believes it, others know.
     pub(crate) fn new(source: &TokenSource) -> Result<Self, NoToken> {
-        let first_seen = match source {
-            TokenSource::Text(_) => None,
-            TokenSource::File(path) => stamp(path),
-        };
         let (text, file) = match source {
             TokenSource::Text(text) => (checked(text)?, None),
             TokenSource::File(path) => (read(path)?, Some(path.clone())),
         };
-        Ok(Self { current: ArcSwap::from_pointee(text), file, first_seen })
+        Ok(Self { current: ArcSwap::from_pointee(text), file })
     }
 
     /// The token.
@@ -95,20 +91,17 @@ impl OwnToken {
 
     /// Looks at the file again, if it is not the one that was seen; whether the token is another one now. What cannot
     /// be used is not: the token before stays.
-    pub(crate) fn refresh(&self, seen: &mut Stamp) -> bool {
+    pub(crate) fn refresh(&self, seen: &mut Seen) -> bool {
         let Some(path) = &self.file else { return false };
-        let now = stamp(path);
-        if now == *seen {
-            return false;
-        }
-        *seen = now;
-        match read(path) {
-            Ok(token) if token == **self.current.load() => false,
-            Ok(token) => {
+        let may_pass = |error: &NoToken| matches!(error, NoToken::Unread(_));
+        match seen.look(&[path], || read(path), may_pass) {
+            None => false,
+            Some(Ok(token)) if token == **self.current.load() => false,
+            Some(Ok(token)) => {
                 self.current.store(token.into());
                 true
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 tracing::warn!(%error, "the token's file cannot be used: the token before stays");
                 false
             }
@@ -119,15 +112,14 @@ impl OwnToken {
     pub(crate) const fn is_renewed(&self) -> bool {
         self.file.is_some()
     }
-
-    /// What the file is compared with when it is looked at for the first time.
-    pub(crate) const fn first_seen(&self) -> Stamp {
-        self.first_seen
-    }
 }
 
 fn read(path: &Path) -> Result<Bytes, NoToken> {
-    checked(&files::read_secret(path)?)
+    let read = files::read_secret(path, FILE_MAX).and_then(files::text);
+    checked(&read.map_err(|fault| match fault {
+        Fault::Io(_) => NoToken::Unread(fault.named(path)),
+        Fault::Untrusted(_) | Fault::Long(_) => NoToken::Untrusted(fault.named(path)),
+    })?)
 }
 
 fn checked(text: &str) -> Result<Bytes, NoToken> {
@@ -139,15 +131,11 @@ fn checked(text: &str) -> Result<Bytes, NoToken> {
     Ok(Bytes::copy_from_slice(text.as_bytes()))
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let about = fs::metadata(path).ok()?;
-    Some((about.ino(), about.size(), about.mtime(), about.mtime_nsec()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Draft, IssuerKey};
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_renewed_file_is_a_new_token_and_nonsense_in_it_is_not() {
@@ -161,7 +149,7 @@ mod tests {
         };
         write(&token("a"));
         let own = OwnToken::new(&TokenSource::File(path.clone())).unwrap();
-        let mut seen = own.first_seen();
+        let mut seen = Seen::default();
         assert!(!own.refresh(&mut seen));
         let second = token("somebody else");
         write(&second);

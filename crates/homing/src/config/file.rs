@@ -6,9 +6,9 @@
 use super::Config;
 use super::settings::Environment;
 use crate::access::rule::{Parsed, one_or_many};
-use crate::access::{AccessList, Issuer, TokenSource, files};
+use crate::access::{AccessList, Issuer, TokenSource};
 use crate::error::ConfigError;
-use crate::security::Authority;
+use crate::security::{Authority, files};
 use homing_core::limits::CONFIG_FILE_MAX;
 use homing_core::name::{MeshName, Namespace};
 use serde::Deserialize;
@@ -58,7 +58,7 @@ impl FileSettings {
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
         let bad = |problem: String| ConfigError::new("config", &path.display(), problem);
         let text =
-            files::read_settings(path, CONFIG_FILE_MAX).map_err(|error| bad(error.to_string()))?;
+            files::read_settings(path, CONFIG_FILE_MAX).map_err(|fault| bad(fault.of_it()))?;
         let mut settings: Self = parse(&text).map_err(bad)?;
         settings.stand_in(path.parent().unwrap_or(Path::new("")));
         Ok(settings)

@@ -68,7 +68,7 @@ fn a_file_that_others_can_write_is_refused_and_one_that_they_can_read_is_not() {
 fn a_file_that_is_none_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let error = Config::from_file(dir.path()).unwrap_err().to_string();
-    assert!(error.ends_with("it is no file"), "{error}");
+    assert!(error.ends_with("it is no plain file"), "{error}");
     let error = Config::from_file(dir.path().join("none")).unwrap_err().to_string();
     assert!(error.contains("No such file"), "{error}");
 }

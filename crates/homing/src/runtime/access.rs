@@ -4,6 +4,7 @@ use super::{Runtime, Said};
 use crate::access::{AccessList, Audit, Gate, OwnToken};
 use crate::config::AccessSettings;
 use crate::error::ConfigError;
+use crate::security::files::Seen;
 use homing_core::id::NodeId;
 use homing_core::limits::{TOKEN_LEEWAY, TOKEN_POLL};
 use homing_core::registry::Snapshot;
@@ -85,7 +86,7 @@ impl Runtime {
 }
 
 async fn watch_tokens(runtime: &Runtime) {
-    let mut seen = runtime.access.token.as_ref().and_then(OwnToken::first_seen);
+    let mut seen = Seen::default();
     let mut considered = Instant::now();
     loop {
         sleep(TOKEN_POLL).await;

@@ -161,9 +161,7 @@ pub(super) fn attach(
 /// Over TCP a mesh with a key speaks TLS, from the first byte and without a question; a unix socket is this user's.
 fn wire(runtime: &Runtime, role: Role, address: Option<&TransportAddr>) -> Wire {
     match (&runtime.seams.tls, address) {
-        (Some(tls), None | Some(TransportAddr::Tcp(_))) => {
-            Wire::over(tls.begin(role, runtime.clock.now()))
-        }
+        (Some(tls), None | Some(TransportAddr::Tcp(_))) => Wire::over(tls.begin(role)),
         _ => Wire::Plain,
     }
 }

@@ -5,15 +5,15 @@ use crate::config::Keys;
 use crate::config::settings::Settings;
 use crate::discovery::directory::Directory;
 use crate::error::JoinError;
+use crate::security::files::Seen;
 use crate::security::{Key, KeyFile, KeyFileError, MeshKey, RingCrypto, local::local_key};
+use homing_core::crypto::Crypto as _;
 use homing_core::talk::{Code, Status};
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a key file is looked at. `homing key rotate` waits a little longer than that.
+/// How often files of keys and certificates are looked at. `homing key rotate` waits a little longer than that.
 const LOOK_PERIOD: Duration = Duration::from_secs(5);
 
 /// What a node proves with from its start.
@@ -40,19 +40,20 @@ pub(super) fn mesh_key(
 
 /// Reads the key file again when it changes, until the node closes. What cannot be used changes nothing, and is told.
 pub(super) async fn follow(runtime: Arc<Runtime>, crypto: Arc<RingCrypto>, file: PathBuf) {
-    let mut seen = Sight::of(&file).ok();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_PERIOD) => {}
-            () = runtime.life.closing.cancelled() => return,
-        }
+    // The file may have changed since this node read it for its start: the first look reads it again.
+    let mut seen = Seen::default();
+    while runtime.waits_on(LOOK_PERIOD).await {
         let looking = {
             let file = file.clone();
-            move || look(&file, seen)
+            move || {
+                let news = look(&file, &mut seen);
+                (seen, news)
+            }
         };
-        let Ok((sight, news)) = tokio::task::spawn_blocking(looking).await else { return };
-        seen = sight;
+        let Ok((now_seen, news)) = tokio::task::spawn_blocking(looking).await else { return };
+        seen = now_seen;
         match news {
+            Some(Ok(keys)) if holds(&crypto, &keys) => {}
             Some(Ok(keys)) if crypto.replace_keys(&keyed(&keys)).is_ok() => {
                 tracing::info!(file = %file.display(), ?keys, "the keys were read again");
                 runtime.say(Said::KeysChanged);
@@ -63,34 +64,44 @@ pub(super) async fn follow(runtime: Arc<Runtime>, crypto: Arc<RingCrypto>, file:
     }
 }
 
+/// Reads the certificates again when their files change, until the node closes. Links do not wait for that.
+pub(super) async fn follow_certificates(runtime: Arc<Runtime>) {
+    while runtime.waits_on(LOOK_PERIOD).await {
+        let looking = Arc::clone(&runtime);
+        let look = move || {
+            if let Some(tls) = &looking.seams.tls {
+                tls.refresh();
+            }
+        };
+        if tokio::task::spawn_blocking(look).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl Runtime {
+    /// Waits so long; whether the node has not begun to close.
+    async fn waits_on(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => true,
+            () = self.life.closing.cancelled() => false,
+        }
+    }
+}
+
+/// Whether these are the keys that are held already, in this order.
+fn holds(crypto: &RingCrypto, keys: &[Key]) -> bool {
+    crypto.keys().into_iter().eq(keys.iter().map(Key::id))
+}
+
 fn keyed(keys: &[Key]) -> MeshKey {
     MeshKey::Keyed(keys.iter().map(|key| *key.secret()).collect())
 }
 
-/// What tells one state of a file from another without reading it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Sight {
-    inode: (u64, u64),
-    size: u64,
-    changed: (i64, i64),
-}
-
-impl Sight {
-    fn of(file: &Path) -> io::Result<Self> {
-        let found = std::fs::metadata(file)?;
-        let changed = (found.ctime(), found.ctime_nsec());
-        Ok(Self { inode: (found.dev(), found.ino()), size: found.size(), changed })
-    }
-}
-
-/// How the file looks now, and what is in it if it looks otherwise than before.
-fn look(
-    file: &Path,
-    seen: Option<Sight>,
-) -> (Option<Sight>, Option<Result<Vec<Key>, KeyFileError>>) {
-    let sight = Sight::of(file).ok();
-    let news = (sight != seen).then(|| KeyFile::read(file).map(|read| read.keys()));
-    (sight, news)
+/// What is in the file, if it looks otherwise than before.
+fn look(file: &Path, seen: &mut Seen) -> Option<Result<Vec<Key>, KeyFileError>> {
+    let read = || KeyFile::read(file).map(|read| read.keys());
+    seen.look(&[file], read, |error| matches!(error, KeyFileError::Io { .. }))
 }
 
 #[cfg(test)]
@@ -98,19 +109,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_when_it_changes_and_not_otherwise() {
+    fn a_file_is_read_at_first_and_when_it_changes_and_again_after_it_was_gone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mesh.key");
         let mut file = KeyFile::create(&path, Key::generate()).unwrap();
-        let seen = Sight::of(&path).ok();
-        assert!(matches!(look(&path, seen), (same, None) if same == seen));
+        let mut seen = Seen::default();
+        assert_eq!(
+            look(&path, &mut seen).unwrap().unwrap(),
+            file.keys(),
+            "changed since the start?"
+        );
+        assert!(look(&path, &mut seen).is_none());
         file.advance().unwrap();
-        let (seen, news) = look(&path, seen);
-        assert_eq!(news.unwrap().unwrap(), file.keys());
-        assert!(matches!(look(&path, seen), (_, None)));
-        std::fs::remove_file(&path).unwrap();
-        let (seen, news) = look(&path, seen);
-        assert!(matches!((seen, news), (None, Some(Err(_)))));
-        assert!(matches!(look(&path, seen), (None, None)), "told once");
+        assert_eq!(look(&path, &mut seen).unwrap().unwrap(), file.keys());
+        assert!(look(&path, &mut seen).is_none());
+        let aside = dir.path().join("aside");
+        std::fs::rename(&path, &aside).unwrap();
+        assert!(look(&path, &mut seen).unwrap().is_err());
+        assert!(look(&path, &mut seen).is_none(), "told once");
+        file = KeyFile::replace(&path, Key::generate()).unwrap();
+        assert_eq!(look(&path, &mut seen).unwrap().unwrap(), file.keys());
     }
 }

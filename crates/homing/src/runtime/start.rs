@@ -30,7 +30,6 @@ use homing_core::node::{BackOff, Input, Node, NodeConfig};
 use homing_core::registry::{Filter, Snapshot};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
-use homing_core::time::Time;
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -111,6 +110,9 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         let following = keys::follow(Arc::clone(&runtime), crypto, file.clone());
         runtime.life.tasks.spawn(following);
     }
+    if runtime.settings.tls.is_some() {
+        runtime.life.tasks.spawn(keys::follow_certificates(Arc::clone(&runtime)));
+    }
     Ok(runtime)
 }
 
@@ -188,9 +190,7 @@ fn open_directory(settings: &Settings) -> Result<Option<Arc<Directory>>, JoinErr
 fn tls(settings: &Settings, key: &MeshKey, seed: &[u8; 32]) -> Result<Option<Tls>, JoinError> {
     match (key, &settings.tls) {
         (MeshKey::Keyed(_), None) => Ok(Some(Tls::of_identity(seed))),
-        (MeshKey::Keyed(_), Some(authority)) => {
-            Ok(Some(Tls::of_authority(authority.clone(), Time::ZERO)?))
-        }
+        (MeshKey::Keyed(_), Some(authority)) => Ok(Some(Tls::of_authority(authority.clone())?)),
         (MeshKey::Local(_) | MeshKey::Insecure, None) => Ok(None),
         (MeshKey::Local(_) | MeshKey::Insecure, Some(authority)) => {
             let problem =

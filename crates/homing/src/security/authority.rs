@@ -1,8 +1,7 @@
 //! How do links use certificates of the user's own authority? From PEM files, which may be exchanged while a node runs.
 
+use super::files::{self, Fault, Seen};
 use super::tls::{Configs, provider};
-use homing_core::time::Time;
-use parking_lot::Mutex;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
@@ -14,13 +13,9 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, InconsistentKeys, PeerIncompatible,
     RootCertStore, SignatureScheme,
 };
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How often the files are looked at, where links are made.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// The most that is read of a file. A larger one is refused: it is no list of certificates.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -37,7 +32,8 @@ pub struct Authority {
     pub ca: PathBuf,
     /// A PEM file with the node's certificate, then those between it and the authority's.
     pub cert: PathBuf,
-    /// A PEM file with the private key of the node's certificate.
+    /// A PEM file with the private key of the node's certificate: a plain file of the node's own user, which nobody else
+    /// can read.
     pub key: PathBuf,
 }
 
@@ -63,16 +59,11 @@ pub enum AuthorityError {
     },
 }
 
-/// The files, and what was last seen in them.
+/// The files, and what is used of them.
 pub(super) struct Files {
     authority: Authority,
-    seen: Mutex<Seen>,
-}
-
-struct Seen {
-    at: Time,
-    /// Whether it could be used or not: it is judged once.
-    content: Result<Content, AuthorityError>,
+    seen: Seen,
+    used: Content,
 }
 
 /// The bytes of the three files.
@@ -85,40 +76,30 @@ struct Content {
 
 impl Files {
     /// Reads the files for the first time.
-    pub(super) fn open(authority: Authority, now: Time) -> Result<(Self, Configs), AuthorityError> {
-        let content = Content::read(&authority)?;
-        let configs = content.configs(&authority, UnixTime::now())?;
-        let seen = Mutex::new(Seen { at: now, content: Ok(content) });
-        Ok((Self { authority, seen }, configs))
+    pub(super) fn open(authority: Authority) -> Result<(Self, Configs), AuthorityError> {
+        let used = Content::read(&authority)?;
+        let configs = used.configs(&authority, UnixTime::now())?;
+        Ok((Self { authority, seen: Seen::default(), used }, configs))
     }
 
-    /// What is to be used from now on, if the files have changed and can be used. Looks every [`LOOK`] at most, and
-    /// says once what cannot be used.
-    pub(super) fn poll_change(&self, now: Time) -> Option<Configs> {
-        let mut seen = self.seen.lock();
-        if now < seen.at + LOOK {
-            return None;
-        }
-        seen.at = now;
-        let content = Content::read(&self.authority);
-        let same = match (&content, &seen.content) {
-            (Ok(new), Ok(old)) => new == old,
-            (Err(new), Err(old)) => new.to_string() == old.to_string(),
-            _ => false,
-        };
-        if same {
-            return None;
-        }
-        let configs = match &content {
-            Ok(content) => {
-                content.configs(&self.authority, UnixTime::now()).map_err(|error| error.to_string())
+    /// What is to be used from now on, if the files have changed and can be used. What cannot be used is said once,
+    /// and tried again: a certificate's time may come.
+    pub(super) fn look(&mut self) -> Option<Configs> {
+        let Self { authority, seen, used } = self;
+        let read = || {
+            let content = Content::read(authority)?;
+            if content == *used {
+                return Ok(None);
             }
-            Err(error) => Err(error.to_string()),
+            let configs = content.configs(authority, UnixTime::now())?;
+            Ok(Some((content, configs)))
         };
-        seen.content = content;
-        match configs {
-            Ok(configs) => {
-                tracing::info!(cert = %self.authority.cert.display(), "new links use a new certificate");
+        let files = [&*authority.ca, &*authority.cert, &*authority.key];
+        match seen.look(&files, read, |_: &AuthorityError| true)? {
+            Ok(None) => None,
+            Ok(Some((content, configs))) => {
+                *used = content;
+                tracing::info!(cert = %authority.cert.display(), "new links use a new certificate");
                 Some(configs)
             }
             Err(error) => {
@@ -132,7 +113,11 @@ impl Files {
 impl Content {
     fn read(authority: &Authority) -> Result<Self, AuthorityError> {
         let Authority { ca, cert, key } = authority;
-        Ok(Self { ca: read(ca)?, cert: read(cert)?, key: read(key)? })
+        Ok(Self {
+            ca: read(ca, files::read_public)?,
+            cert: read(cert, files::read_public)?,
+            key: read(key, files::read_secret)?,
+        })
     }
 
     fn configs(&self, from: &Authority, now: UnixTime) -> Result<Configs, AuthorityError> {
@@ -188,18 +173,18 @@ impl Content {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, AuthorityError> {
-    let unreadable = |source| AuthorityError::Unreadable { file: file.to_owned(), source };
-    let opened = std::fs::File::open(file).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    opened.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(unusable(
-            file,
-            format!("is larger than {FILE_MAX} bytes; a PEM file is expected"),
-        ));
-    }
-    Ok(bytes)
+/// What everybody is shown, the certificates, or what nobody else may have, the key.
+fn read(
+    file: &Path,
+    by: fn(&Path, u64) -> Result<Vec<u8>, Fault>,
+) -> Result<Vec<u8>, AuthorityError> {
+    by(file, FILE_MAX).map_err(|fault| match fault {
+        Fault::Io(source) => AuthorityError::Unreadable { file: file.to_owned(), source },
+        Fault::Untrusted(flaw) => {
+            unusable(file, format!("{flaw}: a plain file is expected, for a key one of chmod 600"))
+        }
+        long @ Fault::Long(_) => unusable(file, format!("{long}; a PEM file is expected")),
+    })
 }
 
 fn certificates(file: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, AuthorityError> {
@@ -300,6 +285,7 @@ impl ServerCertVerifier for ByAuthority {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use std::time::Duration;
 
     /// What the files hold, for a node whose clock says it is the year that suits it.
     pub(in crate::security) fn at_year(authority: &Authority, year: u64) -> Configs {

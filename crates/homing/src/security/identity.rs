@@ -11,7 +11,7 @@
 //! [rises](Identity::rise_above) above what it is told.
 
 use super::encoded::{self, Flaw};
-use super::keyfile::write_secret;
+use super::files::replace_secret;
 use super::random;
 use crate::discovery::directory::file_flaw;
 use homing_core::id::Epoch;
@@ -150,7 +150,7 @@ impl Stored {
             tracing::warn!(file = %path.display(), "the epoch file is damaged: the clock says how late it is");
         }
         let next = last.unwrap_or(0).max(above.0).saturating_add(1).max(milliseconds());
-        write_secret(&path, &format!("{next}\n"))
+        replace_secret(&path, &format!("{next}\n"))
             .map_err(|source| IdentityError::Io { path, source })?;
         Ok(Epoch(next))
     }

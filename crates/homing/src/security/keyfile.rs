@@ -10,13 +10,11 @@
 //! settled       K2               K1 opens nothing any more
 //! ```
 
+use super::files::{self, Fault};
 use super::keys::{BadKey, Key};
-use crate::discovery::directory::file_flaw;
 use homing_core::limits::MESH_KEYS_MAX;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a key file; a longer one is none.
@@ -122,14 +120,8 @@ impl KeyFile {
     /// There is such a file, or the system refuses to write.
     pub fn create(path: impl Into<PathBuf>, key: Key) -> Result<Self, KeyFileError> {
         let made = Self { path: path.into(), lines: vec![(key, Mark::None)] };
-        let written =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&made.path).and_then(
-                |mut file| {
-                    file.write_all(made.text().as_bytes())?;
-                    file.sync_all()
-                },
-            );
-        written.map_err(|source| made.failed("written", source))?;
+        files::create_secret(&made.path, &made.text())
+            .map_err(|source| made.failed("written", source))?;
         Ok(made)
     }
 
@@ -177,8 +169,13 @@ impl KeyFile {
     /// before a step is the caller's to find out.
     ///
     /// # Errors
-    /// As [`rotation`](Self::rotation), or the system refuses to write; the file is as it was.
+    /// As [`rotation`](Self::rotation), the file has changed since it was read, or the system refuses to write; the file
+    /// is as it was.
     pub fn advance(&mut self) -> Result<Rotation, KeyFileError> {
+        if Self::read(&self.path)? != *self {
+            let problem = "has changed since it was read: look at it, then try again";
+            return Err(self.flawed(problem.to_owned()));
+        }
         let lines = match self.rotation()? {
             Rotation::Settled { key } => vec![(key, Mark::None), (Key::generate(), Mark::New)],
             Rotation::Introduced { key, new } => vec![(new, Mark::None), (key, Mark::Old)],
@@ -192,7 +189,8 @@ impl KeyFile {
 
     /// Writes beside and renames: who reads meanwhile reads the file before or the file after.
     fn save(&self) -> Result<(), KeyFileError> {
-        write_secret(&self.path, &self.text()).map_err(|source| self.failed("written", source))
+        files::replace_secret(&self.path, &self.text())
+            .map_err(|source| self.failed("written", source))
     }
 
     fn text(&self) -> String {
@@ -218,38 +216,17 @@ impl KeyFile {
     }
 }
 
-/// Replaces a file by one that only its owner can read, or leaves it as it was. On disk when this returns. Where `path`
-/// is a link, what it leads to is replaced.
-pub(super) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
-    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let temporary = PathBuf::from(temporary);
-    // Left behind by a process that died while it wrote, or a trap: either way not to be written through.
-    match std::fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// The text of a file that nobody else could read or write. A link to such a file is as good: secrets are often mounted
-/// as links.
+/// The text of a file that nobody else could read or write.
 fn read_text(path: &Path) -> Result<String, KeyFileError> {
-    let failed = |source| KeyFileError::Io { path: path.to_owned(), wanted: "read", source };
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
-    if let Some(flaw) = file_flaw(&file).map_err(failed)? {
-        return Err(KeyFileError::Untrusted { path: path.to_owned(), flaw });
-    }
-    let mut text = String::new();
-    file.take(FILE_MAX).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+    let read = files::read_secret(path, FILE_MAX).and_then(files::text);
+    read.map_err(|fault| match fault {
+        Fault::Io(source) => KeyFileError::Io { path: path.to_owned(), wanted: "read", source },
+        Fault::Untrusted(flaw) => KeyFileError::Untrusted { path: path.to_owned(), flaw },
+        long @ Fault::Long(_) => {
+            let problem = format!("{long}: a key on each line, and short remarks");
+            KeyFileError::Lines { path: path.to_owned(), problem }
+        }
+    })
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<(Key, Mark)>, KeyFileError> {
@@ -358,6 +335,24 @@ mod tests {
         assert_eq!(KeyFile::read(&path).unwrap(), file);
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!((mode & 0o777, fs::read_dir(dir.path()).unwrap().count()), (0o600, 1));
+    }
+
+    #[test]
+    fn a_file_that_changed_since_it_was_read_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mesh.key");
+        let mut late = KeyFile::create(&path, Key::generate()).unwrap();
+        let mut early = late.clone();
+        early.advance().unwrap();
+        let error = late.advance().unwrap_err().to_string();
+        assert!(error.contains("mesh.key has changed since it was read"), "{error}");
+        assert_eq!(KeyFile::read(&path).unwrap(), early);
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_refused_and_not_cut() {
+        let remarks = "# a remark of a rather ordinary length, for all that\n".repeat(400);
+        check_refused(&format!("{{0}}\n{remarks}{{1}} new\n"), "has more than 16384 bytes");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod authority;
 pub(crate) mod encoded;
+pub(crate) mod files;
 pub(crate) mod identity;
 mod keyfile;
 mod keys;

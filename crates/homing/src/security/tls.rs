@@ -15,7 +15,7 @@ use super::sha256;
 use arc_swap::ArcSwap;
 use homing_core::crypto::Role;
 use homing_core::link::Channel;
-use homing_core::time::Time;
+use parking_lot::Mutex;
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -38,7 +38,8 @@ const NO_NAME: &str = "homing.invalid";
 /// What the links of one node are encrypted with.
 pub(crate) struct Tls {
     configs: ArcSwap<Configs>,
-    files: Option<Files>,
+    /// Locked by who looks after them alone; links never wait for files.
+    files: Option<Mutex<Files>>,
 }
 
 /// How new links shake hands, on either side.
@@ -65,20 +66,25 @@ impl Tls {
         Self { configs: ArcSwap::from_pointee(Configs::of_identity(seed)), files: None }
     }
 
-    /// Links between holders of an authority's certificates. The files are read again when they change.
+    /// Links between holders of an authority's certificates. The files are read again by [`refresh`](Self::refresh).
     ///
     /// # Errors
     /// A file cannot be used; which, and why.
-    pub(crate) fn of_authority(authority: Authority, now: Time) -> Result<Self, AuthorityError> {
-        let (files, configs) = Files::open(authority, now)?;
-        Ok(Self { configs: ArcSwap::from_pointee(configs), files: Some(files) })
+    pub(crate) fn of_authority(authority: Authority) -> Result<Self, AuthorityError> {
+        let (files, configs) = Files::open(authority)?;
+        Ok(Self { configs: ArcSwap::from_pointee(configs), files: Some(Mutex::new(files)) })
+    }
+
+    /// Looks whether the certificates have changed, and uses them for new links if they can be used. Reads files, and
+    /// blocks meanwhile.
+    pub(crate) fn refresh(&self) {
+        if let Some(changed) = self.files.as_ref().and_then(|files| files.lock().look()) {
+            self.configs.store(Arc::new(changed));
+        }
     }
 
     /// Begins the channel of a new connection.
-    pub(crate) fn begin(&self, role: Role, now: Time) -> Session {
-        if let Some(changed) = self.files.as_ref().and_then(|files| files.poll_change(now)) {
-            self.configs.store(Arc::new(changed));
-        }
+    pub(crate) fn begin(&self, role: Role) -> Session {
         self.configs.load().begin(role)
     }
 }

@@ -129,7 +129,7 @@ impl Side {
         let owner = Arc::new(Stagehand(Arc::clone(&stage), TaskTracker::new()));
         let wire = match over {
             Over::Plain => Wire::Plain,
-            Over::Tls => Wire::over(Tls::of_identity(&seed).begin(role, clock.now())),
+            Over::Tls => Wire::over(Tls::of_identity(&seed).begin(role)),
         };
         let line = Line { socket: Box::new(socket), wire };
         let cell = LinkCell::start(1, link, line, clock, owner);

@@ -1,16 +1,13 @@
 //! Who comes to a channel with whom, and what is it bound to?
 
 use super::super::authority::tests::at_year;
+use super::super::files;
 use super::super::random;
 use super::super::refusal::refusal;
 use super::*;
 use homing_core::talk::{Code, Status};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use std::time::Duration;
 use tempfile::TempDir;
-
-const NOW: Time = Time::ZERO;
-const LATER: Time = Time::from_nanos(6_000_000_000);
 
 /// What each side, dialler and acceptor, comes to: the channel, or why there is none.
 type Met = [Result<Channel, Status>; 2];
@@ -48,7 +45,7 @@ fn hear((session, failed): &mut (Session, Option<Status>), mut bytes: &[u8]) {
 }
 
 fn between(dialler: &Tls, acceptor: &Tls) -> Met {
-    meet(dialler.begin(Role::Dialler, NOW), acceptor.begin(Role::Acceptor, NOW))
+    meet(dialler.begin(Role::Dialler), acceptor.begin(Role::Acceptor))
 }
 
 /// Both sides refuse, and the messages say this.
@@ -124,7 +121,9 @@ impl Office {
     }
 
     fn put(&self, name: &str, content: &str) {
-        std::fs::write(self.files.path().join(name), content).unwrap();
+        let path = self.files.path().join(name);
+        let _ = std::fs::remove_file(&path); // another file each time, as those who renew make it
+        files::create_secret(&path, content).unwrap();
     }
 
     /// A new certificate takes the place of the old one.
@@ -144,7 +143,7 @@ impl Office {
     }
 
     fn open(&self) -> Result<Tls, AuthorityError> {
-        Tls::of_authority(self.authority(), NOW)
+        Tls::of_authority(self.authority())
     }
 
     /// A node that has a certificate of those years, and took it when it was good by its own clock.
@@ -237,31 +236,49 @@ fn files_that_cannot_be_used_are_named_with_what_would_be_right() {
     check_unusable(|office| office.certify(NOT_YET), "cert", "is not valid yet");
     let foreign = Office::new().issuer.pem();
     check_unusable(|office| office.put("ca", &foreign), "cert", "is of another authority");
-    check_unusable(|office| office.put("ca", &" ".repeat(2 << 20)), "ca", "is larger than");
+    check_unusable(|office| office.put("ca", &" ".repeat(2 << 20)), "ca", "has more than");
 }
 
-/// Which certificate a node shows.
-fn shown_by(tls: &Tls, now: Time) -> Vec<u8> {
-    tls.begin(Role::Dialler, now).mine
+#[test]
+fn a_private_key_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = |office: &Office, name, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(office.files.path().join(name), mode).unwrap();
+    };
+    check_unusable(|office| open(office, "key", 0o640), "key", "may be used by others (mode 640)");
+    check_unusable(|office| open(office, "key", 0o604), "key", "chmod 600");
+    let office = Office::new();
+    open(&office, "cert", 0o644);
+    open(&office, "ca", 0o644);
+    assert!(office.open().is_ok(), "everybody is shown the others");
+}
+
+/// Which certificate a node shows, after it has looked at its files.
+fn shown_by(tls: &Tls) -> Vec<u8> {
+    tls.refresh();
+    tls.begin(Role::Dialler).mine
 }
 
 #[test]
 fn certificates_are_exchanged_while_nodes_run() {
     let office = Office::new();
     let (a, b) = (office.open().unwrap(), office.open().unwrap());
-    let before = shown_by(&a, NOW);
+    let before = shown_by(&a);
     office.certify(VALID);
-    assert_eq!(shown_by(&a, NOW), before, "files are not read for every link");
-    let after = shown_by(&a, LATER);
+    assert_eq!(a.begin(Role::Dialler).mine, before, "files are not read for a link");
+    let after = shown_by(&a);
     assert_ne!(after, before);
     assert!(between(&a, &b).iter().all(Result::is_ok), "with one that still has the old one");
 
     office.put("cert", "half a file");
-    assert_eq!(shown_by(&a, LATER + Duration::from_secs(6)), after, "the old one stays");
+    assert_eq!(shown_by(&a), after, "the old one stays");
     remove(&office, "key");
-    assert_eq!(shown_by(&a, LATER + Duration::from_secs(12)), after);
+    assert_eq!(shown_by(&a), after);
+    office.certify(NOT_YET);
+    assert_eq!(shown_by(&a), after);
     office.certify(VALID);
-    assert_ne!(shown_by(&a, LATER + Duration::from_secs(18)), after, "until there is a good one");
+    assert_ne!(shown_by(&a), after, "until there is a good one");
 }
 
 #[test]
