@@ -20,7 +20,7 @@ pub(crate) struct GuardArgs {
     /// The certificate to show to peers, and those between it and the authority's (PEM)
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE", requires = "ca")]
     pub(crate) cert: Option<PathBuf>,
-    /// The private key of that certificate (PEM)
+    /// The private key of that certificate (PEM), in a file that only its owner can read
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE", requires = "ca")]
     pub(crate) cert_key: Option<PathBuf>,
     /// Ask nobody for a key, and let in whoever reaches the port; `homing nodes` shows it for ever

@@ -65,7 +65,8 @@ pub(crate) struct KeyIdArgs {
 ///
 /// Step 3 forgets the old key; every node must send with the new one.
 ///
-/// Before steps 2 and 3 the mesh is asked, for up to 8 seconds, and those that are not ready are named. Nodes that have
+/// Before steps 2 and 3 the mesh is asked, for up to 8 seconds, and those that are not ready are named; where no node
+/// tells all of the mesh within 5 seconds, no step is made. Nodes that have
 /// their key from `HOMING_KEY` cannot read it again: restart them with both before step 2 (`HOMING_KEY=OLD,NEW`), and
 /// with the new one alone before step 3. Visitors that stay, such as `homing watch`, read their file too, but are in no
 /// list and cannot be asked.

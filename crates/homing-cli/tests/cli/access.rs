@@ -118,5 +118,5 @@ fn a_token_says_what_it_says_and_who_vouches_for_it() {
     house.run(&format!("{new} --lifetime 25h")).failed(2, "a token lives for 1 s to 24 hours");
     house.run(&format!("token key {}", file.display())).failed(1, "File exists");
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-    house.run(&new).failed(2, "it can be read by others (mode 644): chmod 600");
+    house.run(&new).failed(2, "may be used by others (mode 644): chmod 600");
 }

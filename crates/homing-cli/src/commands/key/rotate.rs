@@ -1,6 +1,7 @@
 //! How is the key of a running mesh exchanged? Step by step, and never before everybody is ready.
 
 use crate::args::KeyRotateArgs;
+use crate::commands::SYNC_TIME;
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::runtime;
@@ -10,7 +11,7 @@ use homing::security::Rotation;
 use homing::{Code, Key, KeyFile, KeyId, Kind, Node, NodeState, PeerInfo, Status};
 use serde::Serialize;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long nodes are given to become ready: longer than they take to see that their file has changed.
 const READY_TIME: Duration = Duration::from_secs(8);
@@ -133,8 +134,12 @@ async fn ask(
 ) -> Result<Vec<Missing>, Failure> {
     let mut signals = Signals::new()?;
     let settings = settings.with_key_file(&args.file);
-    let node = signals.or(super::super::visit(&settings)).await?;
-    let outcome = signals.or(async { Ok(wait_until_ready(&node, needs).await) }).await;
+    let node = signals.or(async { Ok(Node::join(settings.visitor()).await?) }).await?;
+    let asking = async {
+        see_everybody(node.synced(), SYNC_TIME).await?;
+        Ok(wait_until_ready(&node, needs).await)
+    };
+    let outcome = signals.or(asking).await;
     node.close().await;
     let members = outcome?;
     if members.is_empty() {
@@ -142,6 +147,14 @@ async fn ask(
         return Err(Status::not_started(Code::FailedPrecondition, why).into());
     }
     Ok(members.iter().filter(|node| !needs.are_met_by(&node.keys)).map(Missing::of).collect())
+}
+
+/// Waits until all that is known of the mesh is known here: a step that is made sooner may lose who was not seen yet.
+async fn see_everybody(synced: impl Future<Output = ()>, time: Duration) -> Result<(), Failure> {
+    timeout(time, synced).await.map_err(|_| {
+        let why = "no node has told all of the mesh in time, so somebody may be missing: try again; --force makes the step all the same";
+        Failure::Mesh(Status::not_started(Code::FailedPrecondition, why))
+    })
 }
 
 /// The members, when all are ready or time is up.
@@ -198,4 +211,23 @@ fn tell(report: &Report, args: &KeyRotateArgs, output: Output) -> Result<(), Fai
         output.line(format_args!("not ready: {} ({}) holds {held}", node.name, node.node))?;
     }
     output.line(format_args!("next: {next}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+
+    fn see(synced: impl Future<Output = ()>) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(see_everybody(synced, Duration::from_millis(1)))
+    }
+
+    #[test]
+    fn a_mesh_that_was_not_seen_whole_is_not_ready_for_a_step() {
+        assert!(see(ready(())).is_ok());
+        let Err(Failure::Mesh(status)) = see(pending()) else { panic!("a step in the dark") };
+        assert_eq!(status.code, Code::FailedPrecondition);
+        assert!(status.message.contains("somebody may be missing"), "{status}");
+    }
 }
