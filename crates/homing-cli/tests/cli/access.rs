@@ -4,8 +4,9 @@ use super::house::House;
 use homing::access::{Draft, IssuerKey};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 /// A file of the house that only its owner can read.
 fn file(house: &House, name: &str, text: &str) -> PathBuf {
@@ -28,6 +29,18 @@ fn shop(house: &House) -> (IssuerKey, PathBuf) {
     (IssuerKey::read(&key).unwrap(), file(house, "homing.toml", &config))
 }
 
+/// The lines of a log, once it has so many: they are written after the refusal is answered.
+fn written(log: &Path, count: usize) -> Vec<serde_json::Value> {
+    let end = Instant::now() + Duration::from_secs(5);
+    loop {
+        let text = fs::read_to_string(log).unwrap();
+        if text.matches('\n').count() >= count || Instant::now() >= end {
+            return text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        }
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn a_caller_is_let_in_by_its_token_and_everybody_else_is_refused_and_written_down() {
     let house = House::new();
@@ -48,11 +61,7 @@ fn a_caller_is_let_in_by_its_token_and_everybody_else_is_refused_and_written_dow
     let old = Draft::new("till-3").claim("team", "shop").issued(past).sign(&key).unwrap();
     let expired = house.homing("call words -n").env("HOMING_TOKEN", old).output().unwrap();
     super::house::Ran::from(expired).failed(26, "its token does not count: it expired at ");
-    let lines: Vec<serde_json::Value> = fs::read_to_string(&audit)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines = written(&audit, 3);
     let codes: Vec<_> = lines.iter().map(|line| line["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["UNAUTHENTICATED", "PERMISSION_DENIED", "UNAUTHENTICATED"]);
     let denied = &lines[1];
