@@ -40,9 +40,9 @@ use std::str::FromStr;
 /// | `on` | names of services, topics or queues; `*` is any run of signs, in a topic `**` any number of segments |
 /// | `namespaces` | as `on`; left out: all |
 ///
-/// Each takes one text or several. A node may always do with itself what it likes, and calls of names that
-/// begin with `$`, the mesh's own, are open to every member. Who offers is judged by each node for itself: an offer that its owner may not
-/// make is kept and passed on, and neither shown nor called here.
+/// Each takes one text or several. A node may always do with itself what it likes, and calls of names that begin with
+/// `$`, the mesh's own, are open to every member. Who offers is judged by each node for itself: an offer that its owner
+/// may not make is kept and passed on, and neither shown nor called here.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AccessList {
     rules: Vec<Rule>,
