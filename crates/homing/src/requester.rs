@@ -12,7 +12,7 @@ use homing_core::id::NodeId;
 use homing_core::limits::DEADLINE_MAX;
 use homing_core::name::{Address, BadName, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::Wait;
+use homing_core::requester::{Policy, Wait};
 use homing_core::rng::Rng;
 use homing_core::talk::{Encoding, Options, Payload, Status};
 use serde::Serialize;
@@ -52,7 +52,7 @@ struct Manner {
 #[derive(Clone)]
 pub struct RequesterBuilder {
     runtime: Arc<Runtime>,
-    balancer: Balancer,
+    policy: Policy,
     manner: Manner,
 }
 
@@ -65,7 +65,7 @@ impl RequesterBuilder {
             repeatable: false,
             encoding: Encoding::MessagePack,
         };
-        Self { runtime, balancer: Balancer::default(), manner }
+        Self { runtime, policy: Policy::default(), manner }
     }
 
     /// Looks services up here instead of in the node's namespace.
@@ -86,9 +86,9 @@ impl RequesterBuilder {
         self
     }
 
-    /// How instances are chosen. Default: in turn.
+    /// How instances are chosen. Default: [`Balancer::PowerOfTwo`].
     pub fn balancer(mut self, balancer: Balancer) -> Self {
-        self.balancer = balancer;
+        self.policy.balancer = balancer;
         self
     }
 
@@ -108,8 +108,8 @@ impl RequesterBuilder {
     /// The requester.
     pub fn build(self) -> Requester {
         let rng = Rng::from_seed(u64::from_be_bytes(random()));
-        let (desk, follower) = Desk::start(&self.runtime, self.balancer, rng);
-        let Self { runtime, manner, .. } = self;
+        let Self { runtime, policy, manner } = self;
+        let (desk, follower) = Desk::start(&runtime, policy, rng);
         Requester { shared: Arc::new(Shared { desk, runtime, manner, _follower: follower }) }
     }
 }

@@ -1,11 +1,13 @@
 //! How does one call get from attempt to attempt? From its begin to its reply or failure.
 
 use super::absent::absent;
-use super::calls::CallState;
+use super::calls::{Attempt, CallState};
 use super::eligible::Absence;
-use super::target::{Candidate, Wish};
+use super::health::Mark;
+use super::seats::Marked;
+use super::target::{Candidate, Means};
 use super::verdict::{Again, Verdict, judge, pause};
-use super::{Begin, CallKey, Outcome, Output, Requester, TargetKey, Wait};
+use super::{Begin, CallKey, Outcome, Output, REGISTERED, Requester, TargetKey, Wait};
 use crate::limits::{ATTEMPTS_MAX, WAITING_MAX};
 use crate::talk::{Code, Started, Status};
 use crate::time::Time;
@@ -20,17 +22,21 @@ impl Requester {
 
     pub(super) fn finish_attempt(&mut self, now: Time, key: CallKey, outcome: Outcome) {
         let Some(call) = self.calls.find(key) else { return };
-        let CallState::Running { seat, repeatable } = call.state else { return };
+        let CallState::Running(attempt) = call.state else { return };
+        let (target, repeatable) = (call.target, attempt.repeatable || call.repeatable);
+        let (seat, took) = (attempt.seat, now - attempt.since);
+        if let Some(mark) = mark(&outcome) {
+            self.mark(now, seat, Marked { took, mark });
+        }
         if matches!(outcome, Outcome::Replied) {
             self.calls.remove(key);
-            self.seats.leave(seat);
+            self.leave(now, attempt);
             self.stats.replied += 1;
-            return;
+            return self.compare(now, target);
         }
-        let repeatable = repeatable || call.repeatable;
         match judge(outcome, self.seats.identity(seat).node) {
             Verdict::Final(status) => {
-                self.release(key);
+                self.release(now, key);
                 self.fail(key, status);
             }
             Verdict::Safe { status, rest, again } => {
@@ -46,12 +52,13 @@ impl Requester {
 
     /// Does what a call is due for: its end, or its next attempt.
     pub(super) fn handle_due(&mut self, now: Time, key: CallKey) {
-        let CallState::Running { seat, .. } = self.calls.live(key).state else {
-            self.release(key);
+        let CallState::Running(Attempt { seat, since, .. }) = self.calls.live(key).state else {
+            self.release(now, key);
             return self.attempt(now, key);
         };
         let node = self.seats.identity(seat).node;
-        self.release(key);
+        self.mark(now, seat, Marked { took: now - since, mark: Mark::Failed });
+        self.release(now, key);
         let message = format!("no answer from node {} before the deadline", node.short());
         self.fail(key, Status::new(Code::DeadlineExceeded, message));
     }
@@ -59,16 +66,17 @@ impl Requester {
     /// Starts an attempt wherever one is possible; else the call waits, or fails. It is in no state before.
     pub(super) fn attempt(&mut self, now: Time, key: CallKey) {
         let call = self.calls.live(key);
-        let (target, wish) = (call.target, Wish { now, node: call.instance });
+        let (target, wish) = (call.target, call.wish(now));
         if call.deadline <= now {
             return self.expire(key);
         }
-        self.refresh(target);
+        self.refresh(now, target);
+        let Self { policy, seats, rng, .. } = self;
         let picked = self.targets[target.0 as usize]
             .as_mut()
-            .and_then(|target| target.pick_any(self.balancer, &self.seats, wish));
+            .and_then(|target| target.pick_any(&mut Means { policy, seats, rng }, wish));
         match picked {
-            Some(candidate) => self.start(key, candidate),
+            Some(candidate) => self.start(now, key, candidate),
             None => self.wait(key),
         }
     }
@@ -79,7 +87,7 @@ impl Requester {
         for call in waiting {
             let node = self.calls.live(call).instance;
             if self.target(key).has(node) || self.is_hopeless(key) {
-                self.release(call);
+                self.release(now, call);
                 self.attempt(now, call);
             }
         }
@@ -93,8 +101,8 @@ impl Requester {
         for key in (0..self.calls.end()).map(CallKey) {
             let Some(call) = self.calls.find(key) else { continue };
             let CallState::Resting { .. } = call.state else { continue };
-            let (target, wish) = (call.target, Wish { now, node: call.instance });
-            self.refresh(target);
+            let (target, wish) = (call.target, call.wish(now));
+            self.refresh(now, target);
             let found = self.targets[target.0 as usize].as_ref();
             if found.is_some_and(|target| target.has_fresh(&self.seats, wish)) {
                 self.handle_due(now, key);
@@ -105,33 +113,34 @@ impl Requester {
     fn retry_if_allowed(&mut self, now: Time, key: CallKey, status: Status, repeatable: bool) {
         let call = self.calls.live(key);
         call.ran = call.ran.saturating_add(1);
-        let allowed = repeatable && call.ran < ATTEMPTS_MAX;
-        if allowed && self.budget.try_spend(now) {
+        let allowed = repeatable && call.ran < self.policy.retry.attempts.min(ATTEMPTS_MAX);
+        if allowed && self.budget.try_spend(now, self.policy.retry) {
             return self.retry(now, key, status, Again::Anywhere);
         }
         self.stats.budget_refused += u64::from(allowed);
-        self.release(key);
+        self.release(now, key);
         self.fail(key, status);
     }
 
     /// Tries again: at once where nothing speaks against an instance, else after a pause.
     fn retry(&mut self, now: Time, key: CallKey, status: Status, again: Again) {
-        self.release(key);
+        self.release(now, key);
         let call = self.calls.live(key);
         let pause = pause(call.attempts, Some(&status), &mut self.rng);
         call.last = Some(Box::new(status));
         if call.deadline <= now {
             return self.expire(key);
         }
-        let (target, wish) = (call.target, Wish { now, node: call.instance });
+        let (target, wish) = (call.target, call.wish(now));
         let (attempts, wait) = (call.attempts, call.wait);
-        self.refresh(target);
+        self.refresh(now, target);
+        let Self { policy, seats, rng, .. } = self;
         let fresh = self.targets[target.0 as usize]
             .as_mut()
             .filter(|_| attempts < ATTEMPTS_MAX)
-            .and_then(|target| target.pick_fresh(self.balancer, &self.seats, wish));
+            .and_then(|target| target.pick_fresh(&mut Means { policy, seats, rng }, wish));
         if let Some(candidate) = fresh {
-            self.start(key, candidate);
+            self.start(now, key, candidate);
         } else if !self.target(target).has(wish.node) {
             self.wait(key);
         } else if wait == Wait::Never || again == Again::Elsewhere {
@@ -141,11 +150,11 @@ impl Requester {
         }
     }
 
-    fn start(&mut self, key: CallKey, candidate: Candidate) {
+    fn start(&mut self, now: Time, key: CallKey, candidate: Candidate) {
         let Candidate { seat, repeatable, .. } = candidate;
-        let identity = self.seats.take(seat);
+        let identity = self.seats.take(seat, now);
         let call = self.calls.live(key);
-        call.state = CallState::Running { seat, repeatable };
+        call.state = CallState::Running(Attempt { seat, repeatable, since: now });
         call.attempts = call.attempts.saturating_add(1);
         let attempt = call.attempts;
         self.stats.retried += u64::from(attempt > 1);
@@ -205,9 +214,11 @@ impl Requester {
     fn fail_with_last(&mut self, key: CallKey) {
         let call = self.calls.live(key);
         let (target, node) = (call.target, call.instance);
-        let status = match call.last.take() {
-            Some(status) => *status,
-            None => absent(self.target(target), node),
+        let status = if let Some(status) = call.last.take() {
+            *status
+        } else {
+            let found = self.targets[target.0 as usize].as_ref().expect(REGISTERED);
+            absent(found, &self.policy, node)
         };
         self.fail(key, status);
     }
@@ -219,5 +230,22 @@ impl Requester {
         }
         self.stats.failed += 1;
         self.outputs.push_back(Output::Fail { call: key, status });
+    }
+}
+
+/// What the end of an attempt says of the instance; nothing where it did not work on the call.
+fn mark(outcome: &Outcome) -> Option<Mark> {
+    match outcome {
+        Outcome::Replied => Some(Mark::Answered),
+        Outcome::Lost | Outcome::NotSent => Some(Mark::Failed),
+        Outcome::Failed(status) if status.started == Started::No => None,
+        Outcome::Failed(status) => Some(match status.code {
+            Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss => Mark::Failed,
+            _ => Mark::Answered,
+        }),
     }
 }

@@ -5,7 +5,9 @@
 //! therefore pays one comparison for its deadline.
 
 use super::seats::SeatKey;
+use super::target::Wish;
 use super::{Begin, CallKey, TargetKey, Wait};
+use crate::balance::Affinity;
 use crate::id::NodeId;
 use crate::limits::TICK;
 use crate::talk::{Started, Status};
@@ -22,6 +24,7 @@ pub(super) struct Call {
     pub(super) wait: Wait,
     pub(super) repeatable: bool,
     pub(super) instance: Option<NodeId>,
+    pub(super) affinity: Option<Affinity>,
     pub(super) deadline: Time,
     pub(super) state: CallState,
     /// Why the last attempt failed.
@@ -34,16 +37,21 @@ pub(super) enum CallState {
     /// In between: only while an input is handled.
     Choosing,
     /// An attempt is under way.
-    Running {
-        /// At this instance.
-        seat: SeatKey,
-        /// Whether its offer says that the method may be repeated.
-        repeatable: bool,
-    },
+    Running(Attempt),
     /// In the waiting list of its target, at this place.
     Waiting { turn: u64 },
     /// The next attempt is made then.
     Resting { until: Time },
+}
+
+/// One attempt under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// At this instance.
+    pub(super) seat: SeatKey,
+    /// Whether its offer says that the method may be repeated.
+    pub(super) repeatable: bool,
+    pub(super) since: Time,
 }
 
 impl Call {
@@ -55,10 +63,16 @@ impl Call {
             wait: begin.wait,
             repeatable: begin.repeatable,
             instance: begin.instance,
+            affinity: begin.affinity,
             deadline: begin.deadline.unwrap_or(Time::MAX),
             state: CallState::Choosing,
             last: None,
         }
+    }
+
+    /// Whom it may go to.
+    pub(super) fn wish(&self, now: Time) -> Wish {
+        Wish { now, node: self.instance, affinity: self.affinity }
     }
 
     /// Whether anything of it may have run.
@@ -70,7 +84,7 @@ impl Call {
     pub(super) fn due(&self) -> Time {
         match self.state {
             CallState::Resting { until } => until.min(self.deadline),
-            CallState::Choosing | CallState::Running { .. } | CallState::Waiting { .. } => {
+            CallState::Choosing | CallState::Running(_) | CallState::Waiting { .. } => {
                 self.deadline
             }
         }

@@ -1,5 +1,6 @@
 //! What is said to a requester, and what does it say?
 
+use crate::balance::Affinity;
 use crate::id::{Epoch, NodeId};
 use crate::name::{Address, Namespace};
 use crate::registry::RecordKey;
@@ -42,6 +43,8 @@ pub struct Begin {
     pub repeatable: bool,
     /// Only an instance of this node will do.
     pub instance: Option<NodeId>,
+    /// It goes where other calls of this affinity go, whatever the balancer.
+    pub affinity: Option<Affinity>,
 }
 
 /// How one attempt ended.

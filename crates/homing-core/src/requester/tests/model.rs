@@ -1,6 +1,7 @@
 //! Whatever happens in whatever order: does every call end exactly once, and in time?
 
 use super::*;
+use crate::balance::Affinity;
 
 #[test]
 fn whatever_happens_every_call_ends_exactly_once_and_in_time() {
@@ -131,6 +132,7 @@ impl Model {
             wait: if self.rng.chance(1, 5) { Wait::Never } else { Wait::ForInstance },
             repeatable,
             instance: self.rng.chance(1, 8).then(|| node(1)),
+            affinity: self.rng.chance(1, 8).then(|| Affinity::of(b"key")),
         };
         self.input(Input::Begin(begin));
     }
@@ -149,7 +151,7 @@ impl Model {
         let outcome = self.outcome();
         let offered = matches!(
             self.requester.calls.live(CallKey(key)).state,
-            CallState::Running { repeatable: true, .. }
+            CallState::Running(Attempt { repeatable: true, .. })
         );
         let live = self.calls.get_mut(&key).unwrap();
         live.at = match outcome {

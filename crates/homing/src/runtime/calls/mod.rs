@@ -13,12 +13,12 @@ pub(crate) use aim::Aim;
 use super::Runtime;
 use super::jobs::{Job, Reply as JobReply};
 use crate::crank::{Answer, Ended, LinkCell, Ticket};
-use homing_core::balance::Balancer;
+use homing_core::balance::Affinity;
 use homing_core::id::NodeId;
 use homing_core::link::{self, Open};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::{RecordKey, Snapshot};
-use homing_core::requester::{Input, LinkState, Outcome, Requester, Wait};
+use homing_core::requester::{Input, LinkState, Outcome, Policy, Requester, Wait};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
@@ -54,6 +54,7 @@ pub(crate) struct Terms {
     pub(crate) wait: Wait,
     pub(crate) repeatable: bool,
     pub(crate) instance: Option<NodeId>,
+    pub(crate) affinity: Option<Affinity>,
 }
 
 /// A reply and who gave it.
@@ -74,10 +75,10 @@ impl Desk {
     /// A requester that follows the node's snapshots until the guard is dropped.
     pub(crate) fn start(
         runtime: &Arc<Runtime>,
-        balancer: Balancer,
+        policy: Policy,
         rng: Rng,
     ) -> (Arc<Self>, DropGuard) {
-        let mut machine = Requester::new(balancer, rng);
+        let mut machine = Requester::new(policy, rng);
         let mut snapshots = runtime.snapshots.subscribe();
         let first = snapshots.borrow_and_update().clone();
         machine.handle_input(runtime.clock.now(), Input::Snapshot(first));
@@ -105,13 +106,13 @@ impl Desk {
         loop {
             let notify = {
                 let state = &mut *self.state.lock();
-                if state.machine.ready(aim.key) {
+                if state.machine.ready(self.runtime.clock.now(), aim.key) {
                     return;
                 }
                 Arc::clone(state.ready.entry(aim.key).or_default())
             };
             let notified = notify.notified();
-            if self.state.lock().machine.ready(aim.key) {
+            if self.state.lock().machine.ready(self.runtime.clock.now(), aim.key) {
                 return;
             }
             notified.await;

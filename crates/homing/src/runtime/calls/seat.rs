@@ -34,7 +34,7 @@ impl Seat {
         terms: &Terms,
         waker: &Waker,
     ) -> (Self, Option<Order>) {
-        let Terms { deadline, wait, repeatable, instance, .. } = *terms;
+        let Terms { deadline, wait, repeatable, instance, affinity, .. } = *terms;
         let call = Cell::new(CallKey(0));
         let order = desk.turn_with(
             terms.begun,
@@ -42,7 +42,8 @@ impl Seat {
                 let slot = Slot { order: None, waker: waker.clone() };
                 call.set(CallKey(state.slots.insert(slot)));
                 let call = call.get();
-                Input::Begin(Begin { call, target: aim.key, deadline, wait, repeatable, instance })
+                let target = aim.key;
+                Input::Begin(Begin { call, target, deadline, wait, repeatable, instance, affinity })
             },
             |state| state.take_order(call.get()),
         );
