@@ -230,6 +230,16 @@ pub const EJECTION_LONGEST: Duration = Duration::from_mins(1);
 /// What a failed attempt counts for at least as a latency, so that an instance that fails at once does not draw the calls
 /// of all.
 pub const FAILURE_LATENCY: Duration = Duration::from_secs(1);
+/// Slots that a requester holds when nobody said (decisions E10).
+pub const SLOTS_HELD: usize = 100;
+/// Slots that a requester may hold.
+pub const SLOTS_HELD_MAX: usize = 4_096;
+/// Slots of one instance that are held. One more requester that asks is told that there is none.
+pub const SLOTS_MAX: usize = 65_536;
+/// A lease of a slot ends so long after its last use.
+pub const SLOT_LEASE: Duration = Duration::from_secs(10);
+/// Who was asked for a slot and does not answer for so long is not waited for.
+pub const SLOT_ANSWER_TIME: Duration = Duration::from_secs(5);
 /// Calls of one offer handled at once when nobody said.
 pub const CONCURRENCY: u32 = 4_096;
 /// Calls of one offer that wait for their turn when nobody said.

@@ -44,6 +44,9 @@ async fn ask(
     if let Some(wanted) = &args.choice.instance {
         call = call.instance(instance(node, wanted)?);
     }
+    if let Some(key) = &args.choice.key {
+        call = call.key(key);
+    }
     Ok(call.await?)
 }
 
@@ -55,6 +58,15 @@ fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {
     }
     if let Some(balancer) = &args.choice.balancer {
         builder = builder.balancer(*balancer);
+    }
+    for label in &args.choice.subset {
+        builder = builder.subset(label.clone());
+    }
+    for weight in &args.choice.weight {
+        builder = builder.weight(weight.clone());
+    }
+    if args.choice.near {
+        builder = builder.near(args.choice.zone.as_deref());
     }
     builder.build()
 }

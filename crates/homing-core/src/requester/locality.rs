@@ -21,9 +21,9 @@ pub(super) fn distance(locality: &Locality, instance: &Instance, snapshot: &Snap
         return Distance::Host;
     }
     let there = snapshot.node(&instance.node).map_or(&[][..], |node| &node.record.addresses);
-    let nearest = there.iter().flat_map(|there| here.addresses.iter().map(|own| apart(own, there)));
+    let nearest = there.iter().map(|there| apart(here, there)).min();
     let zone = if is_in_zone(here, instance) { Distance::Network } else { Distance::Far };
-    nearest.min().unwrap_or(Distance::Far).min(zone)
+    nearest.unwrap_or(Distance::Far).min(zone)
 }
 
 fn is_in_zone(here: &Here, instance: &Instance) -> bool {
@@ -33,15 +33,14 @@ fn is_in_zone(here: &Here, instance: &Instance) -> bool {
     here.zone.as_deref().is_some_and(is_zone)
 }
 
-fn apart(own: &TransportAddr, there: &TransportAddr) -> Distance {
-    match (own, there) {
-        (TransportAddr::Unix { host, .. }, TransportAddr::Unix { host: other, .. })
-            if host == other =>
-        {
-            Distance::Host
+fn apart(here: &Here, there: &TransportAddr) -> Distance {
+    match there {
+        TransportAddr::Unix { host, .. } if here.host == Some(*host) => Distance::Host,
+        TransportAddr::Unix { .. } => Distance::Far,
+        TransportAddr::Tcp(there) => {
+            let ips = here.ips.iter().map(|&own| ips_apart(own, there.ip()));
+            ips.min().unwrap_or(Distance::Far)
         }
-        (TransportAddr::Tcp(own), TransportAddr::Tcp(there)) => ips_apart(own.ip(), there.ip()),
-        (TransportAddr::Unix { .. } | TransportAddr::Tcp(_), _) => Distance::Far,
     }
 }
 
@@ -66,8 +65,11 @@ mod tests {
 
     #[track_caller]
     fn check(own: &str, there: &str, expect: Distance) {
-        let tcp = |ip: &str| TransportAddr::Tcp((ip.parse::<IpAddr>().unwrap(), 7).into());
-        assert_eq!(apart(&tcp(own), &tcp(there)), expect, "{own} {there}");
+        assert_eq!(
+            ips_apart(own.parse().unwrap(), there.parse().unwrap()),
+            expect,
+            "{own} {there}"
+        );
     }
 
     #[test]
@@ -83,8 +85,10 @@ mod tests {
 
     #[test]
     fn a_unix_socket_tells_the_host() {
-        let unix = |host, path: &str| TransportAddr::Unix { host, path: path.into() };
-        assert_eq!(apart(&unix(1, "/a"), &unix(1, "/b")), Distance::Host);
-        assert_eq!(apart(&unix(1, "/a"), &unix(2, "/a")), Distance::Far);
+        let node = crate::id::NodeId::from_bytes([1; 16]);
+        let here = Here { node, host: Some(1), ips: vec![], zone: None };
+        let unix = |host| TransportAddr::Unix { host, path: "/a".into() };
+        assert_eq!(apart(&here, &unix(1)), Distance::Host);
+        assert_eq!(apart(&here, &unix(2)), Distance::Far);
     }
 }

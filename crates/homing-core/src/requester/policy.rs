@@ -1,6 +1,5 @@
 //! How does a requester choose, and what does it do about instances that fail? Plain data, all of it.
 
-use crate::addr::TransportAddr;
 use crate::balance::Balancer;
 use crate::id::NodeId;
 use crate::limits::{
@@ -9,6 +8,7 @@ use crate::limits::{
 };
 use crate::name::{BadName, Label, Range};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -56,9 +56,11 @@ pub enum Locality {
 pub struct Here {
     /// On this node.
     pub node: NodeId,
-    /// Which can be reached here. An instance is on the same network if an address of its node begins with the same 24
-    /// bits (of IPv6: 64) as one of these.
-    pub addresses: Vec<TransportAddr>,
+    /// On this host ([`TransportAddr::Unix`](crate::addr::TransportAddr::Unix)).
+    pub host: Option<u64>,
+    /// With these addresses. An instance is on the same network if an address of its node begins with the same 24 bits (of
+    /// IPv6: 64) as one of these.
+    pub ips: Vec<IpAddr>,
     /// Or else if it has the label `zone` with this value.
     pub zone: Option<String>,
 }

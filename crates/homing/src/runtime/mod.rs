@@ -7,6 +7,7 @@ pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
 mod dial;
+pub(crate) mod inherited;
 mod jobs;
 mod links;
 mod listen;
@@ -186,6 +187,11 @@ impl Runtime {
     /// A key that no other record of this node has.
     pub(crate) fn next_record(&self) -> RecordKey {
         RecordKey(self.numbers.record.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// What tells this host from others.
+    pub(crate) fn host(&self) -> u64 {
+        self.seams.host
     }
 
     /// Where this node listens.

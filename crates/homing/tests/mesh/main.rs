@@ -4,7 +4,9 @@
 
 mod answers;
 mod cancelling;
+mod choosing;
 mod closing;
+mod deadlines;
 mod faults;
 mod finding;
 mod happenings;

@@ -108,7 +108,8 @@ fn placed(instances: &[(&str, &str)]) -> Arc<Snapshot> {
 fn the_same_host_comes_before_the_same_network_before_the_rest() {
     let here = Here {
         node: NodeId::from_bytes([9; 16]),
-        addresses: vec![TransportAddr::Tcp(([10, 0, 0, 1], 7).into())],
+        host: None,
+        ips: vec![[10, 0, 0, 1].into()],
         zone: Some("a".to_owned()),
     };
     let mut play = Play::by(policy(|policy| policy.locality = Locality::Nearest(here)), "words");
@@ -130,7 +131,7 @@ fn the_same_host_comes_before_the_same_network_before_the_rest() {
 
 #[test]
 fn who_is_far_takes_calls_when_nobody_nearer_can() {
-    let here = Here { node: node(1), addresses: vec![], zone: None };
+    let here = Here { node: node(1), host: None, ips: vec![], zone: None };
     Play::by(policy(|policy| policy.locality = Locality::Nearest(here)), "words")
         .world(&["1 words", "2 words"])
         .begin(1)
