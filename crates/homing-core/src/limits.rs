@@ -213,6 +213,8 @@ pub const RETRY_WINDOW: usize = 10;
 pub const RETRY_PERCENT: u32 = 20;
 /// Retries that are always allowed per second, on average over [`RETRY_WINDOW`].
 pub const RETRIES_PER_SECOND: u32 = 10;
+/// Calls to an address from whose durations is known which are long, where calls are hedged.
+pub const RECENT_MAX: usize = 128;
 /// Failures in a row after which an instance is set aside.
 pub const FAILURES_IN_A_ROW: u32 = 5;
 /// How many times as long as its peers an instance takes that is set aside.

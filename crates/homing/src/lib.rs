@@ -53,7 +53,7 @@ pub use homing_core::name::{
     Range, ServiceName, Version, VersionReq,
 };
 pub use homing_core::requester::{
-    BadWeight, Ejection, Here, Locality, Outliers, Policy, Retry, Weight,
+    BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight,
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use info::{

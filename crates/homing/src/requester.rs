@@ -13,7 +13,7 @@ use homing_core::id::NodeId;
 use homing_core::limits::DEADLINE_MAX;
 use homing_core::name::{Address, BadName, Label, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::{Here, Locality, Policy, Wait, Weight};
+use homing_core::requester::{Hedge, Here, Locality, Policy, Wait, Weight};
 use homing_core::rng::Rng;
 use homing_core::talk::{Encoding, Options, Payload, Status};
 use serde::Serialize;
@@ -119,6 +119,13 @@ impl RequesterBuilder {
     /// ```
     pub fn weight(mut self, weight: Weight) -> Self {
         self.policy.weights.push(weight);
+        self
+    }
+
+    /// Whether a call that takes long, and may run twice, is made at a second instance too; the first answer counts.
+    /// Default: [`Hedge::Never`].
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.policy.hedge = hedge;
         self
     }
 

@@ -76,6 +76,9 @@ pub(crate) struct ChoiceArgs {
     /// Spread calls over versions: this range gets N parts; given once for each range
     #[arg(long, value_name = "RANGE=N")]
     pub(crate) weight: Vec<Weight>,
+    /// With --repeatable: ask a second instance too when there is no answer after this time; the first answer counts
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    pub(crate) hedge: Option<Duration>,
     /// Prefer the same host, then the same network, then the rest
     #[arg(long)]
     pub(crate) near: bool,

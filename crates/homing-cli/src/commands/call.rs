@@ -10,7 +10,7 @@ use crate::payload;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{Code, Instance, Node, NodeId, Payload, Reply, Requester, Status};
+use homing::{Code, Hedge, Instance, Node, NodeId, Payload, Reply, Requester, Status};
 
 /// Sends the payload, prints the reply.
 pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -64,6 +64,9 @@ fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {
     }
     for weight in &args.choice.weight {
         builder = builder.weight(weight.clone());
+    }
+    if let Some(time) = args.choice.hedge {
+        builder = builder.hedge(Hedge::After(time));
     }
     if args.choice.near {
         builder = builder.near(args.choice.zone.as_deref());

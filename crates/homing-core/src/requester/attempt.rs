@@ -11,6 +11,7 @@ use super::{Begin, CallKey, Outcome, Output, REGISTERED, Requester, TargetKey, W
 use crate::limits::{ATTEMPTS_MAX, WAITING_MAX};
 use crate::talk::{Code, Started, Status};
 use crate::time::Time;
+use std::time::Duration;
 
 impl Requester {
     pub(super) fn begin(&mut self, now: Time, begin: &Begin) {
@@ -20,44 +21,75 @@ impl Requester {
         self.attempt(now, begin.call);
     }
 
-    pub(super) fn finish_attempt(&mut self, now: Time, key: CallKey, outcome: Outcome) {
+    pub(super) fn finish_attempt(
+        &mut self,
+        now: Time,
+        key: CallKey,
+        which: Which,
+        outcome: Outcome,
+    ) {
         let Some(call) = self.calls.find(key) else { return };
-        let CallState::Running(attempt) = call.state else { return };
-        let (target, repeatable) = (call.target, attempt.repeatable || call.repeatable);
+        let Some((attempt, other)) = which.of(call.state) else { return };
+        let repeatable = attempt.repeatable || call.repeatable;
         let (seat, took) = (attempt.seat, now - attempt.since);
         if let Some(mark) = mark(&outcome) {
             self.mark(now, seat, Marked { took, mark });
         }
         if matches!(outcome, Outcome::Replied) {
-            self.calls.remove(key);
-            self.leave(now, attempt);
-            self.stats.replied += 1;
-            return self.compare(now, target);
+            return self.succeed(now, key, took);
         }
-        match judge(outcome, self.seats.identity(seat).node) {
-            Verdict::Final(status) => {
+        let verdict = judge(outcome, self.seats.identity(seat).node);
+        if let Verdict::Safe { rest, .. } | Verdict::Risky { rest, .. } = &verdict {
+            self.seats.rest(seat, now + *rest);
+        }
+        match (verdict, other) {
+            (Verdict::Final(status), _) => {
                 self.release(now, key);
                 self.fail(key, status);
             }
-            Verdict::Safe { status, rest, again } => {
-                self.seats.rest(seat, now + rest);
-                self.retry(now, key, status, again);
+            (Verdict::Safe { .. }, Some(other)) => {
+                self.calls.live(key).state = other;
+                self.leave(now, attempt);
             }
-            Verdict::Risky { status, rest } => {
-                self.seats.rest(seat, now + rest);
+            (Verdict::Risky { .. }, Some(other)) => {
+                let call = self.calls.live(key);
+                (call.state, call.ran) = (other, call.ran.saturating_add(1));
+                self.leave(now, attempt);
+            }
+            (Verdict::Safe { status, again, .. }, None) => self.retry(now, key, status, again),
+            (Verdict::Risky { status, .. }, None) => {
                 self.retry_if_allowed(now, key, status, repeatable);
             }
         }
     }
 
-    /// Does what a call is due for: its end, or its next attempt.
+    fn succeed(&mut self, now: Time, key: CallKey, took: Duration) {
+        self.release(now, key);
+        let call = self.calls.remove(key).expect("only live calls succeed");
+        self.stats.replied += 1;
+        self.note_duration(call.target, took);
+        self.compare(now, call.target);
+    }
+
+    /// Does what a call is due for: its end, its next attempt, or a second one beside the first.
     pub(super) fn handle_due(&mut self, now: Time, key: CallKey) {
-        let CallState::Running(Attempt { seat, since, .. }) = self.calls.live(key).state else {
-            self.release(now, key);
-            return self.attempt(now, key);
+        let call = self.calls.live(key);
+        let (first, second) = match call.state {
+            CallState::Choosing | CallState::Waiting { .. } | CallState::Resting { .. } => {
+                self.release(now, key);
+                return self.attempt(now, key);
+            }
+            CallState::Running(attempt) if now < call.deadline => {
+                return self.hedge(now, key, attempt);
+            }
+            CallState::Running(attempt) | CallState::Second(attempt) => (attempt, None),
+            CallState::Racing(first, second) => (first, Some(second)),
         };
-        let node = self.seats.identity(seat).node;
-        self.mark(now, seat, Marked { took: now - since, mark: Mark::Failed });
+        let node = self.seats.identity(first.seat).node;
+        for attempt in [Some(first), second].into_iter().flatten() {
+            let marked = Marked { took: now - attempt.since, mark: Mark::Failed };
+            self.mark(now, attempt.seat, marked);
+        }
         self.release(now, key);
         let message = format!("no answer from node {} before the deadline", node.short());
         self.fail(key, Status::new(Code::DeadlineExceeded, message));
@@ -160,6 +192,7 @@ impl Requester {
         self.stats.retried += u64::from(attempt > 1);
         let (node, epoch, record) = (identity.node, identity.epoch, identity.key);
         self.outputs.push_back(Output::Start { call: key, node, epoch, key: record, attempt });
+        self.plan_hedge(now, key, repeatable);
     }
 
     /// Nobody can take the call: it waits in order, if it may and if that makes sense.
@@ -230,6 +263,30 @@ impl Requester {
         }
         self.stats.failed += 1;
         self.outputs.push_back(Output::Fail { call: key, status });
+    }
+}
+
+/// Which of the attempts under way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Which {
+    First,
+    Second,
+}
+
+impl Which {
+    /// The attempt, and the state of its call when it has ended but the other has not; `None` where it is not under way.
+    fn of(self, state: CallState) -> Option<(Attempt, Option<CallState>)> {
+        match (self, state) {
+            (Self::First, CallState::Running(attempt))
+            | (Self::Second, CallState::Second(attempt)) => Some((attempt, None)),
+            (Self::First, CallState::Racing(first, second)) => {
+                Some((first, Some(CallState::Second(second))))
+            }
+            (Self::Second, CallState::Racing(first, second)) => {
+                Some((second, Some(CallState::Running(first))))
+            }
+            (Self::First | Self::Second, _) => None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! Begin → (nobody there: waits) → Start → …            in order of arrival, until the deadline
 //! Begin → Start → Outcome(nothing ran) → Start → …     always: elsewhere at once, or later where all are full
 //! Begin → Start → Outcome(Lost) → Start → …            only if the call may be repeated, within the retry budget
+//! Begin → Start → Hedge → Hedged(Replied)              where it is asked for: the first answer of two
 //! … → Fail                                             once, unless the call was replied to or abandoned
 //! ```
 
@@ -18,22 +19,25 @@ mod budget;
 mod calls;
 mod eligible;
 mod health;
+mod hedging;
 mod input;
 mod locality;
 mod outliers;
 mod policy;
 mod pools;
+mod recent;
 mod seats;
 mod target;
 mod verdict;
 
 pub use input::{Begin, CallKey, Input, LinkState, Outcome, Output, TargetKey, Wait};
-pub use policy::{BadWeight, Ejection, Here, Locality, Outliers, Policy, Retry, Weight};
+pub use policy::{BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight};
 
 use crate::limits::{TARGETS_MAX, UNREACHABLE_REST};
 use crate::registry::Snapshot;
 use crate::rng::Rng;
 use crate::time::Time;
+use attempt::Which;
 use budget::Budget;
 use calls::{Attempt, CallState, Calls};
 use seats::Seats;
@@ -58,6 +62,8 @@ pub struct Stats {
     pub budget_refused: u64,
     /// How often a call had to wait for an instance to appear.
     pub waited: u64,
+    /// Second attempts that were started beside a first.
+    pub hedged: u64,
     /// How often an instance was set aside.
     pub ejected: u64,
 }
@@ -99,7 +105,12 @@ impl Requester {
     pub fn handle_input(&mut self, now: Time, input: Input) {
         match input {
             Input::Begin(begin) => self.begin(now, &begin),
-            Input::Outcome { call, outcome } => self.finish_attempt(now, call, outcome),
+            Input::Outcome { call, outcome } => {
+                self.finish_attempt(now, call, Which::First, outcome);
+            }
+            Input::Hedged { call, outcome } => {
+                self.finish_attempt(now, call, Which::Second, outcome);
+            }
             Input::Abandon { call } => self.abandon(now, call),
             Input::Snapshot(snapshot) => self.adopt(now, snapshot),
             Input::Target { key, namespace, address } => {
@@ -231,9 +242,14 @@ impl Requester {
         let target = call.target;
         match call.state {
             CallState::Choosing => {}
-            CallState::Running(attempt) => {
+            CallState::Running(attempt) | CallState::Second(attempt) => {
                 call.state = CallState::Choosing;
                 self.leave(now, attempt);
+            }
+            CallState::Racing(first, second) => {
+                call.state = CallState::Choosing;
+                self.leave(now, first);
+                self.leave(now, second);
             }
             CallState::Waiting { turn } => {
                 self.calls.unpark(key);

@@ -27,6 +27,8 @@ pub struct Policy {
     pub locality: Locality,
     /// When a call that failed is made again.
     pub retry: Retry,
+    /// Whether a call that takes long is made a second time.
+    pub hedge: Hedge,
     /// Which instances are left alone for a while.
     pub ejection: Ejection,
 }
@@ -74,6 +76,19 @@ pub struct Retry {
     pub per_second: u32,
     /// Attempts of one call that may have run, the first included; at most [`ATTEMPTS_MAX`].
     pub attempts: u8,
+}
+
+/// Whether a call that has no answer yet is made at a second instance too, if it may run twice; the first answer counts. Each
+/// second attempt is taken from the budget for repetitions ([`Retry`]).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Hedge {
+    /// No.
+    #[default]
+    Never,
+    /// When it has taken longer than 95 in 100 of the last calls to the same address. Not before enough were made to know.
+    AfterP95,
+    /// After this time, to a few milliseconds ([`TICK`](crate::limits::TICK)).
+    After(Duration),
 }
 
 /// Which instances are set aside. Never more than half of those that can take a call; and where all others cannot, one

@@ -5,6 +5,7 @@ use super::eligible::{Absence, Eligible, eligible};
 use super::locality::{Distance, distance};
 use super::policy::Policy;
 use super::pools::{Pool, Pools};
+use super::recent::Recent;
 use super::seats::{Identity, SeatKey, Seats};
 use crate::balance::{self, Affinity, Candidates};
 use crate::id::NodeId;
@@ -32,6 +33,8 @@ pub(super) struct Target {
     seen: Seen,
     /// When its instances were last compared with each other.
     pub(super) compared: Time,
+    /// How long its calls took, where that matters.
+    pub(super) recent: Recent,
 }
 
 /// An instance that may take calls.
@@ -67,6 +70,8 @@ pub(super) struct Wish {
     pub(super) node: Option<NodeId>,
     /// What it goes by, instead of the balancer.
     pub(super) affinity: Option<Affinity>,
+    /// Not this one.
+    pub(super) without: Option<SeatKey>,
 }
 
 /// What a pick needs of the requester.
@@ -91,6 +96,7 @@ impl Target {
             absence: Absence::default(),
             seen: Seen::Never,
             compared: Time::ZERO,
+            recent: Recent::default(),
         }
     }
 
@@ -254,7 +260,9 @@ impl Candidates for Field<'_> {
 
     fn pending(&self, index: usize) -> Option<u32> {
         let candidate = &self.candidates[index];
-        if self.wish.node.is_some_and(|node| node != candidate.node) {
+        if self.wish.node.is_some_and(|node| node != candidate.node)
+            || self.wish.without == Some(candidate.seat)
+        {
             return None;
         }
         match self.mood {

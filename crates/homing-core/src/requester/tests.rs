@@ -1,6 +1,7 @@
 //! Does each call go where it should, as often as it may, and end exactly once?
 
 mod choosing;
+mod hedging;
 mod model;
 mod scenarios;
 
@@ -157,6 +158,9 @@ impl Play {
                     if attempt > 1 {
                         write!(log, "#{attempt}").unwrap();
                     }
+                }
+                Output::Hedge { call, node, attempt, .. } => {
+                    write!(log, "{}>>{}#{attempt}", call.0, node.as_bytes()[0]).unwrap();
                 }
                 Output::Fail { call, status } => {
                     let ran = if status.started == Started::Maybe { "~" } else { "" };

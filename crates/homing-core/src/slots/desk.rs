@@ -51,14 +51,14 @@ impl Desk {
     /// needs no slot.
     pub fn begin(&mut self, now: Time, holder: Holder, number: u32) -> bool {
         self.change(now, holder, number, |lease| {
-            lease.in_flight = lease.in_flight.saturating_add(1)
+            lease.in_flight = lease.in_flight.saturating_add(1);
         })
     }
 
     /// A call on a slot has ended. `false` as in [`begin`](Self::begin).
     pub fn end(&mut self, now: Time, holder: Holder, number: u32) -> bool {
         self.change(now, holder, number, |lease| {
-            lease.in_flight = lease.in_flight.saturating_sub(1)
+            lease.in_flight = lease.in_flight.saturating_sub(1);
         })
     }
 

@@ -308,6 +308,6 @@ impl Rover {
         };
         let pace = pace.clamp(Duration::from_millis(1), Duration::from_hours(1));
         let nanos = u64::try_from(pace.as_nanos() / 4).expect("a quarter of an hour");
-        pace - pace / 8 + Duration::from_nanos(self.rng.below(nanos))
+        pace * 7 / 8 + Duration::from_nanos(self.rng.below(nanos))
     }
 }

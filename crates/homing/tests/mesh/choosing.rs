@@ -2,8 +2,10 @@
 
 use crate::house::{join_many, know};
 use homing::testing::Network;
-use homing::{Balancer, Callee, Node, RequesterBuilder, Responder};
+use homing::{Balancer, Callee, Hedge, Node, RequesterBuilder, Responder};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Three instances of `who`, that say who they are: `a`, version 1 in zone a; `b`, version 1 in zone b; `c`, version 2 in
 /// zone b. And a caller.
@@ -66,4 +68,41 @@ async fn calls_of_a_key_go_together_and_all_requesters_agree() {
         }
         assert!(seen.len() == 2 && seen[0] == seen[1], "{key}: {seen:?}");
     }
+}
+
+/// Two instances of `who`: one never answers, the other at once. How many of 20 calls were answered by the other, and how
+/// many of the first's handlers are still at work.
+async fn hedged(hedge: Hedge) -> (usize, usize) {
+    let network = Network::new(3);
+    let nodes = join_many(&network, 3).await;
+    let at_work = Arc::new(());
+    let held = Arc::downgrade(&at_work);
+    let stuck = move |(): ()| {
+        let at_work = Arc::clone(&at_work);
+        async move {
+            std::future::pending::<()>().await;
+            drop(at_work);
+        }
+    };
+    let stuck = nodes[0].responder("who").repeatable(true).serve(stuck).await.unwrap();
+    let quick = nodes[1].responder("who").repeatable(true);
+    let quick = quick.serve(|(): ()| async move {}).await.unwrap();
+    know(&nodes[2], "who", 2).await;
+    let requester = nodes[2].requester().balancer(Balancer::RoundRobin).hedge(hedge).build();
+    let callee = requester.to("who").unwrap();
+    let mut answered = 0;
+    for _ in 0..20 {
+        answered += usize::from(callee.call(&()).await.is_ok());
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let at_work = held.strong_count() - 1;
+    drop((stuck, quick));
+    (answered, at_work)
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_attempts_the_first_answer_counts_and_the_other_is_cancelled() {
+    assert_eq!(hedged(Hedge::After(Duration::from_millis(50))).await, (20, 0));
+    let (answered, _) = hedged(Hedge::Never).await;
+    assert!(answered < 20, "without a second attempt some are not answered");
 }

@@ -56,8 +56,7 @@ async fn a_shorter_timeout_of_the_handlers_own_stands() {
 async fn a_task_that_a_handler_spawns_has_its_own_time() {
     let network = Network::new(3);
     let nodes = chain(&network, Duration::ZERO).await;
-    let second =
-        nodes[1].requester().timeout(Duration::from_secs(60)).build().to("second").unwrap();
+    let second = nodes[1].requester().timeout(Duration::from_mins(1)).build().to("second").unwrap();
     let ask = move |(): ()| {
         let call = second.call(&());
         async move {

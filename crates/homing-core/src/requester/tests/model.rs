@@ -224,6 +224,7 @@ impl Model {
                     assert!(attempt > 0);
                     live.at = At::Running;
                 }
+                Output::Hedge { .. } => unreachable!("nobody asked for it"),
                 Output::Fail { call, .. } => {
                     self.calls.remove(&call.0).expect("a call fails once");
                 }

@@ -225,6 +225,7 @@ impl World {
                     self.servers[server].handle_input(self.now, responder::Input::Arrive { call });
                     self.serve(server);
                 }
+                Output::Hedge { .. } => unreachable!("nobody asked for it"),
                 Output::Fail { call, .. } => self.end(requester, call, false),
                 Output::Ready { .. } => {}
             }
