@@ -275,7 +275,7 @@ pub(super) enum Which {
 
 impl Which {
     /// The attempt, and the state of its call when it has ended but the other has not; `None` where it is not under way.
-    fn of(self, state: CallState) -> Option<(Attempt, Option<CallState>)> {
+    pub(super) fn of(self, state: CallState) -> Option<(Attempt, Option<CallState>)> {
         match (self, state) {
             (Self::First, CallState::Running(attempt))
             | (Self::Second, CallState::Second(attempt)) => Some((attempt, None)),

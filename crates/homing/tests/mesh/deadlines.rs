@@ -6,26 +6,6 @@ use homing::{Code, Context, Node};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Three nodes: `first` on the second waits for a while and then calls `second` on the third, which says how much time it
-/// has. Who waits takes no `Context`.
-async fn chain(network: &Network, wait: Duration) -> [Node; 3] {
-    let nodes: [Node; 3] = join_many(network, 3).await.try_into().expect("three nodes");
-    let left = |(): (), context: Context| async move { context.remaining() };
-    nodes[2].serve("second", left).await.unwrap();
-    know(&nodes[1], "second", 1).await;
-    let second = nodes[1].requester().build().to("second").unwrap();
-    let ask = move |(): ()| {
-        let second = second.clone();
-        async move {
-            sleep(wait).await;
-            second.call(&()).timeout(Duration::from_mins(1)).await?.decode::<Option<Duration>>()
-        }
-    };
-    nodes[1].serve("first", ask).await.unwrap();
-    know(&nodes[0], "first", 1).await;
-    nodes
-}
-
 #[tokio::test(start_paused = true)]
 async fn deadlines_shrink_as_they_travel() {
     let network = Network::new(1);
@@ -79,4 +59,24 @@ async fn who_has_no_time_left_is_told_so_without_a_call() {
     let error = first.call(&()).timeout(Duration::from_secs(2)).await.unwrap_err();
     assert_eq!(error.code(), Code::DeadlineExceeded);
     assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+/// Three nodes: `first` on the second waits for a while and then calls `second` on the third, which says how much time it
+/// has. Who waits takes no `Context`.
+async fn chain(network: &Network, wait: Duration) -> [Node; 3] {
+    let nodes: [Node; 3] = join_many(network, 3).await.try_into().expect("three nodes");
+    let left = |(): (), context: Context| async move { context.remaining() };
+    nodes[2].serve("second", left).await.unwrap();
+    know(&nodes[1], "second", 1).await;
+    let second = nodes[1].requester().build().to("second").unwrap();
+    let ask = move |(): ()| {
+        let second = second.clone();
+        async move {
+            sleep(wait).await;
+            second.call(&()).timeout(Duration::from_mins(1)).await?.decode::<Option<Duration>>()
+        }
+    };
+    nodes[1].serve("first", ask).await.unwrap();
+    know(&nodes[0], "first", 1).await;
+    nodes
 }
