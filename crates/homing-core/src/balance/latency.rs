@@ -7,8 +7,13 @@
 use crate::time::Time;
 use std::time::Duration;
 
-/// In the time of this many bits of nanoseconds, 2.1 s, what was seen loses half of its weight.
-const HALF_LIFE_BITS: u32 = 31;
+/// In so many nanoseconds, 2.1 s, what was seen loses half of its weight (under steady calls in 3.0 s, for the
+/// curve is followed along lines). A power of two, as the next: a pick divides by it.
+const HALF_LIFE: u64 = 1 << 31;
+/// Weights are parts of this. A minute in nanoseconds times this fits 64 bits.
+const WHOLE: u64 = 1 << 24;
+/// Between two samples below the average.
+const GRAIN: Duration = Duration::from_millis(1);
 /// No latency counts for less: a microsecond, so that "quick" differs from "unknown".
 const LEAST: Duration = Duration::from_micros(1);
 /// No latency counts for more.
@@ -26,14 +31,20 @@ pub struct Latency {
 
 impl Latency {
     /// A call took so long.
+    ///
+    /// What is faster than the average counts at most once per millisecond: what weighs less would be lost in rounding.
     pub fn observe(&mut self, now: Time, took: Duration) {
         let sample = nanos(took);
-        let faded = self.nanos(now);
-        self.nanos = match self.nanos {
-            known if sample >= known => sample,
-            // What is left of the old weighs as much as has not faded; the new has the rest.
-            known => faded + share(sample, known - faded, known),
-        };
+        if sample < self.nanos {
+            if now - self.at < GRAIN {
+                return;
+            }
+            let left = self.left(now);
+            let mixed = self.nanos * left + sample * (WHOLE - left);
+            self.nanos = (mixed + WHOLE / 2) / WHOLE;
+        } else {
+            self.nanos = sample;
+        }
         self.at = now;
     }
 
@@ -54,27 +65,23 @@ impl Latency {
         }
     }
 
-    /// What is left of it.
+    /// What has not faded.
     fn nanos(self, now: Time) -> u64 {
+        self.nanos * self.left(now) / WHOLE
+    }
+
+    /// How much of it has not faded, of [`WHOLE`].
+    fn left(self, now: Time) -> u64 {
         let age = now.as_nanos().saturating_sub(self.at.as_nanos());
-        let Some(left) = self.nanos.checked_shr(u32::try_from(age >> HALF_LIFE_BITS).unwrap_or(64))
-        else {
-            return 0;
-        };
         // Between two halvings along a line: no more than 6 % above the curve.
-        let part = (age & ((1 << HALF_LIFE_BITS) - 1)) >> (HALF_LIFE_BITS - 16);
-        left - ((left * part) >> 17)
+        let part = (age % HALF_LIFE) / (HALF_LIFE / WHOLE);
+        let halved = u32::try_from(age / HALF_LIFE).unwrap_or(u32::MAX);
+        ((2 * WHOLE - part) / 2).checked_shr(halved).unwrap_or(0)
     }
 }
 
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.clamp(LEAST, MOST).as_nanos()).expect("a minute of nanoseconds")
-}
-
-/// `part` in `whole` of `value`.
-fn share(value: u64, part: u64, whole: u64) -> u64 {
-    let share = u128::from(value) * u128::from(part) / u128::from(whole.max(1));
-    u64::try_from(share).expect("a share is no more than the whole")
 }
 
 #[cfg(test)]
@@ -107,6 +114,20 @@ mod tests {
         check(&[(0, 40), (10, 1)], 10, 39_900);
         check(&[(0, 40), (2_147, 10)], 2_147, 25_000);
         check(&[(0, 40), (60_000, 1)], 60_000, 1_000);
+    }
+
+    #[test]
+    fn however_many_come_it_fades_as_fast() {
+        for per_second in [100, 100_000] {
+            let mut latency = Latency::default();
+            latency.observe(Time::ZERO, Duration::from_millis(40));
+            for call in 1..=10 * per_second {
+                let at = Time::from_nanos(call * (1_000_000_000 / per_second));
+                latency.observe(at, Duration::from_micros(20));
+            }
+            let left = latency.cost(Time::from_millis(10_000), 0) / 1_000;
+            assert!((3_500..4_300).contains(&left), "{per_second}/s: {left} us");
+        }
     }
 
     #[test]
