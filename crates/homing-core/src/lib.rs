@@ -8,9 +8,13 @@
 //! You want the crate `homing`; this one makes no promise of stability.
 
 pub mod addr;
+pub mod authorize;
 pub mod balance;
 pub mod budget;
 pub mod crypto;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+pub mod gate;
 pub mod id;
 pub mod limits;
 pub mod link;

@@ -3,6 +3,7 @@
 //! Nothing that a peer, a user or a network can make grow is without a line here. Settings may lower or raise some of
 //! them (`Config` says which); the relations asserted at the end hold for the defaults.
 
+use crate::gate::Rate;
 use std::time::Duration;
 
 // --- Names -----------------------------------------------------------------------------------------------------
@@ -53,6 +54,9 @@ pub const OUTGOING_MAX: usize = 16 * 1024;
 pub const OUTBOX_MAX: usize = 3 * OUTGOING_MAX;
 /// Bytes of control messages waiting to be written on one link. Beyond, the peer does not read, and loses the link.
 pub const CONTROL_WAITING_MAX: usize = 32 * 1024 * 1024;
+/// Control messages of one link that wait for the node's task, and as many bytes of them as [`CONTROL_WAITING_MAX`].
+/// Beyond, the peer says more than this node can take in, and loses the link.
+pub const CONTROL_UNHEARD_MAX: usize = 16 * 1024;
 /// Bytes of a payload that are not counted in [`BUDGET`]: [`CONVERSATIONS_MAX`] bounds so small ones well enough.
 pub const UNCOUNTED_MAX: usize = 1024;
 /// Bytes of bulk handed to the socket at once (decisions C10): what a small call may have to wait behind.
@@ -92,6 +96,43 @@ pub const LINKS_MAX: usize = 4_096;
 pub const LINKS_PER_PAIR_MAX: usize = 4;
 /// Dials under way at once. Further ones wait.
 pub const DIALS_MAX: usize = 64;
+
+// --- Before belief ---------------------------------------------------------------------------------------------
+
+/// Connections that others made and whose handshake is not complete. Beyond, the source that has the most of them loses
+/// its oldest, so that a newcomer from a quiet address always gets in. Well below the 1,024 descriptors that a process
+/// usually has.
+pub const HALF_OPEN_MAX: usize = 512;
+/// Of these, from one source: an IPv4 address, an IPv6 network of 64 bits, the unix socket. Further ones are closed
+/// unread. A handshake takes milliseconds: so many are enough for a thousand nodes behind one address, which dial again.
+pub const HALF_OPEN_PER_SOURCE_MAX: usize = 128;
+/// Connections taken in from one source that has proven itself; further ones are closed unread. For hundreds of nodes
+/// behind one address, and for scripts that call in a loop.
+pub const CONNECTIONS: Rate = Rate { per_second: 2_000, burst: 4_000 };
+/// The same of one source that has not: to find that a proof is wrong takes a good part of a millisecond.
+pub const CONNECTIONS_PER_STRANGER: Rate = Rate { per_second: 100, burst: 200 };
+/// Bytes that a peer may send before its TLS handshake is complete: a chain of certificates of somebody's authority.
+/// Then the connection is closed.
+pub const TLS_HANDSHAKE_MAX: usize = 32 * 1024;
+/// Datagrams heeded of one source that has proven itself; further ones are dropped. At rest a node hears about ten in a
+/// second from the whole mesh, but all nodes of a test may be behind one address, and tell a newcomer all they know.
+pub const DATAGRAMS: Rate = Rate { per_second: 10_000, burst: 20_000 };
+/// Datagrams heeded of one source that has not: one is enough to prove oneself.
+pub const DATAGRAMS_PER_STRANGER: Rate = Rate { per_second: 200, burst: 400 };
+/// Datagrams heeded of all such sources together: to find that one is forged takes microseconds.
+pub const DATAGRAMS_OF_STRANGERS: Rate = Rate { per_second: 2_000, burst: 4_000 };
+/// Scouting datagrams looked at of one source; further ones are dropped. Each of many nodes behind one address calls a
+/// few times when it starts.
+pub const SCOUTS: Rate = Rate { per_second: 100, burst: 32 };
+/// How long a source counts as proven after it was found true.
+pub const KNOWN_TIME: Duration = Duration::from_mins(1);
+/// Sources remembered of connections, and of datagrams of proven ones and of strangers each. The least recently heard is
+/// forgotten.
+pub const SOURCES_MAX: usize = NODES_MAX;
+/// Datagrams of proven sources that wait for the node machine. Further ones are dropped.
+pub const DATAGRAMS_WAITING_MAX: usize = 8_192;
+/// The same of strangers.
+pub const STRANGERS_WAITING_MAX: usize = 512;
 
 // --- Nodes and membership --------------------------------------------------------------------------------------
 
@@ -276,6 +317,8 @@ pub const SCOUT_START: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_millis(3_500),
 ];
+/// Between two calls of a member when others ask for it. All that called meanwhile hear the next one.
+pub const SCOUT_ANSWER_PAUSE: Duration = Duration::from_millis(200);
 /// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
 pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
 /// The longest wait of that kind.
@@ -299,6 +342,32 @@ pub const FINDINGS_MAX: usize = 64;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 
+// --- Access ----------------------------------------------------------------------------------------------------
+
+/// How long a token lives when nobody said.
+pub const TOKEN_TIME: Duration = Duration::from_mins(15);
+/// The longest life of a token. One that is to live longer is not made, and one that does is not believed.
+pub const TOKEN_TIME_MAX: Duration = Duration::from_hours(24);
+/// How far the clocks of who makes tokens and who believes them may be apart.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+/// Between two looks at the file of a node's own token.
+pub const TOKEN_POLL: Duration = Duration::from_secs(5);
+/// Verified tokens that a node remembers. Beyond, all are forgotten, and verified again when they are shown.
+pub const TOKENS_MAX: usize = 1_024;
+/// Issuers of tokens that a node believes. One more is refused where it is configured.
+pub const ISSUERS_MAX: usize = 16;
+/// Rules of an access list. One more is refused where it is configured.
+pub const RULES_MAX: usize = 1_024;
+/// Decisions by an access list that a node remembers. Beyond, all are forgotten, and taken again when they are needed.
+pub const DECISIONS_MAX: usize = 4_096;
+/// Refusals written to the audit log per second. Further ones are counted, and the log says how many.
+pub const AUDIT_LINES_PER_SECOND: u32 = 100;
+/// Refusals that wait to be written. Further ones are counted, and the log says how many.
+pub const AUDIT_WAITING_MAX: usize = 1_024;
+/// Bytes of a configuration file. A longer one is refused unread.
+pub const CONFIG_FILE_MAX: u64 = 1024 * 1024;
+
+const _: () = assert!(TOKEN_MAX * 2 < OPTIONS_MAX, "a token leaves room for metadata");
 const _: () = assert!(
     CHUNK_MAX + OPTIONS_MAX + NAME_MAX * 2 + METHOD_MAX + 64 <= FRAME_MAX,
     "a chunk fits a frame"
@@ -321,3 +390,12 @@ const _: () =
     assert!(256 * 4 < REGISTRY_DATAGRAM_MAX, "the sums of all buckets fit a registry message");
 const _: () =
     assert!(REGISTRY_DATAGRAM_MAX <= BODY_MAX, "a registry message is a body of a datagram");
+const _: () = assert!(
+    2 * HALF_OPEN_PER_SOURCE_MAX <= HALF_OPEN_MAX && HALF_OPEN_MAX < LINKS_MAX,
+    "one source cannot take all places, nor those that are half open all links"
+);
+const _: () = assert!(
+    2 * SCOUTS.burst as usize <= FINDINGS_MAX,
+    "one source cannot take all room for scouts"
+);
+const _: () = assert!(HELLO_MAX <= TLS_HANDSHAKE_MAX, "a Hello is the smaller part");

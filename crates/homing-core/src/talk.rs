@@ -237,6 +237,9 @@ pub struct Options {
     pub attempt: u8,
     /// The user's own names and values, in the order given. Key 10, once each.
     pub metadata: Vec<(String, Bytes)>,
+    /// The foreign system on whose behalf a bridge calls, as `bridge:NAME`. Key 13: who does not know it must not take
+    /// what is foreign for the bridge itself.
+    pub origin: Bytes,
     /// On arrival: an odd key that is not known here. The conversation is refused with [`Code::Unimplemented`].
     pub not_understood: Option<u64>,
 }
@@ -248,6 +251,7 @@ impl Options {
             && self.token.is_empty()
             && self.idempotency_key.is_empty()
             && self.attempt == 0
+            && self.origin.is_empty()
             && self.metadata.is_empty()
     }
 }

@@ -2,24 +2,34 @@
 //!
 //! A [`Config`] is what somebody wished; when a node joins, wishes, environment and defaults are decided once.
 
+mod access;
+mod bounds;
+pub(crate) mod file;
 mod isolation;
+mod keys;
 mod parts;
 pub(crate) mod settings;
 
+use crate::access::{AccessList, Issuer, TokenSource};
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::Net;
+use crate::security::{Authority, Key};
 use crate::testing::Network;
+use file::FileSettings;
 use homing_core::name::{BadName, MeshName, Namespace, NodeName};
 use isolation::Isolation;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use access::AccessSettings;
+pub use bounds::Bounds;
+pub(crate) use keys::Keys;
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
-#[allow(unused_imports, reason = "their reader, node.rs, comes on top")]
-pub(crate) use settings::{Listen, Rendezvous, Settings};
+#[cfg(test)]
+use settings::{Listen, Rendezvous, Settings};
 
 /// How a node is to join. The default needs nothing: it meets the other programs of this user on this host.
 ///
@@ -47,15 +57,33 @@ pub struct Config {
     pub name: Option<NodeName>,
     /// Whether the node takes part or passes through. Default: it takes part; see [`Config::visitor`].
     pub kind: Kind,
+    /// The key of the mesh, and while it is exchanged the other one, too: the first is the one to send with. Default:
+    /// `HOMING_KEY`, separated by commas, or else those of [`key_file`](Self::key_file), or else none. Without one a
+    /// node stays on this host, among this user's programs; with one it is on the network, and whoever has the key is
+    /// of its mesh.
+    pub key: Vec<Key>,
+    /// A file with the keys, a line each ([`KeyFile`](crate::KeyFile)); read again when it changes, so that keys can be
+    /// exchanged while nodes run. Default: `HOMING_KEY_FILE`, or else none. Refused where others could read it, and
+    /// beside keys that were given otherwise.
+    pub key_file: Option<PathBuf>,
+    /// A file with the node's identity, made on the first start: the node has the same id after a restart, and access
+    /// lists can name it. Default: `HOMING_IDENTITY`, or else none, which means a fresh one in memory. One process at a
+    /// time can use it.
+    pub identity: Option<PathBuf>,
+    /// Certificates of an authority of one's own, which links over TCP show instead of the nodes' own keys. They come
+    /// beside a [`key`](Self::key), and are refused without. Default: none.
+    pub tls: Option<Authority>,
     /// Where to listen for links (TCP) and datagrams (UDP, the same number); port 0 is any free one. Default: none
-    /// given, which means the loopback addresses with any free port, and a unix socket. Other addresses than loopback
-    /// need [`insecure`](Self::insecure): without a key a node stays on this host.
+    /// given, which means a unix socket, and any free port: with a [`key`](Self::key) on every address of this host,
+    /// without one on the loopback addresses. Other addresses than those need a key: without one a node stays on this
+    /// host.
     pub listen: Vec<SocketAddr>,
     /// TCP addresses to tell others instead of those listened at, for those who see this host through a translation of
     /// addresses. Default: none. Same rule as for [`listen`](Self::listen).
     pub advertise: Vec<SocketAddr>,
     /// Leaves out every proof of a key: whoever reaches the node is of its mesh, and it may listen beyond this host.
-    /// For tests in networks of one's own making. Default: no, for zero configuration must not mean open doors.
+    /// For tests in networks of one's own making; every list of nodes shows it. Default: no, for zero configuration must
+    /// not mean open doors, and neither a variable nor a file can say yes.
     pub insecure: bool,
     /// How first peers are found.
     pub discovery: Discovery,
@@ -64,6 +92,24 @@ pub struct Config {
     pub transport: Transport,
     /// How long things may take.
     pub timings: Timings,
+    /// Who may do what on this node. Default: what the configuration file says; without a list, everybody in the mesh
+    /// may do everything.
+    pub access: Option<AccessList>,
+    /// Whose tokens this node believes; at most [`ISSUERS_MAX`](crate::limits::ISSUERS_MAX). Default: what the
+    /// configuration file says, and else nobody's.
+    pub issuers: Vec<Issuer>,
+    /// The token that this node shows with its calls and, where the token is bound to it, with its offers. Default:
+    /// `HOMING_TOKEN`, else what the configuration file says, else none.
+    pub token: Option<TokenSource>,
+    /// The file to which refusals are written, a line each; `-` is stderr. Default: what the configuration file says,
+    /// and else none.
+    pub audit: Option<PathBuf>,
+    /// The configuration file's word, which counts less than the environment's.
+    pub(crate) file: Option<Arc<FileSettings>>,
+    /// Whether keys in the environment are not for this node.
+    pub(crate) keyless: bool,
+    /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.
+    pub limits: Bounds,
     /// The network. Default: the system's.
     pub(crate) net: Option<Arc<dyn Net>>,
     /// What fills in what was not said.
@@ -121,6 +167,44 @@ impl Config {
         config.net(Arc::new(host))
     }
 
+    /// A node as a configuration file says. What is set in the config afterwards counts more than the environment, and
+    /// the environment more than the file. `HOMING_CONFIG` names a file for programs that name none.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("homing.toml");
+    /// # std::fs::write(&path, r#"
+    /// mesh = "shop"
+    /// seeds = ["10.0.0.7", "10.0.0.8:7000"]
+    /// audit = "refused.log"           # beside this file
+    ///
+    /// [[access]]
+    /// who = "anyone"
+    /// may = "call"
+    /// on = "price*"
+    /// # "#)?;
+    /// let config = homing::Config::from_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// | key | is |
+    /// |---|---|
+    /// | `mesh`, `namespace` | names |
+    /// | `listen`, `seeds` | an address, or a list of them |
+    /// | `key_file`, `identity`, `ca`, `cert`, `cert_key` | files |
+    /// | `token_file`, `audit` | files |
+    /// | `[[access]]` | a rule of the [`AccessList`] |
+    /// | `[tokens] issuers` | public keys, as `homing token key` prints them |
+    ///
+    /// Paths are relative to the directory of the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, others can write it, or something in it is not right: then the error has the line.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let file = FileSettings::read(path.as_ref())?;
+        Ok(Self { file: Some(Arc::new(file)), ..Self::default() })
+    }
+
     /// Sets the [`mesh`](Self#structfield.mesh).
     ///
     /// # Errors
@@ -146,6 +230,38 @@ impl Config {
     pub fn name(mut self, name: &str) -> Result<Self, ConfigError> {
         self.name = Some(parsed("name", name)?);
         Ok(self)
+    }
+
+    /// Adds a [`key`](Self#structfield.key): the first one added is the one to send with.
+    pub fn key(mut self, key: Key) -> Self {
+        self.key.push(key);
+        self
+    }
+
+    /// Sets the [`key_file`](Self#structfield.key_file).
+    pub fn key_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.key_file = Some(file.into());
+        self
+    }
+
+    /// Sets the [`identity`](Self#structfield.identity).
+    pub fn identity(mut self, file: impl Into<PathBuf>) -> Self {
+        self.identity = Some(file.into());
+        self
+    }
+
+    /// Sets the [`tls`](Self#structfield.tls) certificates.
+    pub fn tls(mut self, authority: Authority) -> Self {
+        self.tls = Some(authority);
+        self
+    }
+
+    /// Takes no key, whatever the environment says: for nodes that have nothing to do with the user's mesh.
+    pub fn keyless(mut self) -> Self {
+        self.key.clear();
+        self.key_file = None;
+        self.keyless = true;
+        self
     }
 
     /// Adds an address to [`listen`](Self#structfield.listen) at.
@@ -198,12 +314,22 @@ impl fmt::Debug for Config {
             .field("namespace", &self.namespace)
             .field("name", &self.name)
             .field("kind", &self.kind)
+            .field("key", &self.key)
+            .field("key_file", &self.key_file)
+            .field("identity", &self.identity)
+            .field("tls", &self.tls)
             .field("listen", &self.listen)
             .field("advertise", &self.advertise)
             .field("insecure", &self.insecure)
             .field("discovery", &self.discovery)
             .field("transport", &self.transport)
             .field("timings", &self.timings)
+            .field("access", &self.access)
+            .field("issuers", &self.issuers)
+            .field("token", &self.token)
+            .field("audit", &self.audit)
+            .field("file", &self.file)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! What may a handler know about the call it answers?
 
+use crate::access::Claims;
 use bytes::Bytes;
 use homing_core::id::NodeId;
 use homing_core::name::{Method, Namespace, ServiceName, Version};
@@ -15,12 +16,20 @@ use tokio::time::Instant;
 /// There is no word for "cancelled": when the caller goes away or its time is up, the handler's future is dropped.
 #[derive(Clone, Debug)]
 pub struct Context {
-    caller: NodeId,
+    caller: Caller,
     asked: Arc<Asked>,
     encoding: Encoding,
     deadline: Option<Instant>,
     /// `None` for the many calls that bring no options, so that they cost no allocation.
     options: Option<Arc<Options>>,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) node: NodeId,
+    /// What its token says, verified.
+    pub(crate) claims: Option<Arc<Claims>>,
 }
 
 /// What was asked for: the same for all calls of one method over one link, and shared by them.
@@ -36,7 +45,7 @@ pub(crate) struct Asked {
 impl Context {
     /// Allocates only if there are options. `deadline`: `None` when the caller set none.
     pub(crate) fn new(
-        caller: NodeId,
+        caller: Caller,
         asked: Arc<Asked>,
         encoding: Encoding,
         deadline: Option<Instant>,
@@ -48,7 +57,19 @@ impl Context {
 
     /// The node that calls.
     pub const fn caller(&self) -> NodeId {
-        self.caller
+        self.caller.node
+    }
+
+    /// What the caller's token says, where it showed one that counts: an issuer that this node believes
+    /// ([`Config::issuers`](crate::Config::issuers)) has signed it, and its time is now.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.caller.claims.as_deref()
+    }
+
+    /// The foreign system on whose behalf the caller calls, as `bridge:NAME`; `None` for a caller of the mesh's own.
+    pub fn origin(&self) -> Option<&str> {
+        let origin = self.options.as_ref().map(|options| &options.origin);
+        origin.filter(|origin| !origin.is_empty()).and_then(|origin| str::from_utf8(origin).ok())
     }
 
     /// The namespace the call came in.
@@ -112,7 +133,7 @@ pub(crate) mod tests {
             version: Some("1.2.0".parse().unwrap()),
             method: "say".parse().unwrap(),
         };
-        let caller = NodeId::from_bytes([1; 16]);
+        let caller = Caller { node: NodeId::from_bytes([1; 16]), claims: None };
         Context::new(caller, Arc::new(asked), Encoding::Json, deadline, options)
     }
 

@@ -1,14 +1,22 @@
 //! What can be typed? Every flag and command, with its help; nothing here acts.
 
+mod access;
 mod bench;
 mod call;
+mod guard;
 mod intervals;
+mod key;
 mod listing;
 mod serve;
 
+pub(crate) use access::{
+    AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
+};
 pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
 pub(crate) use call::{CallArgs, InputArgs, TypedEncoding};
+pub(crate) use guard::GuardArgs;
 pub(crate) use intervals::IntervalArgs;
+pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRotateArgs, KeyWhat};
 pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
 
@@ -67,6 +75,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) mesh: MeshArgs,
     #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+    #[command(flatten)]
     pub(crate) intervals: IntervalArgs,
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
@@ -82,6 +94,8 @@ pub(crate) enum Command {
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
+    Token(TokenArgs),
+    Key(KeyArgs),
     Demo(DemoArgs),
     Bench(BenchArgs),
     /// A caller of the demo, in a process of its own.
@@ -105,15 +119,12 @@ pub(crate) struct MeshArgs {
     /// The name of this node, for people [default: program and process number]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) name: Option<NodeName>,
-    /// Where to listen; others than loopback need --insecure [default: loopback, any port]
+    /// Where to listen; beyond loopback a key is needed [default: with a key everywhere, else loopback; any port]
     #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// What to tell others to dial, when it differs from where we listen
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) advertise: Vec<SocketAddr>,
-    /// Leave out the proof that both ends are programs of the same user; whoever reaches the port is let in
-    #[arg(long, global = true)]
-    pub(crate) insecure: bool,
     /// A node to try, besides those that are found
     #[arg(
         long,
@@ -126,7 +137,7 @@ pub(crate) struct MeshArgs {
     /// The UDP port on which nodes look for each other
     #[arg(long, global = true, hide_short_help = true, value_name = "PORT")]
     pub(crate) discovery_port: Option<u16>,
-    /// The multicast group on which nodes look for each other (with --insecure --listen)
+    /// The multicast group on which nodes look for each other (with a key)
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR")]
     pub(crate) group: Option<IpAddr>,
     /// How many routers a multicast may pass

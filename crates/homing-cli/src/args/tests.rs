@@ -38,6 +38,9 @@ fn wrong_values_are_refused_where_they_are_typed() {
     refused("homing bench call --concurrency 0");
     refused("homing bench call --duration 0s");
     refused("homing ls --transport pigeon");
+    refused("homing token new --key issuer.key --subject me --claim a");
+    refused("homing token new --key issuer.key --subject me --for me");
+    refused("homing token show x --issuer hmk1_x");
 }
 
 #[test]
@@ -56,9 +59,18 @@ fn each_command_takes_its_least() {
         "homing ls",
         "homing nodes --json",
         "homing watch",
+        "homing key new",
+        "homing key new mesh.key --force",
+        "homing key id",
+        "homing key rotate mesh.key --check --json",
+        "homing ls --key-file mesh.key --identity node.id",
         "homing demo --seconds 3",
         "homing demo-caller words x --every 1s",
         "homing bench call",
+        "homing token key issuer.key",
+        "homing token new --key issuer.key --subject me --claim a=b --lifetime 1h",
+        "homing token show v4.public.x",
+        "homing ls --config homing.toml --token-file t --audit -",
         "homing bench-echo --size 1 --socket x",
     ] {
         assert!(Args::try_parse_from(line.split(' ')).is_ok(), "{line}");

@@ -5,12 +5,16 @@ use tokio::time::timeout;
 
 use crate::args::CallArgs;
 use crate::exit::Failure;
+use crate::opening::hint;
 use crate::output::Output;
 use crate::payload;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{Code, Hedge, Instance, Node, NodeId, Payload, Reply, Requester, Status};
+use homing::{
+    CallError, Code, Hedge, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started,
+    Status,
+};
 
 /// Sends the payload, prints the reply.
 pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -47,7 +51,16 @@ async fn ask(
     if let Some(key) = &args.choice.key {
         call = call.key(key);
     }
-    Ok(call.await?)
+    call.await.map_err(|error| explained(error, &node.info()))
+}
+
+/// Who found nobody on this host learns why nobody elsewhere was asked.
+fn explained(error: CallError, node: &NodeInfo) -> Failure {
+    let nobody = error.code() == Code::NotFound && error.started() == Started::No;
+    match hint(node).filter(|_| nobody) {
+        Some(hint) => Failure::Nowhere(error.into(), hint),
+        None => error.into(),
+    }
 }
 
 fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {

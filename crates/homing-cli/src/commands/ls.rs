@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::args::ListArgs;
 use crate::exit::Failure;
+use crate::opening::hint;
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
@@ -15,7 +16,8 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
         let node = signals.or(super::visit(settings)).await?;
-        let namespace = node.info().namespace;
+        let info = node.info();
+        let namespace = info.namespace.clone();
         let mut services = node.services();
         node.close().await;
         if !args.all {
@@ -25,7 +27,11 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
             ListArgs { json: true, .. } => output.document(&services),
             ListArgs { all: true, .. } => print_instances(&services, output),
             ListArgs { .. } => print_services(&services, &namespace, output),
+        }?;
+        if let Some(hint) = hint(&info).filter(|_| services.is_empty()) {
+            output.note(hint);
         }
+        Ok(())
     })
 }
 

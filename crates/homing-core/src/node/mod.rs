@@ -5,12 +5,13 @@
 //!
 //! ```text
 //! Listening, Suggested, Datagram, Established, Lost, DialFailed, Control, Offer, Want, Keep … ─→ Node
-//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Fatal
+//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Raise, Fatal
 //! ```
 //! A member that was found is dialled; over the first link both tell each other everything, and gossip tells the rest.
 //! A visitor links to one member, follows its registry, and is told of by nobody (decisions A8).
 
-mod control;
+mod anew;
+pub(crate) mod control;
 mod datagrams;
 mod dials;
 mod input;
@@ -34,7 +35,8 @@ pub use input::{DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
 pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
 
 use crate::addr::TransportAddr;
-use crate::crypto::{Authorize, Crypto};
+use crate::authorize::Authorize;
+use crate::crypto::Crypto;
 use crate::id::NodeId;
 use crate::limits::{ADDRESSES_MAX, AGENT_MAX, SEEDS_MAX};
 use crate::membership::{self, Identity, Membership, on_grid};
@@ -130,6 +132,8 @@ impl Node {
             }
             Input::Withdraw { key } => self.tell_registry(now, registry::Input::Withdraw { key }),
             Input::Want { node } => self.want(now, node),
+            Input::Reconsider => self.tell_registry(now, registry::Input::Reconsider),
+            Input::KeysChanged => self.tell_of_myself(now),
             Input::Credentials { token } => {
                 self.config.token = token;
                 self.tell_of_myself(now);

@@ -12,7 +12,7 @@
 //! | was paused, shorter than the suspicion | as ever; its next comparison, due at once, brings it what it missed |
 //! | was paused longer | membership says gone, then alive: it is asked for its records at once. What it still holds of others loses against their floors, or is refused because they do not live |
 //! | crashed and restarted | a higher epoch: all records of the life before go at once |
-//! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Fatal`], or before the first announce [`Input::Raise`] |
+//! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Disputed`]; or, before it was announced, [`Input::Raise`] |
 //! | said goodbye | its records go at once |
 
 mod body;
@@ -25,7 +25,7 @@ mod index;
 mod lease;
 mod life;
 mod merge;
-mod message;
+pub(crate) mod message;
 mod own;
 mod owner;
 mod owners;
@@ -52,7 +52,8 @@ pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
 pub use stats::Stats;
 pub use voice::{Change, Input, Output, Role, Via};
 
-use crate::crypto::{Authorize, Crypto};
+use crate::authorize::Authorize;
+use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, OFFERS_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
 use crate::rng::Rng;
@@ -131,6 +132,11 @@ impl Registry {
         self.own.authorize = authorize;
     }
 
+    /// Who says so now.
+    pub fn authorize(&self) -> Arc<dyn Authorize> {
+        Arc::clone(&self.own.authorize)
+    }
+
     /// Takes in what happened. Poll the outputs, the timeout and the snapshot afterwards.
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         match input {
@@ -139,6 +145,7 @@ impl Registry {
             }
             Input::Offer { key, body } => self.offer(now, key, body),
             Input::Raise { epoch } => self.raise(now, epoch),
+            Input::Reconsider => self.reconsider_all(),
             Input::Members(mut members) => {
                 members.retain(|member| *member != self.own.id);
                 members.sort_unstable();

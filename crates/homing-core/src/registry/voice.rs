@@ -49,6 +49,8 @@ pub enum Input<'a> {
         /// The new epoch.
         epoch: Epoch,
     },
+    /// Who may offer what is to be asked again: the rules are others now, or time has passed.
+    Reconsider,
     /// The members that membership counts as alive, this node left out or not. Replaces the list before.
     Members(Vec<NodeId>),
     /// A message from a member, or for a visitor from the member it is linked to. Any bytes are harmless.
@@ -131,8 +133,14 @@ pub enum Output {
         /// The peer.
         from: NodeId,
     },
-    /// This node must stop: its identity runs elsewhere. Told once.
-    Fatal(Status),
+    /// A peer knows this node in a life, or at a version, that it did not write: the identity was used before, or runs
+    /// elsewhere. Told once.
+    Disputed {
+        /// The life that is known.
+        known: Epoch,
+        /// What to say where that cannot be.
+        status: Status,
+    },
 }
 
 /// What is different from before, one record at a time. The record says whose it is.

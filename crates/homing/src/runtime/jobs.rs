@@ -7,9 +7,11 @@ use super::Runtime;
 use super::attached::Attached;
 use super::inherited;
 use super::offers::OfferCell;
-use crate::context::{Asked, Context};
+use crate::access::{Claims, Gate};
+use crate::context::{Asked, Caller, Context};
 use crate::crank::{Answer, LinkCell, batch};
 use crate::handler::Working;
+use homing_core::authorize::Who;
 use homing_core::id::NodeId;
 use homing_core::link::RequestId;
 use homing_core::talk::{Code, Options, Payload, Status};
@@ -31,6 +33,27 @@ pub(crate) struct Job {
     pub(crate) deadline: Option<Time>,
     pub(crate) payload: Payload,
     pub(crate) options: Options,
+    /// What the caller's token says, once it is verified.
+    pub(crate) claims: Option<Arc<Claims>>,
+}
+
+impl Job {
+    /// Whether the caller may; with what its token says.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn check(&self, gate: &Gate) -> Result<Option<Arc<Claims>>, Status> {
+        let shown = |bytes| str::from_utf8(bytes).ok().filter(|text| !text.is_empty());
+        let Options { token, origin, .. } = &self.options;
+        let who = Who {
+            node: self.caller,
+            // What is no text is no token either, and is refused as such.
+            token: (!token.is_empty()).then(|| shown(token).unwrap_or("?")),
+            origin: (!origin.is_empty()).then(|| shown(origin).unwrap_or("?")),
+        };
+        let place = (self.target.namespace.as_str(), self.target.service.as_str());
+        gate.check_call(&who, place, || self.reply.peer_name())
+    }
 }
 
 /// Whom to answer.
@@ -47,6 +70,14 @@ impl Reply {
         match self {
             Self::Link { link, request, attached } => attached.note_starting(link, *request),
             Self::Local(caller) => !caller.is_closed(),
+        }
+    }
+
+    /// The name of who asked, as its link said.
+    fn peer_name(&self) -> Option<String> {
+        match self {
+            Self::Link { attached, .. } => attached.peer_name(),
+            Self::Local(_) => None,
         }
     }
 
@@ -67,10 +98,11 @@ impl Reply {
 
 /// Starts the work of an admitted job: in place as far as it is ready at once, else in a task.
 pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
-    let Job { reply, caller, target, deadline, payload, options } = job;
+    let Job { reply, caller, target, deadline, payload, options, claims } = job;
     let encoding = payload.encoding;
     let deadline = deadline.and_then(|deadline| runtime.clock.instant(deadline));
-    let context = Context::new(caller, offer.called(&target), encoding, deadline, options);
+    let who = Caller { node: caller, claims };
+    let context = Context::new(who, offer.called(&target), encoding, deadline, options);
     let mut working = idle_box();
     let begin = || offer.handler.start_in(&mut working, payload, context);
     let entered = catch_unwind(AssertUnwindSafe(begin));

@@ -3,18 +3,23 @@
 //! One task turns the node machine; each link turns its own (see [`crank`](crate::crank)); requesters and offers stand
 //! behind short locks of their own. What all of them share is [`Runtime`].
 
+mod access;
 pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
 mod dial;
+mod gate;
 pub(crate) mod inherited;
 mod jobs;
+mod keys;
 mod links;
 mod listen;
 pub(crate) mod offers;
 mod show;
 mod start;
+mod stats;
 mod turn;
+mod unheard;
 
 pub(crate) use links::NoRoute;
 pub(crate) use start::start;
@@ -23,30 +28,36 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
+use crate::security::Tls;
+use access::Access;
 use bytes::Bytes;
+use gate::Gate;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
-use homing_core::crypto::{Authorize, Crypto};
-use homing_core::id::NodeId;
+use homing_core::crypto::Crypto;
+use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use homing_core::wire::{DialClaim, Hello, Peer, Windows};
+use homing_core::wire::{DialClaim, Hello, Peer};
 use links::Links;
 use offers::{OfferCell, Offers};
 use parking_lot::RwLock;
+use stats::Counted;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use unheard::Held;
 
 /// What the parts of a node share.
 pub(crate) struct Runtime {
+    /// Who this node is, in its first life; see [`peer`](Self::peer).
     pub(crate) me: Peer,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
@@ -54,7 +65,7 @@ pub(crate) struct Runtime {
     pub(crate) offers: Offers,
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: EventSource,
-    pub(crate) authorize: Arc<dyn Authorize>,
+    pub(crate) access: Access,
     seams: Seams,
     /// Where this node listens, as told to peers.
     addresses: RwLock<Vec<TransportAddr>>,
@@ -62,17 +73,21 @@ pub(crate) struct Runtime {
     life: Life,
 }
 
-/// What links are made with.
+/// What links are made with, and who may make them.
 struct Seams {
+    gate: Gate,
     crypto: Arc<dyn Crypto>,
+    /// With what TCP is encrypted, in a mesh with a key: always.
+    tls: Option<Tls>,
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,
 }
 
-/// The next numbers to give out.
+/// The node's present life, and the next numbers to give out in it.
 #[derive(Default)]
 struct Numbers {
+    epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
     record: AtomicU32,
@@ -101,9 +116,7 @@ pub(crate) enum Said {
     /// A dial led nowhere.
     DialFailed { dial: DialId, tried: Vec<(TransportAddr, String)> },
     /// A peer's node machine speaks.
-    Control { link: LinkId, bytes: Bytes },
-    /// A datagram came.
-    Datagram { from: std::net::SocketAddr, bytes: Vec<u8> },
+    Control { link: LinkId, bytes: Bytes, held: Held },
     /// A ping was answered.
     RoundTrip { link: LinkId, rtt: Duration },
     /// A link is idle.
@@ -114,8 +127,16 @@ pub(crate) enum Said {
     Withdraw { key: RecordKey },
     /// A call wants a link.
     Want { node: NodeId },
+    /// Who may offer what is to be asked again.
+    Reconsider,
+    /// What this node shows for the right to offer changed.
+    Credentials,
+    /// The keys of the mesh were read again.
+    KeysChanged,
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
+    /// Somebody asks what was counted.
+    Stats(oneshot::Sender<Counted>),
     /// The node leaves the mesh.
     Leave(oneshot::Sender<()>),
 }
@@ -133,10 +154,7 @@ impl Runtime {
         let link = match full {
             Said::Control { link, .. } | Said::Established { link, .. } => link,
             // Repeated by whoever said it, or of no use later.
-            Said::Datagram { .. }
-            | Said::RoundTrip { .. }
-            | Said::Idle { .. }
-            | Said::Want { .. } => return,
+            Said::RoundTrip { .. } | Said::Idle { .. } | Said::Want { .. } => return,
             // Must not be lost: there is a place for it as soon as the task has its turn.
             said => {
                 let sender = self.life.said.clone();
@@ -147,10 +165,15 @@ impl Runtime {
             }
         };
         if let Some(link) = self.links.by_id(link) {
-            let message = "this node cannot keep up with its peers";
-            let status = Status::new(Code::ResourceExhausted, message);
-            link.handle(link::Input::Close(status));
+            self.close_too_fast(&link);
         }
+    }
+
+    /// Ends a link on which more is said than this node can take in.
+    pub(super) fn close_too_fast(&self, link: &Arc<LinkCell>) {
+        self.seams.gate.tally().too_fast.fetch_add(1, Ordering::Relaxed);
+        let message = "this node cannot keep up with its peers";
+        link.handle(link::Input::Close(Status::new(Code::ResourceExhausted, message)));
     }
 
     /// Says something to the node's task, and waits until there is room for it.
@@ -192,6 +215,16 @@ impl Runtime {
     /// What tells this host from others.
     pub(crate) fn host(&self) -> u64 {
         self.seams.host
+    }
+
+    /// This node in its present life, without addresses.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { epoch: self.epoch(), ..self.me.clone() }
+    }
+
+    /// Its present life.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.numbers.epoch.load(Ordering::Relaxed))
     }
 
     /// Where this node listens.
@@ -265,9 +298,9 @@ impl Runtime {
             mesh: self.seams.mesh,
             nonce: crate::security::random(),
             keys: self.seams.crypto.keys(),
-            peer: Peer { addresses: self.addresses(), ..self.me.clone() },
+            peer: Peer { addresses: self.addresses(), ..self.peer() },
             claim,
-            windows: Windows::default(),
+            windows: self.settings.limits.windows(),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 
+mod access;
 mod answers;
+mod bounds;
 mod cancelling;
 mod choosing;
 mod closing;
@@ -11,6 +13,7 @@ mod faults;
 mod finding;
 mod happenings;
 mod house;
+mod keyed;
 mod load;
 mod myself;
 mod offers;

@@ -242,6 +242,7 @@ impl Desk {
             deadline: call.deadline,
             payload,
             options: options.map_or_else(Options::default, |options| *options),
+            claims: None,
         };
         let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
         self.runtime.offers.dispatch(&self.runtime, job);
