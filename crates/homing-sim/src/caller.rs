@@ -77,6 +77,7 @@ impl Caller {
             wait: Wait::ForInstance,
             repeatable: order.repeatable,
             instance: None,
+            affinity: None,
         };
         self.requester.handle_input(now, Input::Begin(begin));
     }

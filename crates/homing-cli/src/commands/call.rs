@@ -12,7 +12,8 @@ use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use homing::{
-    CallError, Code, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started, Status,
+    CallError, Code, Hedge, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started,
+    Status,
 };
 
 /// Sends the payload, prints the reply.
@@ -47,6 +48,9 @@ async fn ask(
     if let Some(wanted) = &args.choice.instance {
         call = call.instance(instance(node, wanted)?);
     }
+    if let Some(key) = &args.choice.key {
+        call = call.key(key);
+    }
     call.await.map_err(|error| explained(error, &node.info()))
 }
 
@@ -67,6 +71,18 @@ fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {
     }
     if let Some(balancer) = &args.choice.balancer {
         builder = builder.balancer(*balancer);
+    }
+    for label in &args.choice.subset {
+        builder = builder.subset(label.clone());
+    }
+    for weight in &args.choice.weight {
+        builder = builder.weight(weight.clone());
+    }
+    if let Some(time) = args.choice.hedge {
+        builder = builder.hedge(Hedge::After(time));
+    }
+    if args.choice.near {
+        builder = builder.near(args.choice.zone.as_deref());
     }
     builder.build()
 }

@@ -5,7 +5,9 @@
 //! therefore pays one comparison for its deadline.
 
 use super::seats::SeatKey;
+use super::target::Wish;
 use super::{Begin, CallKey, TargetKey, Wait};
+use crate::balance::Affinity;
 use crate::id::NodeId;
 use crate::limits::TICK;
 use crate::talk::{Started, Status};
@@ -22,7 +24,10 @@ pub(super) struct Call {
     pub(super) wait: Wait,
     pub(super) repeatable: bool,
     pub(super) instance: Option<NodeId>,
+    pub(super) affinity: Option<Affinity>,
     pub(super) deadline: Time,
+    /// When a second attempt is started beside the one under way; never, mostly.
+    hedge_at: Time,
     pub(super) state: CallState,
     /// Why the last attempt failed.
     pub(super) last: Option<Box<Status>>,
@@ -34,16 +39,25 @@ pub(super) enum CallState {
     /// In between: only while an input is handled.
     Choosing,
     /// An attempt is under way.
-    Running {
-        /// At this instance.
-        seat: SeatKey,
-        /// Whether its offer says that the method may be repeated.
-        repeatable: bool,
-    },
+    Running(Attempt),
+    /// Two are; the second was started by the first's taking long.
+    Racing(Attempt, Attempt),
+    /// The second is, for the first has failed.
+    Second(Attempt),
     /// In the waiting list of its target, at this place.
     Waiting { turn: u64 },
     /// The next attempt is made then.
     Resting { until: Time },
+}
+
+/// One attempt under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// At this instance.
+    pub(super) seat: SeatKey,
+    /// Whether its offer says that the method may be repeated.
+    pub(super) repeatable: bool,
+    pub(super) since: Time,
 }
 
 impl Call {
@@ -55,10 +69,17 @@ impl Call {
             wait: begin.wait,
             repeatable: begin.repeatable,
             instance: begin.instance,
+            affinity: begin.affinity,
             deadline: begin.deadline.unwrap_or(Time::MAX),
+            hedge_at: Time::MAX,
             state: CallState::Choosing,
             last: None,
         }
+    }
+
+    /// Whom it may go to.
+    pub(super) fn wish(&self, now: Time) -> Wish {
+        Wish { now, node: self.instance, affinity: self.affinity, without: None }
     }
 
     /// Whether anything of it may have run.
@@ -70,9 +91,11 @@ impl Call {
     pub(super) fn due(&self) -> Time {
         match self.state {
             CallState::Resting { until } => until.min(self.deadline),
-            CallState::Choosing | CallState::Running { .. } | CallState::Waiting { .. } => {
-                self.deadline
-            }
+            CallState::Running(_) => self.hedge_at.min(self.deadline),
+            CallState::Choosing
+            | CallState::Racing(..)
+            | CallState::Second(_)
+            | CallState::Waiting { .. } => self.deadline,
         }
     }
 }
@@ -120,6 +143,12 @@ impl Calls {
     /// Ends a call that is not parked.
     pub(super) fn remove(&mut self, key: CallKey) -> Option<Call> {
         self.slots.get_mut(key.0)?.take()
+    }
+
+    /// A second attempt at a call is due then, if the first is not answered before.
+    pub(super) fn hedge_at(&mut self, key: CallKey, at: Time) {
+        self.live(key).hedge_at = at;
+        self.remind(at);
     }
 
     /// Puts a call aside, in the state [`CallState::Waiting`] or [`CallState::Resting`].
