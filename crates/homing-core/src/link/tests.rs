@@ -189,8 +189,8 @@ fn nodes_of_different_meshes_or_keys_do_not_link() {
     check_handshake(&Setup { mesh: [8; 8], ..Setup::default() }, stranger, stranger);
     check_handshake(
         &Setup { keys: (1, 2), ..Setup::default() },
-        "closed(no mesh key in common: this side holds 00000002, the other side 00000001)",
-        "closed(no mesh key in common: this side holds 00000002, the other side 00000001)",
+        "closed(no mesh key in common)",
+        "closed(no mesh key in common)",
     );
 }
 

@@ -482,7 +482,7 @@ fn read_rare(body: &[u8]) -> Result<Frame, Malformed> {
         10 => Frame::Drain,
         12 => {
             let code = Code::from_number(reader.u8()?);
-            Frame::Close(Box::new(Status::new(code, reader.str(MESSAGE_MAX)?)))
+            Frame::Close(Box::new(Status::new(code, plain(reader.str(MESSAGE_MAX)?))))
         }
         kind => Frame::Unknown(kind),
     })
@@ -497,11 +497,17 @@ fn read_target(reader: &mut Reader<'_>) -> Result<Target, Malformed> {
     Ok(Target { offer, namespace, service, method })
 }
 
+/// The words of a peer as they may stand on a terminal, in one line: whoever answers a dial can say anything.
+fn plain(words: &str) -> String {
+    let sign = |sign: char| if sign.is_control() { ' ' } else { sign };
+    words.chars().map(sign).collect()
+}
+
 fn read_status(reader: &mut Reader<'_>) -> Result<Status, Malformed> {
     let code = Code::from_number(reader.u8()?);
     let started = if reader.u8()? & 1 == 1 { Started::No } else { Started::Maybe };
     let retry_after = Some(reader.varint()?).filter(|millis| *millis > 0);
-    let message = reader.str(MESSAGE_MAX)?.to_owned();
+    let message = plain(reader.str(MESSAGE_MAX)?);
     let details = Bytes::copy_from_slice(reader.bytes(DETAILS_MAX)?);
     let retry_after = retry_after.map(|millis| Duration::from_millis(millis).min(DEADLINE_MAX));
     Ok(Status { code, message, started, retry_after, details })

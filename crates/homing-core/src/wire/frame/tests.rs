@@ -111,6 +111,14 @@ fn what_a_newer_peer_writes_behind_the_fields_or_as_a_new_kind_is_passed_over() 
 }
 
 #[test]
+fn the_words_of_a_peer_are_one_line_without_commands_to_a_terminal() {
+    let status = Status::new(Code::Internal, "red \u{1b}[31m\r\nnext\u{9b}");
+    let mut bytes = BytesMut::from(&encoded(&Frame::Close(Box::new(status)))[..]);
+    let Ok(Some(Frame::Close(heard))) = Frame::decode(&mut bytes) else { panic!("not a Close") };
+    assert_eq!(heard.message, "red  [31m  next ");
+}
+
+#[test]
 fn what_is_over_its_limit_is_cut_or_left_out() {
     let status = Status {
         details: vec![0; DETAILS_MAX + 1].into(),
@@ -172,7 +180,7 @@ fn any_code() -> impl Strategy<Value = Code> {
 prop_compose! {
     fn any_status()(
         code in any_code(),
-        message in ".{0,80}",
+        message in "[^\\p{Cc}]{0,80}",
         ran: bool,
         retry_after in any_span(),
         details: Vec<u8>,
@@ -211,7 +219,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         any::<u64>().prop_map(Frame::Pong),
         Just(Frame::Drain),
         any::<Vec<u8>>().prop_map(|body| Frame::Control(body.into())),
-        (any_code(), ".{0,80}")
+        (any_code(), "[^\\p{Cc}]{0,80}")
             .prop_map(|(code, message)| Frame::Close(Box::new(Status::new(code, message)))),
         (13_u8..32).prop_map(Frame::Unknown),
     ]
