@@ -83,7 +83,7 @@ impl Node {
         let membership = (role == Role::Member).then(|| {
             Membership::new(Identity::new(me.id, me.epoch, sealer.nonce(), &[]), rng.split())
         });
-        let registry = Registry::new(role, me.id, me.epoch, rng.split(), Arc::clone(&crypto));
+        let registry = Registry::new(role, me.id, me.epoch, rng.split(), crypto);
         let mut dials = Dials::new(config.redial);
         for seed in config.seeds.iter().take(SEEDS_MAX) {
             dials.plan(Goal::Place(TransportAddr::Tcp(*seed)), Why::Seed(None), Vec::new(), now);
