@@ -237,6 +237,9 @@ pub struct Options {
     pub attempt: u8,
     /// The user's own names and values, in the order given. Key 10, once each.
     pub metadata: Vec<(String, Bytes)>,
+    /// The payload is none, and its bytes are empty: a stream is opened before its first item, or ended without a last
+    /// one. Key 12.
+    pub nothing: bool,
     /// On arrival: an odd key that is not known here. The conversation is refused with [`Code::Unimplemented`].
     pub not_understood: Option<u64>,
 }
@@ -249,6 +252,7 @@ impl Options {
             && self.idempotency_key.is_empty()
             && self.attempt == 0
             && self.metadata.is_empty()
+            && !self.nothing
     }
 }
 

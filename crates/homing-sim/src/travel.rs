@@ -140,8 +140,8 @@ impl Process {
         let payload = Payload::raw(pending.payload.clone());
         let (key, target) = mesh::target(key.0, offer);
         let token = self.caller.token(call);
-        let open =
-            Open { token, key, target: &target, deadline: Some(deadline), payload, options: None };
+        let (target, deadline, options, shape) = (&target, Some(deadline), None, Shape::Call);
+        let open = Open { token, key, target, deadline, payload, options, shape };
         let Some(line) = self.wires.touch(conn) else { return };
         match line.link.open(now, open) {
             Ok(id) => {
@@ -179,6 +179,7 @@ impl Process {
                 self.caller.requester.handle_input(now, input);
                 return self.end_call(call, end.unwrap_or(End::WrongReply));
             }
+            link::Outcome::Nothing => unreachable!("a call is not a stream"),
             link::Outcome::Failed(status) => requester::Outcome::Failed(*status),
             link::Outcome::NotSent => requester::Outcome::NotSent,
             link::Outcome::Lost => requester::Outcome::Lost,

@@ -5,7 +5,7 @@ use crate::crypto::fake::Fake;
 use crate::id::Epoch;
 use crate::limits::{CHUNK_MAX, CONVERSATIONS_MAX, PAYLOAD_MAX, WINDOW};
 use crate::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use crate::wire::{DialClaim, Kind, Peer as Identity};
+use crate::wire::{DialClaim, Kind, Peer as Identity, Target};
 
 /// What one side of a link of the mesh `[7; 8]` is made with.
 pub(super) fn config(role: Role, key: u8, budget: Arc<Budget>) -> LinkConfig {
@@ -38,6 +38,8 @@ pub(super) struct Side {
     pub(super) link: Link,
     log: Vec<String>,
     pub(super) requests: Vec<Request>,
+    /// Items that came and were not taken.
+    pub(super) items: VecDeque<Item>,
     inbox: BytesMut,
 }
 
@@ -45,7 +47,7 @@ pub(super) struct Pair {
     pub(super) now: Time,
     pub(super) dialler: Side,
     pub(super) acceptor: Side,
-    budget: Arc<Budget>,
+    pub(super) budget: Arc<Budget>,
 }
 
 struct Setup {
@@ -78,6 +80,7 @@ impl Pair {
                 link: Link::new(config, Time::ZERO),
                 log: vec![],
                 requests: vec![],
+                items: VecDeque::new(),
                 inbox: BytesMut::new(),
             }
         };
@@ -109,7 +112,7 @@ impl Pair {
         }
     }
 
-    fn after(&mut self, millis: u64) {
+    pub(super) fn after(&mut self, millis: u64) {
         self.now += Duration::from_millis(millis);
         self.dialler.link.handle_timeout(self.now);
         self.acceptor.link.handle_timeout(self.now);
@@ -122,6 +125,16 @@ impl Pair {
         size: usize,
         time: Option<Duration>,
     ) -> Result<CallId, Status> {
+        self.open_shaped(token, size, time, Shape::Call)
+    }
+
+    pub(super) fn open_shaped(
+        &mut self,
+        token: u64,
+        size: usize,
+        time: Option<Duration>,
+        shape: Shape,
+    ) -> Result<CallId, Status> {
         let target = Arc::new(Target {
             offer: 1,
             namespace: "default".parse().unwrap(),
@@ -130,8 +143,8 @@ impl Pair {
         });
         let payload = Payload::raw(vec![7; size]);
         let deadline = time.map(|time| self.now + time);
-        let open =
-            Open { token, key: TargetKey(1), target: &target, deadline, payload, options: None };
+        let (key, target, options) = (TargetKey(1), &target, None);
+        let open = Open { token, key, target, deadline, payload, options, shape };
         self.dialler.link.open(self.now, open)
     }
 
@@ -182,9 +195,20 @@ impl Side {
                 Output::Ended { token, outcome } => match outcome {
                     Outcome::Reply(payload, _) => format!("{token}:reply({})", payload.bytes.len()),
                     Outcome::Failed(status) => format!("{token}:{}{}", status.code, mark(&status)),
+                    Outcome::Nothing => format!("{token}:nothing"),
                     Outcome::NotSent => format!("{token}:not-sent"),
                     Outcome::Lost => format!("{token}:lost"),
                 },
+                Output::Item { item, .. } => {
+                    let line = match item.place {
+                        Place::Partial => format!("item({})", item.payload.bytes.len()),
+                        Place::Last => format!("last({})", item.payload.bytes.len()),
+                    };
+                    self.items.push_back(item);
+                    line
+                }
+                Output::AskedAll(_) => "asked-all".into(),
+                Output::Room(_) => "room".into(),
                 Output::Control(body) => format!("control({})", body.len()),
                 Output::RoundTrip(span) => format!("rtt({})", span.as_millis()),
                 Output::Draining => "draining".into(),
