@@ -3,12 +3,13 @@
 //! The cheap questions come first. The first gate that fails ends the run; the last line says which it was.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use crate::sandbox::Sandbox;
+use crate::tools::{self, answers};
 use crate::{edges, output, tidy};
 
 /// How much is asked. A slower pace asks all that a quicker one does.
@@ -96,31 +97,11 @@ fn line(name: &str, result: &anyhow::Result<Outcome>, took: Duration) -> String 
 }
 
 fn cargo(sandbox: &Sandbox, words: &str) -> anyhow::Result<Outcome> {
-    must_succeed(&mut sandbox.cargo(words))
+    passes(&mut sandbox.cargo(words))
 }
 
-fn must_succeed(command: &mut Command) -> anyhow::Result<Outcome> {
-    let typed = typed(command);
-    output::say(&format!("$ {typed}"));
-    let status = command.status().with_context(|| format!("cannot run `{typed}`"))?;
-    anyhow::ensure!(status.success(), "`{typed}` ended with {status}");
-    Ok(Outcome::Passed)
-}
-
-/// The command as a person would type it again.
-fn typed(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
-    let words = std::iter::once(program).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
-}
-
-/// Whether a program can be started and is content. Its output is nobody's business.
-fn answers(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+fn passes(command: &mut Command) -> anyhow::Result<Outcome> {
+    tools::must_succeed(command).map(|()| Outcome::Passed)
 }
 
 fn toolchain(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
@@ -134,12 +115,8 @@ fn toolchain(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
 }
 
 fn licences(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
-    if !answers(&mut sandbox.cargo("deny --version")) {
-        return Ok(Outcome::Skipped(
-            "cargo-deny is not installed (cargo install --locked cargo-deny)".to_owned(),
-        ));
-    }
-    cargo(sandbox, "deny check licenses bans sources")
+    tools::provide(sandbox, "deny")?;
+    passes(tools::cargo(sandbox, "deny")?.args(["check", "licenses", "bans", "sources"]))
 }
 
 fn core_without_os(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
@@ -171,21 +148,17 @@ fn network_tools(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
         return missing("only root with apt-get could install it (Debian package iproute2)");
     }
     output::say("installing iproute2, for the tests in network namespaces");
-    let installed = must_succeed(sandbox.program("apt-get").arg("update"))
-        .and_then(|_| must_succeed(sandbox.program("apt-get").args(["install", "-y", "iproute2"])));
+    let installed = passes(sandbox.program("apt-get").arg("update"))
+        .and_then(|_| passes(sandbox.program("apt-get").args(["install", "-y", "iproute2"])));
     installed.or_else(|error| missing(&format!("could not be installed ({error})")))
 }
 
 fn documentation(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
-    must_succeed(
-        sandbox.cargo("doc --workspace --lib --no-deps").env("RUSTDOCFLAGS", "-D warnings"),
-    )
+    passes(sandbox.cargo("doc --workspace --lib --no-deps").env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn simulate(sandbox: &Sandbox, words: &[&str]) -> anyhow::Result<Outcome> {
-    must_succeed(
-        sandbox.cargo("run --release --package homing-sim --bin homing-sim -- run").args(words),
-    )
+    passes(sandbox.cargo("run --release --package homing-sim --bin homing-sim -- run").args(words))
 }
 
 #[cfg(test)]
@@ -201,12 +174,5 @@ mod tests {
         );
         let failed = Err(anyhow::anyhow!("exit status: 1"));
         assert!(line("wasm", &failed, Duration::ZERO).ends_with("FAILED\n"));
-    }
-
-    #[test]
-    fn a_failing_command_is_named_as_it_would_be_typed() {
-        let sandbox = Sandbox::new(Path::new("/")).unwrap();
-        let error = must_succeed(sandbox.program("/bin/sh").args(["-c", "exit 3"])).unwrap_err();
-        assert_eq!(error.to_string(), "`sh -c exit 3` ended with exit status: 3");
     }
 }

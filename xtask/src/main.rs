@@ -5,10 +5,12 @@
 
 mod coverage;
 mod edges;
+mod fuzz;
 mod gates;
 mod output;
 mod sandbox;
 mod tidy;
+mod tools;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +22,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [--quick]                   every gate, in order; --quick leaves out simulation, documentation and its tests
   tidy                             the rules of STYLE.md that can be counted
   sim [--seconds N] [--seed S]     the simulator, built for speed; its arguments are passed through
+  fuzz [--seconds N] [TARGET...]   searches for bytes that break a promise, on a nightly compiler; 60 s for each target
   coverage                         how many rows of docs/coverage.md are shown by a test";
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ enum Task {
     Test(Pace),
     Tidy,
     Sim(Vec<String>),
+    Fuzz(Vec<String>),
     Coverage,
     Help,
 }
@@ -51,6 +55,7 @@ impl Task {
             ["test", "--quick"] => Ok(Self::Test(Pace::Quick)),
             ["tidy"] => Ok(Self::Tidy),
             ["sim", ..] => Ok(Self::Sim(words[1..].to_vec())),
+            ["fuzz", ..] => Ok(Self::Fuzz(words[1..].to_vec())),
             ["coverage"] => Ok(Self::Coverage),
             ["help" | "--help" | "-h"] => Ok(Self::Help),
             _ => anyhow::bail!("unknown command `{}`\n{USAGE}", plain.join(" ")),
@@ -63,6 +68,7 @@ impl Task {
             Self::Test(pace) => gates::test(&root, pace),
             Self::Tidy => tidy::run(&root),
             Self::Sim(words) => gates::sim(&root, &words),
+            Self::Fuzz(words) => fuzz::run(&root, &words),
             Self::Coverage => coverage::report(&root),
             Self::Help => {
                 output::say(USAGE);
@@ -100,6 +106,7 @@ mod tests {
         check("test --quick", "Test(Quick)");
         check("tidy", "Tidy");
         check("sim --seconds 60", r#"Sim(["--seconds", "60"])"#);
+        check("fuzz --seconds 5 link", r#"Fuzz(["--seconds", "5", "link"])"#);
         check("coverage", "Coverage");
     }
 

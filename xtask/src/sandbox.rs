@@ -38,6 +38,12 @@ impl Sandbox {
         &self.root
     }
 
+    /// Where cargo builds what belongs to the checkout.
+    pub(crate) fn target(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| self.root.join("target"), |chosen| self.root.join(chosen))
+    }
+
     /// A cargo command in the checkout, with `words` split at spaces.
     pub(crate) fn cargo(&self, words: &str) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));

@@ -61,7 +61,8 @@ impl PrivateMesh {
     }
 
     /// Moves a node of this process into it.
-    pub(crate) fn applied_to(&self, mut config: Config) -> Config {
+    pub(crate) fn applied_to(&self, config: Config) -> Config {
+        let mut config = config.keyless();
         config.mesh = Some(self.name.clone());
         config.discovery.rendezvous = Some(self.dir.clone());
         config.discovery.seeds.clear();

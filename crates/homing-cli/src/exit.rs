@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::signals::Signal;
+use homing::security::KeyFileError;
 use homing::{CallError, JoinError, ServeError, Status};
 
 /// Why a command did not do what it was asked to.
@@ -14,6 +15,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The mesh said no. Exit code 10 + the canonical code.
     Mesh(Status),
+    /// Nobody here offers it, and why nobody elsewhere was asked. Exit code 10 + the canonical code.
+    Nowhere(Status, &'static str),
     /// Somebody ended us. Exit code 128 + the signal's number.
     Signal(Signal),
     /// Nobody reads our output any more: we are done, and that is no error. Exit code 0.
@@ -33,7 +36,7 @@ impl Failure {
             Self::OutputClosed => 0,
             Self::Other(_) => 1,
             Self::Usage(_) => 2,
-            Self::Mesh(status) => 10 + status.code.number(),
+            Self::Mesh(status) | Self::Nowhere(status, _) => 10 + status.code.number(),
             Self::Signal(signal) => signal.exit_number(),
         }
     }
@@ -57,6 +60,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(message) => f.write_str(message),
             Self::Mesh(status) => status.fmt(f),
+            Self::Nowhere(status, hint) => write!(f, "{status}\n{hint}"),
             Self::Signal(signal) => write!(f, "ended by {signal}"),
             Self::OutputClosed => f.write_str("nobody reads the output"),
             Self::Other(error) => write!(f, "{error:#}"),
@@ -80,9 +84,17 @@ impl From<JoinError> for Failure {
     fn from(error: JoinError) -> Self {
         match error {
             JoinError::Config(error) => Self::Usage(error.to_string()),
+            JoinError::Keys(error) => error.into(),
             JoinError::Refused(status) => Self::Mesh(status),
             error => Self::Other(error.into()),
         }
+    }
+}
+
+impl From<KeyFileError> for Failure {
+    /// A file that is not there, or is none, is a matter of configuration.
+    fn from(error: KeyFileError) -> Self {
+        Self::Usage(error.to_string())
     }
 }
 
@@ -117,6 +129,8 @@ mod tests {
         let none = Status::new(Code::Unavailable, "no instance of words@^2 (running: 1.2.0)");
         check(&none.into(), 24, "UNAVAILABLE: no instance of words@^2 (running: 1.2.0)");
         check(&Status::new(Code::NotFound, "x").into(), 15, "NOT_FOUND: x");
+        let nowhere = Failure::Nowhere(Status::new(Code::NotFound, "x"), "for");
+        check(&nowhere, 15, "NOT_FOUND: x\nfor");
         check(&Status::new(Code::DeadlineExceeded, "x").into(), 14, "DEADLINE_EXCEEDED: x");
     }
 

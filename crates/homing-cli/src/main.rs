@@ -9,7 +9,7 @@ mod commands;
 mod exec;
 mod exit;
 mod logging;
-
+mod opening;
 mod output;
 mod payload;
 mod runtime;

@@ -11,7 +11,7 @@ use crate::exit::Failure;
 const LEFTOVERS: Duration = Duration::from_millis(100);
 
 /// For one-shot commands: this thread alone. It starts in microseconds.
-pub(crate) fn run_alone(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub(crate) fn run_alone<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     run(Builder::new_current_thread(), work)
 }
 
@@ -30,10 +30,10 @@ pub(crate) fn run_measured(work: impl Future<Output = Result<(), Failure>>) -> R
 /// The workers of both ends of a measurement.
 pub(crate) const MEASURED_WORKERS: usize = 2;
 
-fn run(
+fn run<T>(
     mut builder: Builder,
-    work: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     let runtime: Runtime = builder.enable_all().build().context("cannot start the runtime")?;
     let outcome = runtime.block_on(work);
     runtime.shutdown_timeout(LEFTOVERS);

@@ -2,6 +2,7 @@
 
 use crate::args::{IntervalArgs, MeshArgs, Transport};
 use homing::{Config, Timings};
+use std::path::Path;
 
 /// How every node of this command joins the mesh.
 #[derive(Clone, Debug)]
@@ -27,6 +28,12 @@ impl Settings {
         Self { args, intervals: self.intervals.clone() }
     }
 
+    /// The same with the keys of this file.
+    pub(crate) fn with_key_file(&self, file: &Path) -> Self {
+        let args = MeshArgs { key_file: Some(file.to_owned()), ..self.args.clone() };
+        Self { args, intervals: self.intervals.clone() }
+    }
+
     /// For services: a member, that others learn of.
     pub(crate) fn member(&self) -> Config {
         self.applied_to(Config::default())
@@ -45,6 +52,8 @@ impl Settings {
         config.listen = args.listen;
         config.advertise = args.advertise;
         config.insecure = args.insecure;
+        config.key_file = args.key_file;
+        config.identity = args.identity;
         config.discovery.seeds = args.seed;
         config.discovery.interfaces = args.interface;
         config.discovery.port = args.discovery_port.unwrap_or(config.discovery.port);

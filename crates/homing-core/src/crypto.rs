@@ -3,7 +3,7 @@
 //! The core decides when to sign, seal and ask; how is the driver's affair (crate `homing`, on `ring`) or the
 //! simulator's (a fake that is fast and repeatable).
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fake;
 
 use crate::id::{Epoch, NodeId};

@@ -11,6 +11,9 @@ pub mod addr;
 pub mod balance;
 pub mod budget;
 pub mod crypto;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+pub mod gate;
 pub mod id;
 pub mod limits;
 pub mod link;

@@ -3,6 +3,7 @@
 //! Nothing that a peer, a user or a network can make grow is without a line here. Settings may lower or raise some of
 //! them (`Config` says which); the relations asserted at the end hold for the defaults.
 
+use crate::gate::Rate;
 use std::time::Duration;
 
 // --- Names -----------------------------------------------------------------------------------------------------
@@ -57,6 +58,9 @@ pub const OUTGOING_MAX: usize = 16 * 1024;
 pub const OUTBOX_MAX: usize = 3 * OUTGOING_MAX;
 /// Bytes of control messages waiting to be written on one link. Beyond, the peer does not read, and loses the link.
 pub const CONTROL_WAITING_MAX: usize = 32 * 1024 * 1024;
+/// Control messages of one link that wait for the node's task, and as many bytes of them as [`CONTROL_WAITING_MAX`].
+/// Beyond, the peer says more than this node can take in, and loses the link.
+pub const CONTROL_UNHEARD_MAX: usize = 16 * 1024;
 /// Bytes of a payload that are not counted in [`BUDGET`]: [`CONVERSATIONS_MAX`] bounds so small ones well enough.
 pub const UNCOUNTED_MAX: usize = 1024;
 /// Bytes of bulk handed to the socket at once (decisions C10): what a small call may have to wait behind.
@@ -96,6 +100,43 @@ pub const LINKS_MAX: usize = 4_096;
 pub const LINKS_PER_PAIR_MAX: usize = 4;
 /// Dials under way at once. Further ones wait.
 pub const DIALS_MAX: usize = 64;
+
+// --- Before belief ---------------------------------------------------------------------------------------------
+
+/// Connections that others made and whose handshake is not complete. Beyond, the source that has the most of them loses
+/// its oldest, so that a newcomer from a quiet address always gets in. Well below the 1,024 descriptors that a process
+/// usually has.
+pub const HALF_OPEN_MAX: usize = 512;
+/// Of these, from one source: an IPv4 address, an IPv6 network of 64 bits, the unix socket. Further ones are closed
+/// unread. A handshake takes milliseconds: so many are enough for a thousand nodes behind one address, which dial again.
+pub const HALF_OPEN_PER_SOURCE_MAX: usize = 128;
+/// Connections taken in from one source that has proven itself; further ones are closed unread. For hundreds of nodes
+/// behind one address, and for scripts that call in a loop.
+pub const CONNECTIONS: Rate = Rate { per_second: 2_000, burst: 4_000 };
+/// The same of one source that has not: to find that a proof is wrong takes a good part of a millisecond.
+pub const CONNECTIONS_PER_STRANGER: Rate = Rate { per_second: 100, burst: 200 };
+/// Bytes that a peer may send before its TLS handshake is complete: a chain of certificates of somebody's authority.
+/// Then the connection is closed.
+pub const TLS_HANDSHAKE_MAX: usize = 32 * 1024;
+/// Datagrams heeded of one source that has proven itself; further ones are dropped. At rest a node hears about ten in a
+/// second from the whole mesh, but all nodes of a test may be behind one address, and tell a newcomer all they know.
+pub const DATAGRAMS: Rate = Rate { per_second: 10_000, burst: 20_000 };
+/// Datagrams heeded of one source that has not: one is enough to prove oneself.
+pub const DATAGRAMS_PER_STRANGER: Rate = Rate { per_second: 200, burst: 400 };
+/// Datagrams heeded of all such sources together: to find that one is forged takes microseconds.
+pub const DATAGRAMS_OF_STRANGERS: Rate = Rate { per_second: 2_000, burst: 4_000 };
+/// Scouting datagrams looked at of one source; further ones are dropped. Each of many nodes behind one address calls a
+/// few times when it starts.
+pub const SCOUTS: Rate = Rate { per_second: 100, burst: 32 };
+/// How long a source counts as proven after it was found true.
+pub const KNOWN_TIME: Duration = Duration::from_mins(1);
+/// Sources remembered of connections, and of datagrams of proven ones and of strangers each. The least recently heard is
+/// forgotten.
+pub const SOURCES_MAX: usize = NODES_MAX;
+/// Datagrams of proven sources that wait for the node machine. Further ones are dropped.
+pub const DATAGRAMS_WAITING_MAX: usize = 8_192;
+/// The same of strangers.
+pub const STRANGERS_WAITING_MAX: usize = 512;
 
 // --- Nodes and membership --------------------------------------------------------------------------------------
 
@@ -296,3 +337,12 @@ const _: () =
     assert!(256 * 4 < REGISTRY_DATAGRAM_MAX, "the sums of all buckets fit a registry message");
 const _: () =
     assert!(REGISTRY_DATAGRAM_MAX <= BODY_MAX, "a registry message is a body of a datagram");
+const _: () = assert!(
+    2 * HALF_OPEN_PER_SOURCE_MAX <= HALF_OPEN_MAX && HALF_OPEN_MAX < LINKS_MAX,
+    "one source cannot take all places, nor those that are half open all links"
+);
+const _: () = assert!(
+    2 * SCOUTS.burst as usize <= FINDINGS_MAX,
+    "one source cannot take all room for scouts"
+);
+const _: () = assert!(HELLO_MAX <= TLS_HANDSHAKE_MAX, "a Hello is the smaller part");

@@ -241,6 +241,11 @@ impl Process {
                 self.note(Note::Fatal(Status { message: format!("{key:?}: {status}"), ..status }));
             }
             node::Output::Left => self.close_all(now),
+            // Every life here is later than the one before, so nobody can know a later one.
+            node::Output::Raise { above } => {
+                let why = format!("a life after {above} is asked for");
+                self.note(Note::Fatal(Status::not_started(Code::Internal, why)));
+            }
             node::Output::Fatal(status) => self.note(Note::Fatal(status)),
         }
         true

@@ -7,7 +7,7 @@ use crate::process::Process;
 use crate::server::{Decision, Origin};
 use crate::wires::{LineDialler, LinePhase};
 use homing_core::id::NodeId;
-use homing_core::link::{self, Open};
+use homing_core::link::{self, Open, Shape};
 use homing_core::node::{self, LinkId};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{self, CallKey};
@@ -74,6 +74,9 @@ impl Process {
             }
             link::Output::RoundTrip(rtt) => {
                 self.node.handle_input(now, node::Input::RoundTrip { link: conn, rtt });
+            }
+            link::Output::Item { .. } | link::Output::AskedAll(_) | link::Output::Room(_) => {
+                unreachable!("nobody streams here")
             }
             link::Output::Draining => {
                 if let Some(line) = self.wires.touch(conn) {

@@ -2,13 +2,16 @@
 //!
 //! A [`Config`] is what somebody wished; when a node joins, wishes, environment and defaults are decided once.
 
+mod bounds;
 mod isolation;
+mod keys;
 mod parts;
 pub(crate) mod settings;
 
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::Net;
+use crate::security::{Authority, Key};
 use crate::testing::Network;
 use homing_core::name::{BadName, MeshName, Namespace, NodeName};
 use isolation::Isolation;
@@ -17,9 +20,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use bounds::Bounds;
+pub(crate) use keys::Keys;
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
-#[allow(unused_imports, reason = "their reader, node.rs, comes on top")]
-pub(crate) use settings::{Listen, Rendezvous, Settings};
+#[cfg(test)]
+use settings::{Listen, Rendezvous, Settings};
 
 /// How a node is to join. The default needs nothing: it meets the other programs of this user on this host.
 ///
@@ -47,15 +52,33 @@ pub struct Config {
     pub name: Option<NodeName>,
     /// Whether the node takes part or passes through. Default: it takes part; see [`Config::visitor`].
     pub kind: Kind,
+    /// The key of the mesh, and while it is exchanged the other one, too: the first is the one to send with. Default:
+    /// `HOMING_KEY`, separated by commas, or else those of [`key_file`](Self::key_file), or else none. Without one a
+    /// node stays on this host, among this user's programs; with one it is on the network, and whoever has the key is
+    /// of its mesh.
+    pub key: Vec<Key>,
+    /// A file with the keys, a line each ([`KeyFile`](crate::KeyFile)); read again when it changes, so that keys can be
+    /// exchanged while nodes run. Default: `HOMING_KEY_FILE`, or else none. Refused where others could read it, and
+    /// beside keys that were given otherwise.
+    pub key_file: Option<PathBuf>,
+    /// A file with the node's identity, made on the first start: the node has the same id after a restart, and access
+    /// lists can name it. Default: `HOMING_IDENTITY`, or else none, which means a fresh one in memory. One process at a
+    /// time can use it.
+    pub identity: Option<PathBuf>,
+    /// Certificates of an authority of one's own, which links over TCP show instead of the nodes' own keys. They come
+    /// beside a [`key`](Self::key), and are refused without. Default: none.
+    pub tls: Option<Authority>,
     /// Where to listen for links (TCP) and datagrams (UDP, the same number); port 0 is any free one. Default: none
-    /// given, which means the loopback addresses with any free port, and a unix socket. Other addresses than loopback
-    /// need [`insecure`](Self::insecure): without a key a node stays on this host.
+    /// given, which means a unix socket, and any free port: with a [`key`](Self::key) on every address of this host,
+    /// without one on the loopback addresses. Other addresses than those need a key: without one a node stays on this
+    /// host.
     pub listen: Vec<SocketAddr>,
     /// TCP addresses to tell others instead of those listened at, for those who see this host through a translation of
     /// addresses. Default: none. Same rule as for [`listen`](Self::listen).
     pub advertise: Vec<SocketAddr>,
     /// Leaves out every proof of a key: whoever reaches the node is of its mesh, and it may listen beyond this host.
-    /// For tests in networks of one's own making. Default: no, for zero configuration must not mean open doors.
+    /// For tests in networks of one's own making; every list of nodes shows it. Default: no, for zero configuration must
+    /// not mean open doors, and neither a variable nor a file can say yes.
     pub insecure: bool,
     /// How first peers are found.
     pub discovery: Discovery,
@@ -64,6 +87,10 @@ pub struct Config {
     pub transport: Transport,
     /// How long things may take.
     pub timings: Timings,
+    /// Whether keys in the environment are not for this node.
+    pub(crate) keyless: bool,
+    /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.
+    pub limits: Bounds,
     /// The network. Default: the system's.
     pub(crate) net: Option<Arc<dyn Net>>,
     /// What fills in what was not said.
@@ -148,6 +175,38 @@ impl Config {
         Ok(self)
     }
 
+    /// Adds a [`key`](Self#structfield.key): the first one added is the one to send with.
+    pub fn key(mut self, key: Key) -> Self {
+        self.key.push(key);
+        self
+    }
+
+    /// Sets the [`key_file`](Self#structfield.key_file).
+    pub fn key_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.key_file = Some(file.into());
+        self
+    }
+
+    /// Sets the [`identity`](Self#structfield.identity).
+    pub fn identity(mut self, file: impl Into<PathBuf>) -> Self {
+        self.identity = Some(file.into());
+        self
+    }
+
+    /// Sets the [`tls`](Self#structfield.tls) certificates.
+    pub fn tls(mut self, authority: Authority) -> Self {
+        self.tls = Some(authority);
+        self
+    }
+
+    /// Takes no key, whatever the environment says: for nodes that have nothing to do with the user's mesh.
+    pub fn keyless(mut self) -> Self {
+        self.key.clear();
+        self.key_file = None;
+        self.keyless = true;
+        self
+    }
+
     /// Adds an address to [`listen`](Self#structfield.listen) at.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen.push(address);
@@ -198,12 +257,17 @@ impl fmt::Debug for Config {
             .field("namespace", &self.namespace)
             .field("name", &self.name)
             .field("kind", &self.kind)
+            .field("key", &self.key)
+            .field("key_file", &self.key_file)
+            .field("identity", &self.identity)
+            .field("tls", &self.tls)
             .field("listen", &self.listen)
             .field("advertise", &self.advertise)
             .field("insecure", &self.insecure)
             .field("discovery", &self.discovery)
             .field("transport", &self.transport)
             .field("timings", &self.timings)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

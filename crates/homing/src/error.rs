@@ -1,6 +1,7 @@
 //! What can go wrong for who uses a node, and what is told of it?
 
 use crate::info::Instance;
+use crate::security::{AuthorityError, IdentityError, KeyFileError};
 use homing_core::addr::TransportAddr;
 use homing_core::name::BadName;
 use homing_core::talk::{Code, Started, Status};
@@ -59,6 +60,15 @@ pub enum JoinError {
     /// The rendezvous directory, or the key in it, cannot be trusted or used (decisions B1, B3); it says why.
     #[error(transparent)]
     Rendezvous(Box<dyn std::error::Error + Send + Sync>),
+    /// The file with the keys of the mesh cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// The file with the node's identity cannot be used, or another process uses it.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Certificates of the user's authority cannot be used.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The mesh, or the system, does not let this node in.
     #[error(transparent)]
     Refused(Status),
@@ -69,7 +79,12 @@ impl JoinError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Config(_) => Code::InvalidArgument,
-            Self::Listen { .. } | Self::Rendezvous(_) => Code::FailedPrecondition,
+            Self::Identity(IdentityError::InUse(_)) => Code::AlreadyExists,
+            Self::Listen { .. }
+            | Self::Rendezvous(_)
+            | Self::Authority(_)
+            | Self::Keys(_)
+            | Self::Identity(_) => Code::FailedPrecondition,
             Self::Refused(status) => status.code,
         }
     }

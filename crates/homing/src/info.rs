@@ -5,8 +5,10 @@
 
 use bytes::Bytes;
 use homing_core::addr::TransportAddr;
+use homing_core::crypto::KeyId;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::name::{MeshName, Namespace, NodeName, ServiceName, Version};
+use homing_core::registry;
 use homing_core::wire;
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
@@ -63,8 +65,8 @@ pub struct NodeInfo {
     /// Where others reach it; none for a visitor.
     #[serde(serialize_with = "texts")]
     pub addresses: Vec<TransportAddr>,
-    /// Whether it takes part without proof of a key, and beyond this host.
-    pub insecure: bool,
+    /// What keeps strangers out.
+    pub guard: Guard,
 }
 
 /// Another node, or this one, as this node knows it.
@@ -95,8 +97,12 @@ pub struct PeerInfo {
     pub rtt_us: Option<u64>,
     /// Its program and version, such as `homing/0.1.0`.
     pub agent: String,
-    /// Whether this node's link to it goes without proof of a key.
-    pub insecure: bool,
+    /// What keeps strangers out of it, by its own word.
+    pub guard: Guard,
+    /// The ids of the mesh's keys that it holds, the one it sends with first; by its own word. Empty for visitors but
+    /// this node.
+    #[serde(serialize_with = "texts")]
+    pub keys: Vec<KeyId>,
 }
 
 /// One link to a peer.
@@ -201,6 +207,18 @@ words! {
 }
 
 words! {
+    /// What keeps strangers out of a node's mesh.
+    Guard {
+        /// Only this user's programs on this host can prove what is asked for.
+        Local = "local",
+        /// Only who has the mesh's key can.
+        Keyed = "keyed",
+        /// Nothing: whoever reaches it is let in.
+        Insecure = "insecure",
+    }
+}
+
+words! {
     /// Who dialled a link.
     Direction {
         /// This node.
@@ -213,8 +231,10 @@ words! {
 words! {
     /// What carries a link.
     Carrier {
-        /// TCP.
+        /// TCP, in the clear.
         Tcp = "tcp",
+        /// TLS over TCP, as everywhere beyond a host in a mesh with a key.
+        Tls = "tls",
         /// A unix socket.
         Unix = "unix",
         /// Memory: the node itself, or a network of tests.
@@ -234,6 +254,26 @@ impl From<wire::Kind> for Kind {
         match kind {
             wire::Kind::Member => Self::Member,
             wire::Kind::Visitor => Self::Visitor,
+        }
+    }
+}
+
+impl From<registry::Guard> for Guard {
+    fn from(guard: registry::Guard) -> Self {
+        match guard {
+            registry::Guard::Local => Self::Local,
+            registry::Guard::Keyed => Self::Keyed,
+            registry::Guard::Insecure => Self::Insecure,
+        }
+    }
+}
+
+impl From<Guard> for registry::Guard {
+    fn from(guard: Guard) -> Self {
+        match guard {
+            Guard::Local => Self::Local,
+            Guard::Keyed => Self::Keyed,
+            Guard::Insecure => Self::Insecure,
         }
     }
 }
@@ -302,13 +342,13 @@ mod tests {
             kind: Kind::Member,
             epoch: Epoch(3),
             addresses: vec![TransportAddr::Tcp("127.0.0.1:7".parse().unwrap())],
-            insecure: false,
+            guard: Guard::Local,
         };
         check(
             &node,
             &json!({
                 "id": ID, "name": "words-7", "mesh": "default", "namespace": "default", "kind": "member",
-                "epoch": 3, "addresses": ["tcp://127.0.0.1:7"], "insecure": false,
+                "epoch": 3, "addresses": ["tcp://127.0.0.1:7"], "guard": "local",
             }),
         );
         let link = LinkInfo { direction: Direction::In, kept: true, transport: Carrier::Unix };
@@ -323,14 +363,16 @@ mod tests {
             links: vec![link],
             rtt_us: None,
             agent: "homing/0.1.0".to_owned(),
-            insecure: true,
+            guard: Guard::Insecure,
+            keys: vec![KeyId(0xab)],
         };
         check(
             &peer,
             &json!({
                 "id": ID, "name": "words-7", "kind": "visitor", "epoch": 1, "found": "seed", "state": "self",
                 "addresses": [], "links": [{"direction": "in", "kept": true, "transport": "unix"}],
-                "rtt_us": null, "agent": "homing/0.1.0", "insecure": true,
+                "rtt_us": null, "agent": "homing/0.1.0", "guard": "insecure",
+                "keys": ["000000ab"],
             }),
         );
     }

@@ -36,16 +36,18 @@ mod node;
 mod requester;
 mod responder;
 mod runtime;
-mod security;
+pub mod security;
+pub mod stats;
 pub mod testing;
 
-pub use config::{Config, Discovery, Timings, Transport};
+pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{CallError, ConfigError, JoinError, ServeError};
 pub use events::{Event, Events};
 pub use handler::{Annotated, Handler, RawHandler};
 pub use homing_core::addr::TransportAddr;
 pub use homing_core::balance::{BadBalancer, Balancer};
+pub use homing_core::crypto::KeyId;
 pub use homing_core::id::{BadNodeId, Epoch, NodeId};
 pub use homing_core::limits;
 pub use homing_core::name::{
@@ -54,12 +56,14 @@ pub use homing_core::name::{
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use info::{
-    Carrier, Direction, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo, NodeState,
-    PeerInfo, ServiceInfo,
+    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,
+    NodeState, PeerInfo, ServiceInfo,
 };
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
+pub use security::{Authority, Key, KeyFile};
+pub use stats::NodeStats;
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

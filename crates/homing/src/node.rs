@@ -8,6 +8,7 @@ use crate::info::{NodeInfo, PeerInfo, ServiceInfo};
 use crate::requester::{Requester, RequesterBuilder};
 use crate::responder::{Offer, ResponderBuilder};
 use crate::runtime::{self, Runtime};
+use crate::stats::NodeStats;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -114,6 +115,11 @@ impl Node {
     /// The nodes this node knows of, itself first, with the links to them.
     pub async fn nodes(&self) -> Vec<PeerInfo> {
         self.inner.runtime.nodes().await
+    }
+
+    /// How often a bound was reached since this node joined, and what was dropped of what others sent.
+    pub async fn stats(&self) -> NodeStats {
+        self.inner.runtime.stats().await
     }
 
     /// What happens from now on, after a first word on where this node listens. A listener that falls behind loses the oldest and is told how many.

@@ -17,7 +17,7 @@ struct Allowed {
 const ALLOWED: &[Allowed] = &[
     Allowed {
         manifest: "crates/homing-core/Cargo.toml",
-        normal: &["bytes", "foca", "rand_core", "rand_pcg", "slab", "thiserror"],
+        normal: &["arbitrary", "bytes", "foca", "rand_core", "rand_pcg", "slab", "thiserror"],
         tests: &["proptest"],
     },
     Allowed {
@@ -25,6 +25,7 @@ const ALLOWED: &[Allowed] = &[
         normal: &[
             "arc-swap",
             "bytes",
+            "data-encoding",
             "futures-core",
             "homing-core",
             "if-addrs",
@@ -32,6 +33,7 @@ const ALLOWED: &[Allowed] = &[
             "ring",
             "rmp-serde",
             "rustix",
+            "rustls",
             "serde",
             "serde_json",
             "slab",
@@ -41,7 +43,7 @@ const ALLOWED: &[Allowed] = &[
             "tokio-util",
             "tracing",
         ],
-        tests: &["proptest", "tempfile"],
+        tests: &["proptest", "rcgen", "tempfile"],
     },
     Allowed {
         manifest: "crates/homing-cli/Cargo.toml",
@@ -67,18 +69,38 @@ const ALLOWED: &[Allowed] = &[
         normal: &["anyhow", "bytes", "clap", "homing-core"],
         tests: &["proptest"],
     },
+    Allowed { manifest: "fuzz/Cargo.toml", normal: &["homing-core", "libfuzzer-sys"], tests: &[] },
     Allowed { manifest: "xtask/Cargo.toml", normal: &["anyhow"], tests: &[] },
 ];
 
-/// The lint table stands once, in the root; a crate that does not inherit it has none.
+/// The lint table stands once, in the root; a crate that does not inherit it has none. One outside of the workspace
+/// cannot.
 pub(super) fn lints_are_inherited(tree: &Tree) -> Vec<Violation> {
-    let is_bare = |manifest: &&TextFile| {
-        let in_lints = entries(&manifest.text).into_iter().filter(|entry| entry.section == "lints");
-        !in_lints.into_iter().any(|entry| entry.key == "workspace")
-    };
+    let is_bare = |manifest: &&TextFile| !inherits(manifest) && !is_outside(manifest);
     let what = "the lints of the workspace do not hold here: add `[lints]` with `workspace = true`";
     manifests(tree)
         .filter(is_bare)
+        .map(|manifest| Violation::new(&manifest.path, 1, what))
+        .collect()
+}
+
+/// Unsafe code is forbidden, and no `allow` further in can change that: by the table in the root for who inherits it, in a
+/// table of its own for who is outside.
+pub(super) fn unsafe_is_forbidden(tree: &Tree) -> Vec<Violation> {
+    let forbids = |manifest: &TextFile, section: &str| {
+        let mut entries = entries(&manifest.text).into_iter();
+        entries.any(|entry| {
+            (entry.section, entry.key, entry.value) == (section, "unsafe_code", "\"forbid\"")
+        })
+    };
+    let is_open = |manifest: &&TextFile| match manifest.path.as_str() {
+        "Cargo.toml" => !forbids(manifest, "workspace.lints.rust"),
+        _ => is_outside(manifest) && !forbids(manifest, "lints.rust"),
+    };
+    let what = "unsafe code is not forbidden: add `unsafe_code = \"forbid\"` to the lints of Rust";
+    let root = tree.texts.iter().filter(|file| file.path == "Cargo.toml");
+    root.chain(manifests(tree))
+        .filter(is_open)
         .map(|manifest| Violation::new(&manifest.path, 1, what))
         .collect()
 }
@@ -103,6 +125,16 @@ pub(super) fn dependencies_are_chosen(tree: &Tree) -> Vec<Violation> {
         }
     }
     violations
+}
+
+fn inherits(manifest: &TextFile) -> bool {
+    let mut entries = entries(&manifest.text).into_iter();
+    entries.any(|entry| (entry.section, entry.key, entry.value) == ("lints", "workspace", "true"))
+}
+
+/// Whether the crate is a workspace of its own.
+fn is_outside(manifest: &TextFile) -> bool {
+    manifest.text.lines().any(|line| line.trim() == "[workspace]")
 }
 
 fn manifests(tree: &Tree) -> impl Iterator<Item = &TextFile> {
@@ -140,6 +172,8 @@ struct Entry<'text> {
     line: usize,
     section: &'text str,
     key: &'text str,
+    /// Empty for a table of its own.
+    value: &'text str,
 }
 
 impl Entry<'_> {
@@ -163,11 +197,11 @@ fn entries(manifest: &str) -> Vec<Entry<'_>> {
             if let Some((parent, key)) =
                 section.rsplit_once('.').filter(|(parent, _)| parent.ends_with("dependencies"))
             {
-                found.push(Entry { line, section: parent, key });
+                found.push(Entry { line, section: parent, key, value: "" });
             }
-        } else if let Some((key, _)) = text.split_once('=').filter(|_| !text.starts_with('#')) {
+        } else if let Some((key, value)) = text.split_once('=').filter(|_| !text.starts_with('#')) {
             let key = key.trim().split('.').next().unwrap_or_default().trim_matches('"');
-            found.push(Entry { line, section, key });
+            found.push(Entry { line, section, key, value: value.trim() });
         }
     }
     found

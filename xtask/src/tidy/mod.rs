@@ -51,6 +51,7 @@ const RULES: &[Rule] = &[
     proofs::no_test_sleeps,
     proofs::testdata_is_read,
     manifests::lints_are_inherited,
+    manifests::unsafe_is_forbidden,
     manifests::dependencies_are_chosen,
     coverage::rows_are_true,
 ];

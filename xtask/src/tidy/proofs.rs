@@ -6,6 +6,7 @@ use super::{Tree, Violation};
 
 /// Test files that may sleep, with the reason: (path, reason).
 const SLEEPERS: &[(&str, &str)] = &[
+    ("crates/homing/tests/mesh/bounds.rs", "a part of tests that all run in paused time"),
     ("crates/homing/tests/mesh/cancelling.rs", "a part of tests that all run in paused time"),
     ("crates/homing/tests/mesh/faults.rs", "a part of tests that all run in paused time"),
     ("crates/homing/tests/mesh/pairs.rs", "a part of tests that all run in paused time"),

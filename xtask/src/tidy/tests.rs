@@ -182,6 +182,22 @@ fn every_crate_has_the_lints_of_the_workspace() {
 }
 
 #[test]
+fn unsafe_code_is_forbidden_inside_and_outside_of_the_workspace() {
+    let forbids = "unsafe_code = \"forbid\"\n";
+    let root = ("Cargo.toml", &*format!("[workspace]\n[workspace.lints.rust]\n{forbids}"));
+    let outside = ("fuzz/Cargo.toml", &*format!("[workspace]\n[lints.rust]\n{forbids}"));
+    check(manifests::unsafe_is_forbidden, &[root, outside], &[]);
+    check(manifests::lints_are_inherited, &[outside], &[]);
+    let what = "unsafe code is not forbidden: add `unsafe_code = \"forbid\"` to the lints of Rust";
+    let denies = "[workspace]\n[lints.rust]\nunsafe_code = \"deny\"\n";
+    check(
+        manifests::unsafe_is_forbidden,
+        &[("Cargo.toml", denies), ("fuzz/Cargo.toml", denies)],
+        &[&format!("Cargo.toml:1: {what}"), &format!("fuzz/Cargo.toml:1: {what}")],
+    );
+}
+
+#[test]
 fn a_dependency_is_chosen_for_its_crate() {
     let core = "crates/homing-core/Cargo.toml";
     let clean = "[dependencies]\nbytes.workspace = true\n# tokio = \"1\"\n[dev-dependencies]\nproptest = \"1\"\nbytes = \"1\"\n";

@@ -38,7 +38,8 @@ pub(crate) struct TextFile {
 }
 
 /// Outside of the workspace, made by machines, or git's own.
-const SKIPPED: &[&str] = &["target", ".git", "fuzz", "bench"];
+const SKIPPED: &[&str] =
+    &["target", ".git", "fuzz/target", "fuzz/corpus", "fuzz/artifacts", "fuzz/coverage", "bench"];
 const TEXTS: &[&str] = &["md", "toml", "sh", "yml", "yaml"];
 
 impl Tree {

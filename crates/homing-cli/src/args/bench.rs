@@ -31,8 +31,11 @@ pub(crate) enum BenchWhat {
   homing bench call
   homing bench call --size 1024 --concurrency 1,10,1000 --duration 10s
   homing bench call --transport unix --json
+  homing bench call --keyed
 
---transport (default here: tcp, so that the bare TCP echo is comparable) chooses what homing's link runs over.")]
+--transport (default here: tcp, so that the bare TCP echo is comparable) chooses what homing's link runs over.
+--keyed adds rows of a second mesh, with a fresh key: its links are TLS over 127.0.0.1. Beside them stand those of
+--transport tcp, and of both rows for bulk: 4 callers, requests of 1 MiB, short replies.")]
 pub(crate) struct BenchCallArgs {
     /// Bytes of each request and of each reply
     #[arg(long, value_name = "BYTES", default_value_t = 128,
@@ -49,6 +52,9 @@ pub(crate) struct BenchCallArgs {
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: u32,
+    /// Measure a mesh with a key, too (TLS over TCP), and requests of 1 MiB in both
+    #[arg(long)]
+    pub(crate) keyed: bool,
     /// One JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,18 +3,21 @@
 mod bench;
 mod call;
 mod intervals;
+mod key;
 mod listing;
 mod serve;
 
 pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
 pub(crate) use call::{CallArgs, InputArgs, TypedEncoding};
 pub(crate) use intervals::IntervalArgs;
+pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRotateArgs, KeyWhat};
 pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -82,6 +85,7 @@ pub(crate) enum Command {
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
+    Key(KeyArgs),
     Demo(DemoArgs),
     Bench(BenchArgs),
     /// A caller of the demo, in a process of its own.
@@ -105,13 +109,21 @@ pub(crate) struct MeshArgs {
     /// The name of this node, for people [default: program and process number]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) name: Option<NodeName>,
-    /// Where to listen; others than loopback need --insecure [default: loopback, any port]
+    /// The keys of the mesh: with them a node is on the network, without any it stays on this host (see `homing key`)
+    /// [default: `HOMING_KEY_FILE`, or the keys in `HOMING_KEY`]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Keep the id of this node here, so that it is the same after a restart; made on the first start
+    /// [default: `HOMING_IDENTITY`, or a new id each time]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Where to listen; beyond loopback a key is needed [default: with a key everywhere, else loopback; any port]
     #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// What to tell others to dial, when it differs from where we listen
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) advertise: Vec<SocketAddr>,
-    /// Leave out the proof that both ends are programs of the same user; whoever reaches the port is let in
+    /// Ask nobody for a key, and let in whoever reaches the port; `homing nodes` shows it for ever
     #[arg(long, global = true)]
     pub(crate) insecure: bool,
     /// A node to try, besides those that are found
@@ -126,7 +138,7 @@ pub(crate) struct MeshArgs {
     /// The UDP port on which nodes look for each other
     #[arg(long, global = true, hide_short_help = true, value_name = "PORT")]
     pub(crate) discovery_port: Option<u16>,
-    /// The multicast group on which nodes look for each other (with --insecure --listen)
+    /// The multicast group on which nodes look for each other (with a key)
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR")]
     pub(crate) group: Option<IpAddr>,
     /// How many routers a multicast may pass

@@ -5,12 +5,13 @@ use tokio::time::timeout;
 
 use crate::args::CallArgs;
 use crate::exit::Failure;
+use crate::opening::hint;
 use crate::output::Output;
 use crate::payload;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{Code, Instance, Node, NodeId, Payload, Reply, Requester, Status};
+use homing::{Code, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started, Status};
 
 /// Sends the payload, prints the reply.
 pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -21,7 +22,7 @@ pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Resul
         let node = signals.or(async { Ok(Node::join(settings.visitor()).await?) }).await?;
         let outcome = signals.or(ask(&node, args, payload, started)).await;
         node.close().await; // tells the other side that nobody waits any more, when a signal came
-        let reply = outcome?;
+        let reply = outcome.map_err(|failure| explained(failure, &node.info()))?;
         if args.who {
             output.note(format_args!("answered by {}", described(&reply.instance())));
         }
@@ -45,6 +46,18 @@ async fn ask(
         call = call.instance(instance(node, wanted)?);
     }
     Ok(call.await?)
+}
+
+/// Who found nobody on this host learns why nobody elsewhere was asked.
+fn explained(failure: Failure, node: &NodeInfo) -> Failure {
+    match (failure, hint(node)) {
+        (Failure::Mesh(status), Some(hint))
+            if status.code == Code::NotFound && status.started == Started::No =>
+        {
+            Failure::Nowhere(status, hint)
+        }
+        (failure, _) => failure,
+    }
 }
 
 fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {

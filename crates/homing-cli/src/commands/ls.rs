@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::args::ListArgs;
 use crate::exit::Failure;
+use crate::opening::hint;
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
@@ -15,11 +16,17 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
         let node = signals.or(super::visit(settings)).await?;
-        let namespace = node.info().namespace;
+        let info = node.info();
+        let namespace = info.namespace.clone();
         let mut services = node.services();
         node.close().await;
         if !args.all {
             services.retain(|service| service.namespace == namespace);
+        }
+        if services.is_empty()
+            && let Some(hint) = hint(&info)
+        {
+            output.note(hint);
         }
         match args {
             ListArgs { json: true, .. } => output.document(&services),

@@ -3,6 +3,7 @@
 mod bench;
 mod call;
 mod demo;
+mod key;
 mod ls;
 mod nodes;
 mod serve;
@@ -29,6 +30,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Ls(args) => ls::run(&args, &settings, output),
         Command::Nodes(args) => nodes::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),
+        Command::Key(args) => key::run(&args, &settings, output),
         Command::Demo(args) => demo::run(&args, output),
         Command::DemoCaller(args) => demo::caller::run(&args, &settings, output),
         Command::Bench(args) => match args.what {

@@ -2,12 +2,13 @@
 
 use crate::args::NodesArgs;
 use crate::exit::Failure;
+use crate::opening::hint;
 use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::span;
-use homing::{LinkInfo, NodeState, PeerInfo};
+use homing::{Guard, LinkInfo, NodeState, PeerInfo};
 
 /// Prints the nodes, ourselves (a visitor) included.
 pub(crate) fn run(args: &NodesArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -15,12 +16,21 @@ pub(crate) fn run(args: &NodesArgs, settings: &Settings, output: Output) -> Resu
         let mut signals = Signals::new()?;
         let node = signals.or(super::visit(settings)).await?;
         let nodes = node.nodes().await;
+        let info = node.info();
         node.close().await;
+        if nodes.len() == 1
+            && let Some(hint) = hint(&info)
+        {
+            output.note(hint);
+        }
         if args.json {
             return output.document(&nodes);
         }
         let rows = nodes.iter().map(|node| (paint(node), cells(node))).collect();
-        output.table(&["NAME", "ID", "KIND", "FOUND", "STATE", "LINKS", "RTT", "ADDRESSES"], rows)
+        output.table(
+            &["NAME", "ID", "KIND", "FOUND", "STATE", "GUARD", "LINKS", "RTT", "ADDRESSES"],
+            rows,
+        )
     })
 }
 
@@ -33,6 +43,7 @@ fn cells(node: &PeerInfo) -> Vec<String> {
         node.kind.to_string(),
         node.found.clone(),
         node.state.to_string(),
+        node.guard.to_string(),
         or_dash(links.join(", ")),
         or_dash(node.rtt_us.map_or_else(String::new, round_trip)),
         or_dash(addresses.join(" ")),
@@ -55,8 +66,9 @@ fn or_dash(text: String) -> String {
 
 fn paint(node: &PeerInfo) -> Paint {
     match node.state {
-        NodeState::Suspect => Paint::Yellow,
         NodeState::Gone => Paint::Red,
+        _ if node.guard == Guard::Insecure => Paint::Yellow,
+        NodeState::Suspect => Paint::Yellow,
         NodeState::This | NodeState::Visitor => Paint::Dim,
         _ => Paint::Plain,
     }

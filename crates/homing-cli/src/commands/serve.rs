@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{Code, Context, Encoding, Event, Node, Payload, Responder, Status};
+use homing::{Code, Context, Encoding, Event, Guard, Node, Payload, Responder, Status};
 
 /// Offers the service until a signal (or the end of stdin, where asked) and lets its calls end.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -32,6 +32,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Resu
         };
         let info = node.info();
         output.note(format_args!("{SERVING} {} as {} ({})", args.service, info.name, info.id));
+        if info.guard == Guard::Insecure {
+            output.note("warning: --insecure: whoever reaches this node is let in, and what it says can be read");
+        }
         tokio::select! {
             signal = signals.next() => {
                 output.note(format_args!("{signal}: draining; a second signal ends at once"));

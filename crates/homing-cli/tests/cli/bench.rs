@@ -32,3 +32,24 @@ fn bench_call_prints_a_table_with_ratios() {
     assert!(ran.stdout.starts_with("CALLERS"), "{}", ran.stdout);
     assert!(ran.stdout.contains(" × "), "{}", ran.stdout);
 }
+
+#[test]
+fn bench_call_measures_a_mesh_with_a_key_too() {
+    let house = House::new();
+    let line = "bench call --keyed --concurrency 1 --duration 100ms --rounds 2 --json";
+    let document = house.run(line).json();
+    let rows = document["rows"].as_array().unwrap();
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let named: Vec<_> = rows
+        .iter()
+        .map(|row| format!("{} {} {}", text(row, "work"), text(row, "system"), row["size"]))
+        .collect();
+    let (call, bulk) = ("call homing 128", "bulk homing 1048576");
+    let keyed = ["call homing-keyed 128", "bulk homing-keyed 1048576"];
+    assert_eq!(named, [call, keyed[0], "call tcp 128", "call unix 128", bulk, keyed[1]]);
+    assert!(rows.iter().all(|row| row["per_second"].as_f64().unwrap() > 0.0), "{document}");
+
+    let refused = house.run("bench call --keyed --transport unix");
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--keyed compares links over TCP"), "{}", refused.stderr);
+}

@@ -5,6 +5,7 @@
 mod bench;
 mod calls;
 mod demo;
+mod descriptors;
 mod ends;
 mod house;
 mod inputs;

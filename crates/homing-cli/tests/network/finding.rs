@@ -1,7 +1,6 @@
 //! Who finds whom, by which means, and who must not?
 
 use super::hosts::{Host, Network};
-use serde_json::Value;
 
 /// A call from the second host to a service on the first is answered, each started with options of its own.
 #[track_caller]
@@ -69,7 +68,7 @@ fn a_seed_is_enough() {
 
     let nodes = caller.run_bare(&format!("nodes --json {seeded}")).rows();
     let one = nodes.iter().find(|node| node["name"] == "one").unwrap();
-    assert_eq!((&one["found"], &one["insecure"]), (&"seed".into(), &Value::Bool(true)), "{one}");
+    assert_eq!((&one["found"], &one["guard"]), (&"seed".into(), &"insecure".into()), "{one}");
     assert_eq!((&one["state"], &one["links"][0]["transport"]), (&"alive".into(), &"tcp".into()));
     assert_eq!(one["links"][0]["direction"], "out");
 }
@@ -85,7 +84,7 @@ fn a_listing_says_how_a_node_was_found() {
     let how = (one["found"].as_str().unwrap(), one["links"][0]["direction"].as_str().unwrap());
     let ways = [("itself", "in"), ("broadcast", "out"), ("multicast", "out")];
     assert!(ways.contains(&how), "{how:?}");
-    assert_eq!(one["insecure"], true);
+    assert_eq!(one["guard"], "insecure");
 }
 
 #[test]

@@ -27,6 +27,7 @@ impl Fake {
     }
 
     /// The same, with another key of the mesh that is not sent with.
+    #[cfg(test)]
     pub(crate) const fn and_mesh(self, mesh: u8) -> Self {
         Self { mesh: [self.mesh[0], mesh], ..self }
     }

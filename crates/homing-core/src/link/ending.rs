@@ -40,6 +40,7 @@ impl Link {
             return;
         }
         let name = if frames { "OUTBOX_MAX" } else { "CONTROL_WAITING_MAX" };
+        self.stats.overrun += 1;
         self.outbox.clear();
         let message = format!("the peer does not read what it is sent ({name})");
         self.close(Status::new(Code::ResourceExhausted, message));

@@ -21,6 +21,8 @@ mod outbox;
 mod payload;
 mod receive;
 mod requests;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod sample;
 mod streams;
 mod transmit;
 mod wheel;
@@ -224,10 +226,29 @@ pub struct Stats {
     pub requests: u64,
     /// Calls refused here because a bound was reached.
     pub refused: u64,
+    /// Times that the peer broke the protocol, bounds that it was told of included; it ended the link.
+    pub broken_rules: u64,
+    /// Times that more waited to be read by the peer than may; it ended the link.
+    pub overrun: u64,
     /// Bytes read.
     pub bytes_in: u64,
     /// Bytes given to the socket.
     pub bytes_out: u64,
+}
+
+impl Stats {
+    /// Both together.
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            requests: self.requests + other.requests,
+            refused: self.refused + other.refused,
+            broken_rules: self.broken_rules + other.broken_rules,
+            overrun: self.overrun + other.overrun,
+            bytes_in: self.bytes_in + other.bytes_in,
+            bytes_out: self.bytes_out + other.bytes_out,
+        }
+    }
 }
 
 /// One connection between two nodes, from its first byte to its last.

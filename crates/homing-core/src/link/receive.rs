@@ -46,6 +46,7 @@ impl Link {
                 Err(malformed) => Err(malformed),
             };
             if let Err(malformed) = handled {
+                self.stats.broken_rules += 1;
                 self.close(Status::new(
                     Code::Internal,
                     format!("the peer broke the protocol: {malformed}"),

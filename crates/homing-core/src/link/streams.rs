@@ -72,7 +72,7 @@ impl Link {
         }
         let item = match self.weigh(payload, options) {
             Ok(item) => item,
-            Err(status) => return self.break_off(conversation, status),
+            Err(status) => return self.break_off(conversation, place, status),
         };
         let credit = self.terms.theirs.conversation;
         match (conversation, self.speaking(conversation)) {
@@ -198,7 +198,7 @@ impl Link {
     }
 
     /// An item cannot be said: the conversation ends with that.
-    fn break_off(&mut self, conversation: Conversation, status: Status) {
+    fn break_off(&mut self, conversation: Conversation, place: Place, status: Status) {
         let status = Status { started: Started::Maybe, ..status };
         match conversation {
             Conversation::Call(id) => {
@@ -211,7 +211,9 @@ impl Link {
                 self.give_up(id, code);
             }
             Conversation::Request(id) => {
-                self.outputs.push_back(Output::Cancelled(id));
+                if place == Place::Partial {
+                    self.outputs.push_back(Output::Cancelled(id));
+                }
                 self.say_end(id, status);
             }
         }

@@ -1,37 +1,10 @@
 //! Two links, joined byte by byte, in virtual time.
 
+pub(super) use super::sample::config;
 use super::*;
-use crate::crypto::fake::Fake;
-use crate::id::Epoch;
 use crate::limits::{CHUNK_MAX, CONVERSATIONS_MAX, PAYLOAD_MAX, WINDOW};
-use crate::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use crate::wire::{DialClaim, Kind, Peer as Identity, Target};
-
-/// What one side of a link of the mesh `[7; 8]` is made with.
-pub(super) fn config(role: Role, key: u8, budget: Arc<Budget>) -> LinkConfig {
-    let crypto = Arc::new(Fake::signing(role as u8 + 1).of_mesh(key));
-    let id = crypto.id();
-    let hello = Hello {
-        versions: (VERSION_MIN, VERSION_MAX),
-        features: FEATURES,
-        required: 0,
-        mesh: [7; 8],
-        nonce: [role as u8; 16],
-        keys: crypto.keys(),
-        peer: Identity {
-            id,
-            key: crypto.public_key(),
-            epoch: Epoch(1),
-            kind: Kind::Member,
-            name: "node".parse().unwrap(),
-            agent: "test".into(),
-            addresses: vec![],
-        },
-        claim: DialClaim::default(),
-        windows: Windows::default(),
-    };
-    LinkConfig { role, hello, expect: None, crypto, budget, times: Times::default() }
-}
+use crate::wire::Target;
+use crate::wire::hello::{VERSION_MAX, VERSION_MIN};
 
 /// One side: its link, what it was told, and the bytes on their way to it.
 pub(super) struct Side {

@@ -52,7 +52,7 @@ impl foca::Codec<Identity> for Codec {
 }
 
 /// Appends a count and the members.
-pub(super) fn put_members(out: &mut Vec<u8>, members: &[Member<Identity>]) {
+pub(crate) fn put_members(out: &mut Vec<u8>, members: &[Member<Identity>]) {
     let count = u16::try_from(members.len()).expect("at most DUMP_PER_FRAME at once");
     out.extend_from_slice(&count.to_be_bytes());
     for member in members {
@@ -61,13 +61,13 @@ pub(super) fn put_members(out: &mut Vec<u8>, members: &[Member<Identity>]) {
 }
 
 /// Reads what [`put_members`] wrote.
-pub(super) fn read_members(reader: &mut Reader<'_>) -> Result<Vec<Member<Identity>>, Malformed> {
+pub(crate) fn read_members(reader: &mut Reader<'_>) -> Result<Vec<Member<Identity>>, Malformed> {
     let count = reader.u16()?;
     (0..count).map(|_| read_member(reader)).collect()
 }
 
 /// Appends the head of a packet.
-pub(super) fn put_header(out: &mut Vec<u8>, header: &Header<Identity>) {
+pub(crate) fn put_header(out: &mut Vec<u8>, header: &Header<Identity>) {
     put_identity(out, &header.src);
     out.extend_from_slice(&header.src_incarnation.to_be_bytes());
     put_identity(out, &header.dst);
@@ -75,7 +75,7 @@ pub(super) fn put_header(out: &mut Vec<u8>, header: &Header<Identity>) {
 }
 
 /// Reads the head of a packet.
-pub(super) fn read_header(reader: &mut Reader<'_>) -> Result<Header<Identity>, Malformed> {
+pub(crate) fn read_header(reader: &mut Reader<'_>) -> Result<Header<Identity>, Malformed> {
     Ok(Header {
         src: read_identity(reader)?,
         src_incarnation: reader.u16()?,

@@ -7,26 +7,40 @@
 //! 0x82 Dump       a frame of a dump of membership
 //! 0x83 Goodbye                              "I leave now"
 //! 0x84 Keep       u8                        "somebody here does (1) or does not (0) want this link to stay"
+//! 0x85 Later      epoch varint   u8 (0 gone, 1 alive and then: addresses)   "you have lived later than now"
 //! ```
 //! A kind from a newer peer is dropped and counted.
 
 use super::input::Wish;
+use crate::addr::TransportAddr;
+use crate::id::Epoch;
 use crate::registry::Filter;
+use crate::wire::addr::{put_addrs, read_addrs};
+use crate::wire::codec::put_varint;
 use crate::wire::{Malformed, Reader};
 
 /// One message, as read.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Control<'a> {
+pub(crate) enum Control<'a> {
     Sync { filter: Filter, after: After },
     Dump(&'a [u8]),
     Registry(&'a [u8]),
     Goodbye,
     Keep(Wish),
+    Later(Later),
+}
+
+/// A life of the receiver that is later than the one it is in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Later {
+    pub(crate) epoch: Epoch,
+    /// Where it is, if it is alive.
+    pub(crate) place: Option<Vec<TransportAddr>>,
 }
 
 /// What is wanted after a sync.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum After {
+pub(crate) enum After {
     /// Nothing: gossip goes on.
     Gossip,
     /// Every change: a visitor hears no gossip.
@@ -34,11 +48,20 @@ pub(super) enum After {
 }
 
 impl<'a> Control<'a> {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let (kind, rest): (u8, &[u8]) = match self {
             Self::Sync { filter, after } => {
                 let mut out = vec![0x81, u8::from(*after == After::Follow)];
                 filter.encode(&mut out);
+                return out;
+            }
+            Self::Later(Later { epoch, place }) => {
+                let mut out = vec![0x85];
+                put_varint(&mut out, epoch.0);
+                out.push(u8::from(place.is_some()));
+                if let Some(addresses) = place {
+                    put_addrs(&mut out, addresses);
+                }
                 return out;
             }
             Self::Registry(message) => return message.to_vec(),
@@ -52,7 +75,7 @@ impl<'a> Control<'a> {
         out
     }
 
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         Ok(match reader.u8()? {
             ..=0x80 => Self::Registry(bytes),
@@ -63,6 +86,11 @@ impl<'a> Control<'a> {
             0x82 => Self::Dump(reader.rest()),
             0x83 => Self::Goodbye,
             0x84 => Self::Keep(if reader.u8()? == 0 { Wish::Release } else { Wish::Keep }),
+            0x85 => {
+                let epoch = Epoch(reader.varint()?);
+                let place = if reader.u8()? == 0 { None } else { Some(read_addrs(&mut reader)?) };
+                Self::Later(Later { epoch, place })
+            }
             _ => return Err(Malformed("control: unknown kind")),
         })
     }
@@ -82,6 +110,11 @@ mod tests {
             Control::Goodbye,
             Control::Keep(Wish::Keep),
             Control::Keep(Wish::Release),
+            Control::Later(Later { epoch: Epoch(1 << 40), place: None }),
+            Control::Later(Later {
+                epoch: Epoch(2),
+                place: Some(vec![TransportAddr::Tcp("10.0.0.1:7".parse().unwrap())]),
+            }),
         ];
         for control in all {
             assert_eq!(Control::decode(&control.encode()), Ok(control));

@@ -37,6 +37,10 @@ impl Sealer {
         Self { me, epoch, crypto, counter: 0, replay, stats }
     }
 
+    pub(super) const fn crypto(&self) -> &Arc<dyn Crypto> {
+        &self.crypto
+    }
+
     /// What others have to name in their datagrams to us.
     pub(super) fn nonce(&self) -> u64 {
         self.replay.nonce()
@@ -72,6 +76,14 @@ impl Sealer {
             Verdict::Tell | Verdict::Hush => self.stats.stale += 1,
         }
         Some((header, verdict))
+    }
+}
+
+/// Whether a datagram of this kind was meant for this life of ours, and is not one that somebody kept.
+fn names_us(kind: DatagramKind) -> bool {
+    match kind {
+        DatagramKind::Membership | DatagramKind::Registry | DatagramKind::Goodbye => true,
+        DatagramKind::Scout | DatagramKind::Nonce | DatagramKind::Superseded => false,
     }
 }
 
@@ -128,6 +140,7 @@ impl Node {
         }
         let body = &bytes[HEADER_LEN..];
         let node = header.sender;
+        self.sealer.stats.opened += u64::from(names_us(header.kind));
         match header.kind {
             DatagramKind::Scout => self.handle_scout(now, (from, source), node, body),
             DatagramKind::Membership => self.tell_membership(now, membership::Input::Packet(body)),
@@ -143,9 +156,9 @@ impl Node {
             }
             DatagramKind::Nonce => {} // It was noted when it was judged.
             DatagramKind::Superseded => {
-                let later = body.first_chunk().map(|epoch| Epoch(u64::from_be_bytes(*epoch)));
-                if later.is_some_and(|later| later > self.config.me.epoch) {
-                    self.fatal(elsewhere(&format!("says {from}")));
+                if let Some(epoch) = body.first_chunk() {
+                    let later = Epoch(u64::from_be_bytes(*epoch));
+                    self.handle_superseded(later, elsewhere(&format!("says {from}")));
                 }
             }
         }

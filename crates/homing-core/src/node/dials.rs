@@ -124,6 +124,11 @@ impl Dials {
         dial
     }
 
+    /// Numbers dials so that none of the other's has the number of one of ours.
+    pub(super) fn continue_after(&mut self, other: &Self) {
+        self.last = self.last.max(other.last);
+    }
+
     /// The number of the next dial: higher than all before.
     pub(super) fn next_number(&mut self) -> u64 {
         self.last += 1;

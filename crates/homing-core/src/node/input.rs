@@ -164,7 +164,9 @@ pub enum Input<'a> {
         /// Which; an unknown one is not dialled.
         node: NodeId,
     },
-    /// The mesh's keys held here changed, or what this node shows for the right to offer.
+    /// The mesh's keys held here changed.
+    KeysChanged,
+    /// What this node shows for the right to offer changed.
     Credentials {
         /// What it shows now.
         token: Option<String>,

@@ -26,7 +26,9 @@ pub(super) struct Join {
 enum Told {
     /// Nobody has told everything since the start.
     Nothing { since: Time },
-    /// Somebody has, or there is nobody.
+    /// There is nobody who could.
+    Alone,
+    /// Somebody has.
     All,
 }
 
@@ -40,6 +42,11 @@ impl Join {
     }
 
     pub(super) fn has_all(&self) -> bool {
+        matches!(self.told, Told::Alone | Told::All)
+    }
+
+    /// Whether the mesh has told this node what it knows, of the node itself too.
+    pub(super) fn is_told(&self) -> bool {
         self.told == Told::All
     }
 
@@ -108,14 +115,14 @@ impl Node {
     pub(super) fn alone_at(&self) -> Option<Time> {
         match self.join.told {
             Told::Nothing { since } if self.is_unanswered() => Some(since + ALONE_TIME),
-            Told::Nothing { .. } | Told::All => None,
+            Told::Nothing { .. } | Told::Alone | Told::All => None,
         }
     }
 
     /// Nobody was suggested, or nobody suggested answered: then nobody is all there is to know.
     pub(super) fn settle_alone(&mut self, now: Time) {
         if self.alone_at().is_some_and(|at| at <= now) {
-            self.join.told_all();
+            self.join.told = Told::Alone;
             self.tell_registry(now, registry::Input::Alone);
         }
     }

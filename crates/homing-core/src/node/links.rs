@@ -53,6 +53,7 @@ impl Node {
             );
         }
         let new = self.new_link(link, &about, dialler, (ours, address));
+        self.tell_later_life(link, &about);
         self.take_link(now, about, new);
     }
 
@@ -100,7 +101,8 @@ impl Node {
             }
             Ok(Control::Goodbye) => self.handle_goodbye(now, link, node),
             Ok(Control::Keep(wish)) => peer.wish = wish,
-            Ok(Control::Dump(_)) | Err(_) => self.sealer.stats.bad_control += 1,
+            Ok(Control::Later(later)) if kind == Kind::Member => self.handle_later(later),
+            Ok(Control::Dump(_) | Control::Later(_)) | Err(_) => self.sealer.stats.bad_control += 1,
         }
     }
 

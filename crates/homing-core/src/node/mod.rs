@@ -5,12 +5,13 @@
 //!
 //! ```text
 //! Listening, Suggested, Datagram, Established, Lost, DialFailed, Control, Offer, Want, Keep … ─→ Node
-//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Fatal
+//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Raise, Fatal
 //! ```
 //! A member that was found is dialled; over the first link both tell each other everything, and gossip tells the rest.
 //! A visitor links to one member, follows its registry, and is told of by nobody (decisions A8).
 
-mod control;
+mod anew;
+pub(crate) mod control;
 mod datagrams;
 mod dials;
 mod input;
@@ -130,6 +131,7 @@ impl Node {
             }
             Input::Withdraw { key } => self.tell_registry(now, registry::Input::Withdraw { key }),
             Input::Want { node } => self.want(now, node),
+            Input::KeysChanged => self.tell_of_myself(now),
             Input::Credentials { token } => {
                 self.config.token = token;
                 self.tell_of_myself(now);

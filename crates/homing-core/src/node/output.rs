@@ -2,7 +2,7 @@
 
 use super::input::{DialId, LinkId, Source};
 use crate::addr::TransportAddr;
-use crate::id::NodeId;
+use crate::id::{Epoch, NodeId};
 use crate::name::NodeName;
 use crate::registry::{OfferRecord, RecordKey, Snapshot};
 use crate::talk::Status;
@@ -74,6 +74,12 @@ pub enum Output {
     Event(NodeEvent),
     /// The goodbye is said; nothing more comes.
     Left,
+    /// The mesh knows a later life of this node, which is over. Nothing more comes until
+    /// [`begin_anew`](super::Node::begin_anew) is called with a life after that one.
+    Raise {
+        /// The life that is known.
+        above: Epoch,
+    },
     /// This node cannot go on; nothing more comes.
     Fatal(Status),
 }
@@ -181,6 +187,9 @@ pub enum Direction {
 /// What was dropped, by reason. Numbers only grow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Stats {
+    /// Datagrams found true: sealed with the mesh's key, for this life of ours, and not heard before. Not counted are
+    /// those that say too little to tell, such as scouts.
+    pub opened: u64,
     /// Datagrams that no version of the protocol writes.
     pub malformed: u64,
     /// Datagrams for another node: its address is ours now.

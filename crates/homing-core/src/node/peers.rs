@@ -81,6 +81,16 @@ impl Peers {
         self.known.values().filter_map(|peer| Some((peer, peer.pair.route()?)))
     }
 
+    /// Every link there is.
+    pub(super) fn links(&self) -> impl Iterator<Item = LinkId> {
+        self.links.keys().copied()
+    }
+
+    /// The peers with a link in use, by their ids.
+    pub(super) fn nodes_linked(&self) -> impl Iterator<Item = NodeId> {
+        self.routes().map(|(peer, _)| peer.about.id)
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.links.len() < LINKS_MAX
     }

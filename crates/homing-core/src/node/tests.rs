@@ -1,5 +1,7 @@
 //! Several nodes, virtual time, datagrams that get lost, and links that stand at once.
 
+mod anew;
+
 use super::control::Control;
 use super::*;
 use crate::crypto::KeyId;
@@ -219,6 +221,10 @@ impl World {
                 }
                 Output::Event(event) => seat.events.push((self.now, event)),
                 Output::Left => seat.ended = Some("left".into()),
+                Output::Raise { above } => {
+                    seat.about.epoch = Epoch(above.0 + 1);
+                    seat.node.begin_anew(self.now, seat.about.epoch);
+                }
             }
         }
     }
@@ -263,10 +269,9 @@ impl World {
                     );
                 }
             }
+            // What was said before a link was closed arrives all the same.
             Flying::Control { wire, to, bytes } => {
-                if self.wires.contains_key(&wire) {
-                    self.input(to, Input::Control { link: LinkId(wire), bytes: &bytes });
-                }
+                self.input(to, Input::Control { link: LinkId(wire), bytes: &bytes });
             }
             Flying::Dial(dialling) => self.shake_hands(dialling),
             Flying::Up { wire, to, dialler, peer } => {

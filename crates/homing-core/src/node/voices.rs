@@ -121,7 +121,7 @@ impl Node {
                 self.outbox.push_back(Output::Refused { key, status });
             }
             registry::Output::Synced { .. } => self.join.told_all(),
-            registry::Output::Fatal(status) => self.fatal(status),
+            registry::Output::Disputed { known, status } => self.handle_disputed(known, status),
         }
     }
 }

@@ -113,7 +113,8 @@ impl Registry {
                 "this identity runs elsewhere: {from} knows {id} with epoch {epoch} and version {version}, \
                  which is not from here (epoch {own})"
             );
-            self.outputs.push_back(Output::Fatal(Status::not_started(Code::AlreadyExists, why)));
+            let status = Status::not_started(Code::AlreadyExists, why);
+            self.outputs.push_back(Output::Disputed { known: epoch, status });
         }
     }
 

@@ -12,7 +12,7 @@
 //! | was paused, shorter than the suspicion | as ever; its next comparison, due at once, brings it what it missed |
 //! | was paused longer | membership says gone, then alive: it is asked for its records at once. What it still holds of others loses against their floors, or is refused because they do not live |
 //! | crashed and restarted | a higher epoch: all records of the life before go at once |
-//! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Fatal`], or before the first announce [`Input::Raise`] |
+//! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Disputed`]; or, before it was announced, [`Input::Raise`] |
 //! | said goodbye | its records go at once |
 
 mod body;
@@ -25,7 +25,7 @@ mod index;
 mod lease;
 mod life;
 mod merge;
-mod message;
+pub(crate) mod message;
 mod own;
 mod owner;
 mod owners;
@@ -129,6 +129,11 @@ impl Registry {
     /// like any other, since others may judge otherwise, but it is in no snapshot here.
     pub fn set_authorize(&mut self, authorize: Arc<dyn Authorize>) {
         self.own.authorize = authorize;
+    }
+
+    /// Who says so now.
+    pub fn authorize(&self) -> Arc<dyn Authorize> {
+        Arc::clone(&self.own.authorize)
     }
 
     /// Takes in what happened. Poll the outputs, the timeout and the snapshot afterwards.

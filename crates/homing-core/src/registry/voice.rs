@@ -131,8 +131,14 @@ pub enum Output {
         /// The peer.
         from: NodeId,
     },
-    /// This node must stop: its identity runs elsewhere. Told once.
-    Fatal(Status),
+    /// A peer knows this node in a life, or at a version, that it did not write: the identity was used before, or runs
+    /// elsewhere. Told once.
+    Disputed {
+        /// The life that is known.
+        known: Epoch,
+        /// What to say where that cannot be.
+        status: Status,
+    },
 }
 
 /// What is different from before, one record at a time. The record says whose it is.

@@ -71,6 +71,9 @@ fn read_addr(bytes: &[u8]) -> Result<Option<TransportAddr>, Malformed> {
     let addr = match reader.u8()? {
         1 => {
             let host = reader.u64()?;
+            if reader.rest().len() > UNIX_PATH_MAX {
+                return Err(Malformed("address: path over its limit"));
+            }
             let path = std::str::from_utf8(reader.rest())
                 .map_err(|_| Malformed("address: path not UTF-8"))?;
             TransportAddr::Unix { host, path: PathBuf::from(path) }
@@ -120,6 +123,14 @@ mod tests {
         let mut out = Vec::new();
         put_addrs(&mut out, &[unix(54), unix(53)]);
         assert_eq!(read_addrs(&mut Reader::new(&out)), Ok(vec![unix(53)]));
+    }
+
+    #[test]
+    fn a_path_that_no_socket_can_have_is_refused() {
+        let mut out = vec![1, 1 + 8 + 108, 1];
+        out.resize(3 + 8 + 108, b'a');
+        let refused = Err(Malformed("address: path over its limit"));
+        assert_eq!(read_addrs(&mut Reader::new(&out)), refused);
     }
 
     #[test]

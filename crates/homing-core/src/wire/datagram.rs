@@ -38,8 +38,8 @@ pub enum DatagramKind {
     /// The sender's boot nonce, for who used a wrong one: it stands in the header. No body, so that the answer is never
     /// longer than the question.
     Nonce = 5,
-    /// A later life of the receiver is known here: its epoch, u64. The one that reads this runs twice, and has to stop
-    /// (decisions A10). Needs no nonce: it was true once, so it is true for ever.
+    /// A later life of the receiver is known here: its epoch, u64. One that reads this and has joined runs twice, and has
+    /// to stop (decisions A10). Needs no nonce: it was true once, so it is true for ever.
     Superseded = 6,
 }
 

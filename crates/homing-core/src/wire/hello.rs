@@ -201,7 +201,7 @@ impl Hello {
 }
 
 /// Appends ids of keys; those beyond [`MESH_KEYS_MAX`] are left out.
-pub(crate) fn put_keys(out: &mut Vec<u8>, keys: &[KeyId]) {
+pub fn put_keys(out: &mut Vec<u8>, keys: &[KeyId]) {
     let keys = &keys[..keys.len().min(MESH_KEYS_MAX)];
     out.push(u8::try_from(keys.len()).expect("at most MESH_KEYS_MAX"));
     for key in keys {
@@ -210,7 +210,10 @@ pub(crate) fn put_keys(out: &mut Vec<u8>, keys: &[KeyId]) {
 }
 
 /// Reads what [`put_keys`] wrote.
-pub(crate) fn read_keys(reader: &mut Reader<'_>) -> Result<Vec<KeyId>, Malformed> {
+///
+/// # Errors
+/// It ends early, or there are more than [`MESH_KEYS_MAX`].
+pub fn read_keys(reader: &mut Reader<'_>) -> Result<Vec<KeyId>, Malformed> {
     let count = usize::from(reader.u8()?);
     if count > MESH_KEYS_MAX {
         return Err(Malformed("too many keys of the mesh"));

@@ -23,14 +23,13 @@ pub struct Discovery {
     /// The UDP port to scout on. Default: [`DISCOVERY_PORT`]. All nodes that are to find each other by scouting need
     /// the same; it is shared, any number of nodes of one host may use it.
     pub port: u16,
-    /// The multicast group to scout on, with [`insecure`](super::Config::insecure) only. Default: [`GROUP`]
+    /// The multicast group to scout on, beyond this host only. Default: [`GROUP`]
     /// and, where there is IPv6, [`GROUP_V6`]; one that is given stands for both.
     pub group: Option<IpAddr>,
     /// How many networks a multicast may cross: it dies at the router that makes it 0. Default: 1, this network only,
     /// for a wider circle is for the network's administrator to want.
     pub ttl: u8,
-    /// The names of the interfaces to scout on, with [`insecure`](super::Config::insecure) only. Default: none given,
-    /// which means all.
+    /// The names of the interfaces to scout on, beyond this host only. Default: none given, which means all.
     pub interfaces: Vec<String>,
     /// Where to ask first, as `host:port`, or a host or an address alone for the node at [`port`](Self::port). Default:
     /// `HOMING_SEEDS`, separated by commas. Names are resolved again and again; one that cannot be is reported and
@@ -40,8 +39,8 @@ pub struct Discovery {
     /// `HOMING_RENDEZVOUS`, else `$XDG_RUNTIME_DIR/homing`, else `homing-UID` in the directory for temporary files
     /// (decisions B3). Made where it is absent; refused where others could enter it.
     pub rendezvous: Option<PathBuf>,
-    /// Whether to scout with datagrams to everybody: on this host's loopback, and with
-    /// [`insecure`](super::Config::insecure) on every network. Default: yes. Without, only those are found who are in
+    /// Whether to scout with datagrams to everybody: on this host's loopback or, with a [`key`](super::Config::key), on
+    /// every network, unless the node listens at loopback addresses only. Default: yes. Without, only those are found who are in
     /// the rendezvous directory, at a seed, or known to one that was found.
     pub scouting: bool,
 }

@@ -1,11 +1,14 @@
 //! What was decided for a node, from wishes, environment and defaults?
 
+use super::bounds::Bounds;
+use super::keys::Keys;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
 use crate::discovery::seeds::split;
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::{Net, TokioNet};
+use crate::security::Authority;
 use homing_core::limits::NAME_MAX;
 use homing_core::name::{MeshName, Namespace, NodeName};
 use std::ffi::OsString;
@@ -22,10 +25,14 @@ pub(crate) struct Settings {
     pub(crate) kind: Kind,
     pub(crate) listen: Listen,
     pub(crate) advertise: Vec<SocketAddr>,
-    pub(crate) insecure: bool,
+    pub(crate) keys: Keys,
+    /// `None`: a fresh one in memory.
+    pub(crate) identity: Option<PathBuf>,
+    pub(crate) tls: Option<Authority>,
     pub(crate) discovery: DiscoverySettings,
     pub(crate) transport: Transport,
     pub(crate) timings: Timings,
+    pub(crate) limits: Bounds,
     pub(crate) net: Arc<dyn Net>,
     /// Keeps what an isolated mesh needs for as long as the node lives.
     pub(crate) defaults: Defaults,
@@ -36,6 +43,8 @@ pub(crate) struct Settings {
 pub(crate) enum Listen {
     /// 127.0.0.1 and, where the system has it, `::1`; any free port.
     Loopback,
+    /// 0.0.0.0 and, where the system has it, `::`; any free port, the same for both where it can be had.
+    Everywhere,
     /// Exactly here; one that cannot be had is an error.
     At(Vec<SocketAddr>),
 }
@@ -67,12 +76,23 @@ pub(crate) enum Rendezvous {
 }
 
 /// A variable of the environment, or an empty text.
-type Environment<'a> = &'a dyn Fn(&'static str) -> OsString;
+pub(super) type Environment<'a> = &'a dyn Fn(&'static str) -> OsString;
 
 impl Settings {
     /// Whether the network is the system's, and not one of a test.
     pub(crate) fn is_real(&self) -> bool {
         !matches!(self.defaults, Defaults::Constants)
+    }
+
+    /// Whether the node is to be found on the network, and not on this host alone.
+    pub(crate) fn leaves_host(&self) -> bool {
+        self.keys.may_leave_host()
+            && self.is_real()
+            && match &self.listen {
+                Listen::Loopback => false,
+                Listen::Everywhere => true,
+                Listen::At(addresses) => addresses.iter().any(|at| !at.ip().is_loopback()),
+            }
     }
 }
 
@@ -92,8 +112,8 @@ impl Config {
 
     /// The same in a given environment.
     pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
-        self.check_reach()?;
         check_timings(&self.timings)?;
+        self.limits.check()?;
         let mesh = match &self.mesh {
             Some(mesh) => mesh.clone(),
             None => name(environment, "HOMING_MESH")?.unwrap_or_default(),
@@ -102,24 +122,44 @@ impl Config {
             Some(namespace) => namespace.clone(),
             None => name(environment, "HOMING_NAMESPACE")?.unwrap_or_default(),
         };
+        let keys = self.resolve_keys(environment)?;
         Ok(Settings {
             mesh,
             namespace,
             name: self.name.clone().unwrap_or_else(usual_name),
             kind: self.kind,
-            listen: if self.listen.is_empty() {
-                Listen::Loopback
-            } else {
-                Listen::At(self.listen.clone())
-            },
+            listen: self.resolve_listen(&keys),
             advertise: self.advertise.clone(),
-            insecure: self.insecure,
+            keys,
+            identity: self.resolve_identity(environment)?,
+            tls: self.tls.clone(),
             discovery: self.resolve_discovery(environment)?,
             transport: self.transport,
             timings: self.timings,
+            limits: self.limits,
             net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
             defaults: self.defaults.clone(),
         })
+    }
+
+    /// A key opens the network; what is isolated stays so.
+    fn resolve_listen(&self, keys: &Keys) -> Listen {
+        match (&self.listen[..], keys, &self.defaults) {
+            ([], Keys::Given(_) | Keys::File(_), Defaults::Environment) => Listen::Everywhere,
+            ([], ..) => Listen::Loopback,
+            (addresses, ..) => Listen::At(addresses.to_vec()),
+        }
+    }
+
+    fn resolve_identity(
+        &self,
+        environment: Environment<'_>,
+    ) -> Result<Option<PathBuf>, ConfigError> {
+        let said = match &self.identity {
+            Some(file) => return Ok(Some(file.clone())),
+            None => PathBuf::from(text(environment, "HOMING_IDENTITY")?),
+        };
+        Ok(Some(said).filter(|file| file != ""))
     }
 
     fn resolve_discovery(
@@ -174,24 +214,6 @@ impl Config {
         }
         Ok(Rendezvous::Under(base))
     }
-
-    /// Refuses to be reached, or to be told of, beyond this host without a word that this is meant.
-    fn check_reach(&self) -> Result<(), ConfigError> {
-        let listen = self.listen.iter().map(|address| ("listen", address));
-        let advertise = self.advertise.iter().map(|address| ("advertise", address));
-        for (setting, address) in listen.chain(advertise) {
-            if setting == "advertise" && (address.ip().is_unspecified() || address.port() == 0) {
-                let right = "nobody can dial it: it is an address and a port of this host";
-                return Err(ConfigError::new(setting, address, right));
-            }
-            if !self.insecure && !address.ip().to_canonical().is_loopback() {
-                let right = "without a key a node stays on this host: use a loopback address, \
-                             or insecure in a network where everybody may join";
-                return Err(ConfigError::new(setting, address, right));
-            }
-        }
-        Ok(())
-    }
 }
 
 fn check_timings(timings: &Timings) -> Result<(), ConfigError> {
@@ -227,7 +249,10 @@ where
     }
 }
 
-fn text(environment: Environment<'_>, variable: &'static str) -> Result<String, ConfigError> {
+pub(super) fn text(
+    environment: Environment<'_>,
+    variable: &'static str,
+) -> Result<String, ConfigError> {
     environment(variable)
         .into_string()
         .map_err(|given| ConfigError::new(variable, &given.display(), "it is not UTF-8"))

@@ -122,6 +122,11 @@ fn beyond_this_host_only_with_a_word_that_it_is_meant() {
         assert!(error.problem().starts_with("without a key a node stays on this host"));
         assert!(decide(&config.insecure(), &[]).is_ok());
     }
+    let config = Config::default().listen(at("0.0.0.0:0"));
+    let refused = decide(&config, &[]).err().expect("it is refused").to_string();
+    for command in ["`homing key new mesh.key`", "`--key-file mesh.key` (HOMING_KEY_FILE)"] {
+        assert!(refused.contains(command), "{refused}");
+    }
     for address in ["127.0.0.1:0", "127.8.8.8:7", "[::1]:0", "[::ffff:127.0.0.1]:7"] {
         let settings = decide(&Config::default().listen(at(address)), &[]).unwrap();
         assert_eq!(settings.listen, Listen::At(vec![at(address)]));
@@ -131,6 +136,78 @@ fn beyond_this_host_only_with_a_word_that_it_is_meant() {
         &[],
         "advertise \"0.0.0.0:7\": nobody can dial it: it is an address and a port of this host",
     );
+}
+
+#[test]
+fn a_key_opens_the_network() {
+    let (one, other) = (Key::generate(), Key::generate());
+    let settings = decide(&Config::default().key(one.clone()), &[]).unwrap();
+    assert_eq!(settings.keys, Keys::Given(vec![one.clone()]));
+    assert_eq!(settings.listen, Listen::Everywhere);
+    assert!(settings.leaves_host());
+    let both = format!(" {one}, {other}");
+    let settings = decide(&Config::default(), &[("HOMING_KEY", &both)]).unwrap();
+    assert_eq!(settings.keys, Keys::Given(vec![one.clone(), other]));
+    let settings = decide(&Config::default(), &[("HOMING_KEY_FILE", "mesh.key")]).unwrap();
+    assert_eq!(
+        (settings.keys, settings.listen),
+        (Keys::File("mesh.key".into()), Listen::Everywhere)
+    );
+
+    // What is said goes before the environment, and who listens on loopback stays there.
+    let said = Config::default().key(one.clone()).listen(at("127.0.0.1:0"));
+    let settings = decide(&said, &[("HOMING_KEY", &both)]).unwrap();
+    assert_eq!(settings.keys, Keys::Given(vec![one.clone()]));
+    assert!(!settings.leaves_host());
+    let isolated = Config::isolated().key(one.clone()).resolve().unwrap();
+    assert_eq!((isolated.listen, isolated.keys), (Listen::Loopback, Keys::Given(vec![one])));
+    let keyless = decide(&Config::default().keyless(), &[("HOMING_KEY", &both)]).unwrap();
+    assert_eq!((keyless.listen, keyless.keys), (Listen::Loopback, Keys::Local));
+}
+
+#[test]
+fn keys_from_two_places_and_no_keys_are_refused_without_being_shown() {
+    let key = Key::generate().to_string();
+    check_refused(
+        &Config::default().key_file("mesh.key"),
+        &[("HOMING_KEY", &key)],
+        "key_file \"mesh.key\": keys are given by HOMING_KEY, too: leave out one of the two",
+    );
+    check_refused(
+        &Config::default(),
+        &[("HOMING_KEY", &key), ("HOMING_KEY_FILE", "mesh.key")],
+        "HOMING_KEY_FILE \"mesh.key\": keys are given by HOMING_KEY, too: leave out one of the two",
+    );
+    check_refused(
+        &Config::default(),
+        &[("HOMING_KEY", "sesame")],
+        "HOMING_KEY \"(not shown)\": it does not begin with hmk1_: a key is made by `homing key new`, a pass-phrase \
+         is none",
+    );
+    check_refused(
+        &Config::default().insecure(),
+        &[("HOMING_KEY", &key)],
+        "insecure \"true\": there is a key, too (HOMING_KEY): leave out one of the two",
+    );
+}
+
+#[test]
+fn nothing_but_a_word_of_the_program_makes_a_node_insecure() {
+    for (variable, value) in [("HOMING_INSECURE", "1"), ("HOMING_KEY", "")] {
+        assert_eq!(decide(&Config::default(), &[(variable, value)]).unwrap().keys, Keys::Local);
+    }
+    let settings = decide(&Config::default().insecure(), &[]).unwrap();
+    assert_eq!((settings.keys, settings.listen), (Keys::Insecure, Listen::Loopback));
+}
+
+#[test]
+fn an_identity_is_kept_where_the_program_or_the_environment_says() {
+    let environment = [("HOMING_IDENTITY", "/var/lib/node.id")];
+    let settings = decide(&Config::default(), &environment).unwrap();
+    assert_eq!(settings.identity, Some("/var/lib/node.id".into()));
+    let settings = decide(&Config::default().identity("here.id"), &environment).unwrap();
+    assert_eq!(settings.identity, Some("here.id".into()));
+    assert_eq!(decide(&Config::default(), &[]).unwrap().identity, None);
 }
 
 #[test]
@@ -172,5 +249,27 @@ fn a_program_of_any_name_gives_a_nodes_name() {
         (&long, &format!("{}-7", "x".repeat(126))),
     ] {
         assert_eq!(named_after(Path::new(program), 7).as_str(), expect);
+    }
+}
+
+#[test]
+fn bounds_that_no_node_could_live_with_are_refused() {
+    let with = |change: &dyn Fn(&mut Bounds)| {
+        let mut config = Config::default();
+        change(&mut config.limits);
+        config
+    };
+    assert_eq!(decide(&Config::default(), &[]).unwrap().limits, Bounds::default());
+    let refused = [
+        (with(&|limits| limits.links = 4_097), "limits.links \"4097\": it is 1 to 4096"),
+        (with(&|limits| limits.budget = 0), "limits.budget \"0\": it is 1 to"),
+        (
+            with(&|limits| limits.half_open = 100),
+            "limits.half_open_per_source \"128\": it is 1 to 100",
+        ),
+    ];
+    for (config, expect) in refused {
+        let why = decide(&config, &[]).err().expect("it should be refused").to_string();
+        assert!(why.starts_with(expect), "{why}");
     }
 }

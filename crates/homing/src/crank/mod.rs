@@ -10,7 +10,9 @@
 
 pub(crate) mod batch;
 mod reader;
+mod tls;
 mod waiters;
+mod wire;
 mod writer;
 
 #[cfg(test)]
@@ -19,7 +21,7 @@ mod tests;
 use crate::clock::Clock;
 use crate::net::Socket;
 use batch::LinkMark;
-use homing_core::link::{CallId, Input, Link, Open, Output, RequestId};
+use homing_core::link::{self, CallId, Input, Link, Open, Output, RequestId};
 use homing_core::talk::{Options, Payload, Status};
 use homing_core::time::Time;
 use parking_lot::Mutex;
@@ -28,6 +30,7 @@ use std::task::{Context, Poll, Waker};
 use tokio_util::task::TaskTracker;
 pub(crate) use waiters::Ended;
 use waiters::Waiters;
+pub(crate) use wire::{Line, Wire};
 
 /// What a link's outputs are for: the runtime that owns the link.
 pub(crate) trait Owner: Send + Sync + 'static {
@@ -50,6 +53,7 @@ pub(crate) struct LinkCell {
 
 struct State {
     link: Link,
+    wire: Wire,
     waiters: Waiters,
     writer: Writer,
     /// What the socket did not take from whoever wrote in place: it goes first.
@@ -126,12 +130,14 @@ impl LinkCell {
     pub(crate) fn start(
         number: u64,
         link: Link,
-        socket: Box<dyn Socket>,
+        line: Line,
         clock: Clock,
         owner: Arc<dyn Owner>,
     ) -> Arc<Self> {
+        let Line { socket, wire } = line;
         let state = State {
             link,
+            wire,
             waiters: Waiters::default(),
             unwritten: Vec::new(),
             writer: Writer::Handed, // A dialler has its first words to say.
@@ -193,6 +199,11 @@ impl LinkCell {
     /// Whether the program's answer to a request is still waited for.
     pub(crate) fn is_wanted(&self, request: RequestId) -> bool {
         self.state.lock().link.is_running(request)
+    }
+
+    /// What happened on this link so far.
+    pub(crate) fn stats(&self) -> link::Stats {
+        self.state.lock().link.stats()
     }
 
     /// Now, or when the batch began that this thread is at work on.
@@ -261,8 +272,12 @@ impl State {
         Effects { outputs, wakers, flush }
     }
 
+    fn has_transmit(&self) -> bool {
+        self.wire.has_transmit(&self.link)
+    }
+
     fn choose_writer(&mut self, crowd: Crowd, wakers: &mut Wakers) -> Flush {
-        if self.writer != Writer::Idle || crowd == Crowd::Batch || !self.link.has_transmit() {
+        if self.writer != Writer::Idle || crowd == Crowd::Batch || !self.has_transmit() {
             return Flush::No;
         }
         if crowd == Crowd::Flusher || self.link.conversations() <= 1 {

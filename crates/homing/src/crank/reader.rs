@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// Room made for one read. Small enough to be cheap per link, large enough to carry a crowd of calls.
-const READ_BUFFER: usize = 64 * 1024;
+pub(super) const READ_BUFFER: usize = 64 * 1024;
 
 /// Reads in a row before other tasks of this thread get their turn.
 const READS_IN_A_ROW: u32 = 8;
@@ -56,7 +56,7 @@ impl LinkCell {
         let now = self.clock.now();
         let batch = Batch::begin(self.mark(), now);
         let room = self.with(now, Crowd::Batch, |state| {
-            state.link.handle_input(now, Input::Bytes(buffer));
+            state.wire.receive(now, &mut state.link, buffer);
         });
         drop(batch);
         self.with(now, Crowd::Flusher, |state| state.spare = room);

@@ -2,6 +2,7 @@
 
 mod aborts;
 mod breaks;
+mod secure;
 mod world;
 
 use super::*;
@@ -13,13 +14,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
-use world::{Breakage, End, Pair, call, payload};
+use world::{Breakage, End, Over, Pair, call, payload};
 
 /// Longer than anything here takes, by whichever clock.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-async fn check_crowd(seed: u64, callers: u32, calls: u32) -> Pair {
-    let pair = Pair::new(seed, Breakage::Never).await;
+async fn check_crowd(over: Over, seed: u64, callers: u32, calls: u32) -> Pair {
+    let pair = Pair::over(over, seed, Breakage::Never).await;
     let mut crowd = JoinSet::new();
     for caller in 0..callers {
         let ends = [pair.dialler.cell.clone(), pair.acceptor.cell.clone()];
@@ -38,13 +39,17 @@ async fn check_crowd(seed: u64, callers: u32, calls: u32) -> Pair {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_on_two_threads_gets_its_own_bytes_back_and_every_frame_is_whole() {
+    check_crowds(Over::Plain, assert_whole_frames).await;
+}
+
+async fn check_crowds(over: Over, check: fn(&[u8])) {
     for seed in 0..3 {
-        let pair = check_crowd(seed, 24, 12).await;
+        let pair = check_crowd(over, seed, 24, 12).await;
         timeout(PATIENCE, pair.at_rest()).await.expect("nothing is left over");
         for (from, to) in [(&pair.dialler, &pair.acceptor), (&pair.acceptor, &pair.dialler)] {
             let (written, read) = (from.written(), to.read());
             assert_eq!(written, read, "what was written was read, byte by byte");
-            assert_whole_frames(&written);
+            check(&written);
         }
     }
 }
@@ -61,7 +66,11 @@ fn assert_whole_frames(stream: &[u8]) {
 
 #[tokio::test]
 async fn a_lone_caller_writes_in_place() {
-    let pair = Pair::kind().await;
+    check_lone(Over::Plain).await;
+}
+
+async fn check_lone(over: Over) {
+    let pair = Pair::kind([over, over]).await;
     let before = pair.dialler.writes();
     let ticket = world::open(&pair.dialler.cell, Bytes::from_static(b"lone")).unwrap();
     assert_eq!(pair.dialler.writes(), before + 1, "nobody was waited for");
@@ -71,7 +80,11 @@ async fn a_lone_caller_writes_in_place() {
 
 #[tokio::test]
 async fn a_crowd_shares_its_writes() {
-    let pair = Pair::kind().await;
+    check_shared_writes(Over::Plain).await;
+}
+
+async fn check_shared_writes(over: Over) {
+    let pair = Pair::kind([over, over]).await;
     let before = pair.dialler.writes();
     let mut crowd = JoinSet::new();
     for caller in 0..100 {
@@ -112,7 +125,8 @@ async fn a_handler_that_calls_back_from_inside_a_batch_does_not_deadlock() {
 
 #[tokio::test(start_paused = true)]
 async fn what_one_links_batch_gives_rise_to_on_another_is_written_at_once() {
-    let (near, far) = (Pair::kind().await, Pair::kind().await);
+    let plain = [Over::Plain; 2];
+    let (near, far) = (Pair::kind(plain).await, Pair::kind(plain).await);
     far.acceptor.serve(|_, _| {}); // Never answers.
     let held = Mutex::new(Some(world::open(&far.dialler.cell, Bytes::new()).unwrap()));
     while far.acceptor.conversations() == 0 {
@@ -187,8 +201,8 @@ async fn a_token_that_is_free_again_never_gets_the_outcome_of_the_call_before() 
 }
 
 /// Ends a link in some way, and waits until nobody holds it any more.
-async fn check_end(end: impl FnOnce(&Pair)) {
-    let pair = Pair::new(4, Breakage::Never).await;
+async fn check_end(over: Over, end: impl FnOnce(&Pair)) {
+    let pair = Pair::over(over, 4, Breakage::Never).await;
     let running = world::open(&pair.dialler.cell, Bytes::from_static(b"under way")).unwrap();
     end(&pair);
     let _ = timeout(PATIENCE, world::wait(running)).await.expect("a call ends with its link");
@@ -204,30 +218,32 @@ async fn check_end(end: impl FnOnce(&Pair)) {
 
 #[tokio::test(start_paused = true)]
 async fn with_a_link_end_its_tasks() {
-    let status = || Status::new(homing_core::talk::Code::Ok, "over");
-    check_end(|pair| pair.dialler.cell.handle(Input::Close(status()))).await;
-    check_end(|pair| pair.acceptor.cell.handle(Input::Close(status()))).await;
-    check_end(|pair| pair.dialler.cell.handle(Input::Drain)).await;
-    check_end(|pair| pair.dialler.cell.handle(Input::Broken("cut".into()))).await;
-    check_end(|pair| pair.acceptor.cell.socket.shutdown()).await;
-    check_end(|pair| pair.network.cut("a", "b")).await;
+    check_ends(Over::Plain).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_reads_nothing_is_given_up_although_the_writer_is_stuck() {
-    check_end(|pair| {
-        pair.acceptor.serve(|_, _| {});
-        let crowd: Vec<Ticket> = (0..200)
-            .map(|number| world::open(&pair.dialler.cell, payload(number, 16_000)).unwrap())
-            .collect();
-        tokio::spawn(async move {
-            for ticket in crowd {
-                drop(world::wait(ticket).await);
-            }
-        });
-        pair.network.cut("a", "b");
-    })
-    .await;
+async fn check_ends(over: Over) {
+    let status = || Status::new(homing_core::talk::Code::Ok, "over");
+    check_end(over, |pair| pair.dialler.cell.handle(Input::Close(status()))).await;
+    check_end(over, |pair| pair.acceptor.cell.handle(Input::Close(status()))).await;
+    check_end(over, |pair| pair.dialler.cell.handle(Input::Drain)).await;
+    check_end(over, |pair| pair.dialler.cell.handle(Input::Broken("cut".into()))).await;
+    check_end(over, |pair| pair.acceptor.cell.socket.shutdown()).await;
+    check_end(over, |pair| pair.network.cut("a", "b")).await;
+    check_end(over, leave_unread).await;
+}
+
+/// A peer that reads nothing is given up although the writer is stuck.
+fn leave_unread(pair: &Pair) {
+    pair.acceptor.serve(|_, _| {});
+    let crowd: Vec<Ticket> = (0..200)
+        .map(|number| world::open(&pair.dialler.cell, payload(number, 16_000)).unwrap())
+        .collect();
+    tokio::spawn(async move {
+        for ticket in crowd {
+            drop(world::wait(ticket).await);
+        }
+    });
+    pair.network.cut("a", "b");
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,8 +266,12 @@ async fn a_call_runs_out_of_time_although_the_writer_is_stuck() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_words_of_a_link_arrive() {
+    check_last_words(Over::Plain).await;
+}
+
+async fn check_last_words(over: Over) {
     for seed in 0..50 {
-        let pair = Pair::new(seed, Breakage::Never).await;
+        let pair = Pair::over(over, seed, Breakage::Never).await;
         let status = Status::new(homing_core::talk::Code::Aborted, "for a reason");
         pair.dialler.cell.handle(Input::Close(status.clone()));
         let closed = poll_fn(|cx| pair.acceptor.poll_closed(cx));

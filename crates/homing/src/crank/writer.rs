@@ -100,7 +100,7 @@ impl State {
         match self.link.poll_timeout() {
             None if at == At::Write => Some(Job::End),
             // Whoever ended the link may not have come to say its last words.
-            None if self.writer == Writer::Idle && self.link.has_transmit() => {
+            None if self.writer == Writer::Idle && self.has_transmit() => {
                 self.writer = Writer::Handed;
                 Some(Job::Write)
             }
@@ -153,8 +153,8 @@ async fn flush(cell: &Arc<LinkCell>, out: &mut Vec<u8>) -> io::Result<()> {
 fn fill(cell: &Arc<LinkCell>, now: Time, out: &mut Vec<u8>) -> bool {
     let mut filled = false;
     let effects = {
-        let mut state = cell.state.lock();
-        filled |= state.link.poll_transmit(now, out);
+        let state = &mut *cell.state.lock();
+        filled |= state.wire.transmit(now, &mut state.link, out);
         if !filled {
             state.writer = Writer::Idle;
         }
@@ -180,7 +180,7 @@ fn fail(cell: &Arc<LinkCell>, error: &io::Error) {
         state.link.handle_input(now, Input::Broken(format!("writing: {error}")));
         // Nothing can be written any more.
         let mut lost = Vec::new();
-        while state.link.poll_transmit(now, &mut lost) {
+        while state.wire.transmit(now, &mut state.link, &mut lost) {
             lost.clear();
         }
         state.writer = Writer::Idle;

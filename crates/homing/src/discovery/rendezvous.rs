@@ -1,8 +1,11 @@
 //! Which programs of this user are on this host? Each has a file in the rendezvous directory (decisions B3).
 //!
 //! ```text
-//! entry: version u8 (1)   id 16   epoch varint   boot id str   network namespace u64   addresses
+//! entry: version u8 (2)   id 16   epoch varint   boot id str   network namespace u64   addresses   keys
 //! ```
+//! By the ids of the mesh's keys that a node holds a reader sees, without dialling, that another is of another mesh with
+//! the same name: one with a key and one without, or each with a key of its own, may share the directory for ever.
+//!
 //! A file is written under another name and renamed, so nobody reads half of one. Its owner holds a lock on it for life:
 //! who can lock it, too, knows that the owner is dead, whatever became of its process id.
 
@@ -13,10 +16,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use homing_core::addr::TransportAddr;
+use homing_core::crypto::{Crypto, KeyId};
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{RENDEZVOUS_ENTRY_MAX, RENDEZVOUS_MAX};
 use homing_core::wire::addr::{UNIX_PATH_MAX, put_addrs, read_addrs};
 use homing_core::wire::codec::{Malformed, Reader, put_str, put_varint};
+use homing_core::wire::hello::{put_keys, read_keys};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -26,7 +31,7 @@ use super::{Finder, Finding, NobodyListens, Outcome, Source, Teller};
 use crate::net::BoxFuture;
 
 /// The version of an entry written here.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// What the name of a unix socket in the directory ends with.
 const SOCKET: &str = ".sock";
 /// How often the directory is looked at in the beginning, and how long that is.
@@ -49,6 +54,8 @@ pub(crate) struct Entry {
     pub(crate) host: HostMark,
     /// Where it listens.
     pub(crate) addresses: Vec<TransportAddr>,
+    /// The mesh's keys that it holds.
+    pub(crate) keys: Vec<KeyId>,
 }
 
 /// An entry in the directory; dropping it takes the file away.
@@ -66,6 +73,8 @@ pub(crate) struct Rendezvous {
     me: NodeId,
     here: HostMark,
     part: Part,
+    /// Who knows the keys held now; `None`: every entry is of interest.
+    crypto: Option<Arc<dyn Crypto>>,
 }
 
 /// What a reader may do.
@@ -98,6 +107,17 @@ impl Registration {
         }
         let file = write(&directory, &entry)?;
         Ok(Self { directory, entry, file })
+    }
+
+    /// Says so that the node is in this life and holds these keys.
+    ///
+    /// # Errors
+    /// The system refuses to write; the entry is as it was.
+    pub(crate) fn renew(&mut self, epoch: Epoch, keys: Vec<KeyId>) -> io::Result<()> {
+        let entry = Entry { epoch, keys, ..self.entry.clone() };
+        self.file = write(&self.directory, &entry)?;
+        self.entry = entry;
+        Ok(())
     }
 }
 
@@ -143,6 +163,7 @@ impl Entry {
         put_str(&mut out, &self.host.boot_id);
         out.extend_from_slice(&self.host.network.to_be_bytes());
         put_addrs(&mut out, &self.addresses);
+        put_keys(&mut out, &self.keys);
         out
     }
 
@@ -155,7 +176,8 @@ impl Entry {
         let epoch = Epoch(reader.varint()?);
         let boot_id = reader.str(BOOT_ID_MAX)?.to_owned();
         let host = HostMark { boot_id, network: reader.u64()? };
-        Ok(Self { node, epoch, host, addresses: read_addrs(&mut reader)? })
+        let (addresses, keys) = (read_addrs(&mut reader)?, read_keys(&mut reader)?);
+        Ok(Self { node, epoch, host, addresses, keys })
     }
 }
 
@@ -170,7 +192,12 @@ enum Read {
 impl Rendezvous {
     /// A reader of the directory that does not suggest `me`.
     pub(crate) fn new(directory: Arc<Directory>, me: NodeId, here: HostMark, part: Part) -> Self {
-        Self { directory, me, here, part }
+        Self { directory, me, here, part, crypto: None }
+    }
+
+    /// The same, passing over those who hold none of the keys that are held by this one at the time.
+    pub(crate) fn with_keys_of(self, crypto: Arc<dyn Crypto>) -> Self {
+        Self { crypto: Some(crypto), ..self }
     }
 
     /// The entries of living nodes on this host, and a verdict for the directory and for each other entry.
@@ -225,11 +252,20 @@ impl Rendezvous {
             self.bury(&file, name)?;
             return Ok(Read::Stale);
         }
-        Ok(if entry.host.network == self.here.network {
+        Ok(if !self.may_know(&entry) {
+            Read::Elsewhere(
+                "holds no key in common with this node: another mesh of that name".into(),
+            )
+        } else if entry.host.network == self.here.network {
             Read::Alive(entry)
         } else {
             Read::Elsewhere("is in another network namespace (a container?)".to_owned())
         })
+    }
+
+    fn may_know(&self, entry: &Entry) -> bool {
+        let Some(crypto) = &self.crypto else { return true };
+        crypto.keys().iter().any(|key| entry.keys.contains(key))
     }
 
     /// Takes away what a dead node left, unless another file has its name by now.

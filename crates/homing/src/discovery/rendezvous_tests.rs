@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::discovery::Suggestion;
+use crate::security::{Key, MeshKey, RingCrypto};
 
 fn id(byte: u8) -> NodeId {
     NodeId::from_bytes([byte; 16])
@@ -14,7 +15,13 @@ fn id(byte: u8) -> NodeId {
 fn entry(byte: u8) -> Entry {
     let tcp = TransportAddr::Tcp("127.0.0.1:7000".parse().unwrap());
     let unix = TransportAddr::Unix { host: 5, path: "/run/s".into() };
-    Entry { node: id(byte), epoch: Epoch(3), host: HostMark::here(), addresses: vec![unix, tcp] }
+    Entry {
+        node: id(byte),
+        epoch: Epoch(3),
+        host: HostMark::here(),
+        addresses: vec![unix, tcp],
+        keys: vec![KeyId(7)],
+    }
 }
 
 /// A directory, and the temporary one it is in.
@@ -47,6 +54,24 @@ fn a_living_node_is_read_by_others_until_it_goes() {
     drop(registration);
     assert_eq!(reader(&directory, Part::Member).read().0, []);
     assert_eq!(directory.names().unwrap(), [""; 0], "nothing is left behind");
+}
+
+#[test]
+fn who_holds_no_key_in_common_is_passed_over_until_it_does() {
+    let (_dir, directory) = meeting_place();
+    let key = Key::generate();
+    let crypto = RingCrypto::new(&[1; 32], &MeshKey::Keyed(vec![*key.secret()])).unwrap();
+    let reader = reader(&directory, Part::Member).with_keys_of(Arc::new(crypto));
+    let mut registration = Registration::publish(Arc::clone(&directory), entry(2)).unwrap();
+    let (entries, verdicts) = reader.read();
+    assert_eq!(entries, []);
+    let why = format!("{:?}", verdicts.values());
+    assert!(why.contains("holds no key in common with this node"), "{why}");
+    registration.renew(Epoch(4), vec![KeyId(7), key.id()]).unwrap();
+    let (entries, _) = reader.read();
+    assert_eq!(entries.iter().map(|entry| entry.epoch).collect::<Vec<_>>(), [Epoch(4)]);
+    drop(registration);
+    assert_eq!(directory.names().unwrap(), [""; 0], "renewed, it is still one's own to take away");
 }
 
 #[test]

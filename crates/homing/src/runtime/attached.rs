@@ -1,9 +1,11 @@
 //! What does a link's output mean for the node it belongs to?
 
 use super::jobs::{Job, Reply};
+use super::unheard::Unheard;
 use super::{Runtime, Said};
 use crate::crank::{LinkCell, Owner};
 use homing_core::addr::TransportAddr;
+use homing_core::gate::Ending;
 use homing_core::id::NodeId;
 use homing_core::link::{Output, Request, RequestId};
 use homing_core::node::{DialId, Dialler, LinkId};
@@ -22,6 +24,7 @@ pub(crate) struct Attached {
     origin: Origin,
     address: Option<TransportAddr>,
     peer: OnceLock<NodeId>,
+    unheard: Arc<Unheard>,
     /// Told once, when the handshake has ended one way or the other.
     shaken: Mutex<Option<oneshot::Sender<Result<(), Status>>>>,
     /// Handlers at work for requests of this link.
@@ -61,6 +64,7 @@ impl Attached {
             origin,
             address,
             peer: OnceLock::new(),
+            unheard: Arc::default(),
             shaken: Mutex::new(Some(shaken)),
             working: Mutex::default(),
         })
@@ -137,8 +141,9 @@ impl Attached {
         }
     }
 
-    fn close(&self, status: Status) {
-        self.runtime.links.remove(self.id);
+    fn close(&self, link: &LinkCell, status: Status) {
+        self.runtime.leave_door(self.id, Ending::Closed(status.code));
+        self.runtime.forget_link(self.id, link);
         if self.peer.get().is_some() {
             self.runtime.say(Said::Lost { link: self.id, status: status.clone() });
         }
@@ -176,6 +181,10 @@ impl Owner for Attachment {
         match output {
             Output::Established(hello) => {
                 let _ = attached.peer.set(hello.peer.id);
+                runtime.leave_door(attached.id, Ending::Proven);
+                if let Some(address) = &attached.address {
+                    runtime.seams.gate.note_proof(link.clock.now(), address.into());
+                }
                 let dialler = match attached.origin {
                     Origin::Dialled(dial) => Dialler::Us(dial),
                     Origin::Accepted => Dialler::Them(hello.claim),
@@ -190,10 +199,13 @@ impl Owner for Attachment {
             }
             Output::Request(request) => attached.request(link, request),
             Output::Cancelled(request) => attached.stop(request),
-            Output::Control(bytes) => runtime.say(Said::Control { link: attached.id, bytes }),
+            Output::Control(bytes) => match attached.unheard.hold(bytes.len()) {
+                Some(held) => runtime.say(Said::Control { link: attached.id, bytes, held }),
+                None => runtime.close_too_fast(link),
+            },
             Output::RoundTrip(rtt) => runtime.say(Said::RoundTrip { link: attached.id, rtt }),
             Output::Idle => runtime.say(Said::Idle { link: attached.id }),
-            Output::Closed(status) => attached.close(status),
+            Output::Closed(status) => attached.close(link, status),
             // The machine refuses new calls by itself; the node hears of the end.
             Output::Draining => {}
             Output::Ended { .. } => unreachable!("ends of calls stay with the link's waiters"),

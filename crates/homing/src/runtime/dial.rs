@@ -3,14 +3,14 @@
 use super::attached::{Attached, Attachment, Origin};
 use super::{Runtime, Said};
 use crate::config::{Timings, Transport};
-use crate::crank::LinkCell;
+use crate::crank::{Line, LinkCell, Wire};
 use crate::net::Socket;
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::Role;
 use homing_core::id::NodeId;
 use homing_core::limits::DIAL_STAGGER;
 use homing_core::link::{Link, LinkConfig, Patience, Times};
-use homing_core::node::DialId;
+use homing_core::node::{DialId, LinkId};
 use homing_core::talk::Status;
 use homing_core::wire::DialClaim;
 use std::io;
@@ -98,8 +98,10 @@ fn refusal(runtime: &Runtime, address: &TransportAddr) -> Option<&'static str> {
         (Transport::Unix, TransportAddr::Tcp(_)) => Some("only unix sockets are to be used"),
         (Transport::Tcp, TransportAddr::Unix { .. }) => Some("only TCP is to be used"),
         // Not even our name goes where nobody can prove anything (decisions B1).
-        (_, TransportAddr::Tcp(at)) if !settings.insecure && !at.ip().is_loopback() => {
-            Some("not on this host, and without --insecure a node stays on it")
+        (_, TransportAddr::Tcp(at))
+            if !settings.keys.may_leave_host() && !at.ip().to_canonical().is_loopback() =>
+        {
+            Some("not on this host, and without a key a node stays on it")
         }
         _ => None,
     }
@@ -112,7 +114,8 @@ async fn shake_hands(
     socket: Box<dyn Socket>,
 ) -> Result<(), Status> {
     let (shaken, outcome) = oneshot::channel();
-    let link = Connection { role: Role::Dialler, origin: Origin::Dialled(dial.id), socket };
+    let (id, origin) = (runtime.next_link(), Origin::Dialled(dial.id));
+    let link = Connection { id, role: Role::Dialler, origin, socket };
     attach(runtime, link, Some(address.clone()), (dial.claim, dial.node), shaken);
     outcome.await.unwrap_or_else(|_| Ok(()))
 }
@@ -124,6 +127,7 @@ fn times(timings: &Timings) -> Times {
 
 /// A connection that is to become a link.
 pub(super) struct Connection {
+    pub(super) id: LinkId,
     pub(super) role: Role,
     pub(super) origin: Origin,
     pub(super) socket: Box<dyn Socket>,
@@ -137,8 +141,8 @@ pub(super) fn attach(
     (claim, expect): (DialClaim, Option<NodeId>),
     shaken: oneshot::Sender<Result<(), Status>>,
 ) {
-    let Connection { role, origin, socket } = connection;
-    let id = runtime.next_link();
+    let Connection { id, role, origin, socket } = connection;
+    let wire = wire(runtime, role, address.as_ref());
     let config = LinkConfig {
         role,
         hello: runtime.hello(claim),
@@ -150,5 +154,16 @@ pub(super) fn attach(
     let link = Link::new(config, runtime.clock.now());
     let attached = Attached::new(Arc::clone(runtime), id, origin, address, shaken);
     let owner = Arc::new(Attachment(attached));
-    runtime.links.start(id, || LinkCell::start(id.0, link, socket, runtime.clock, owner));
+    let line = Line { socket, wire };
+    runtime.links.start(id, || LinkCell::start(id.0, link, line, runtime.clock, owner));
+}
+
+/// Over TCP a mesh with a key speaks TLS, from the first byte and without a question; a unix socket is this user's.
+fn wire(runtime: &Runtime, role: Role, address: Option<&TransportAddr>) -> Wire {
+    match (&runtime.seams.tls, address) {
+        (Some(tls), None | Some(TransportAddr::Tcp(_))) => {
+            Wire::over(tls.begin(role, runtime.clock.now()))
+        }
+        _ => Wire::Plain,
+    }
 }

@@ -1,20 +1,22 @@
 //! Where can this node be reached, and who knocks?
 
+use super::Runtime;
 use super::attached::Origin;
 use super::dial::{Connection, attach};
-use super::{Runtime, Said};
 use crate::config::Transport;
 use crate::config::settings::{Listen, Settings};
 use crate::discovery::directory::Directory;
 use crate::discovery::rendezvous::socket_path;
 use crate::error::JoinError;
-use crate::net::{Datagrams, Listener, bind_pair};
+use crate::net::{Datagrams, Listener, Socket, bind_pair};
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::Role;
 use homing_core::id::NodeId;
-use homing_core::limits::{ADDRESSES_MAX, DATAGRAM_MAX, LINKS_MAX};
+use homing_core::limits::{ADDRESSES_MAX, DATAGRAM_MAX};
 use homing_core::wire::{DialClaim, Kind};
+use rustix::io::Errno;
 use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,9 @@ use tokio::sync::oneshot;
 
 /// A pause after the system refused a connection: it is out of descriptors, and asking at once would only burn time.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+
+/// A pause for connections that lost their place to give their descriptors back.
+const AFTER_ROOM: Duration = Duration::from_millis(5);
 
 /// Everything a node listens on.
 #[derive(Default)]
@@ -32,7 +37,7 @@ pub(super) struct Ears {
     pub(super) addresses: Vec<TransportAddr>,
 }
 
-/// Opens what the settings ask for. A visitor on its own host needs nothing: nobody dials it.
+/// Opens what the settings ask for. A visitor that was told no address needs none: it dials.
 ///
 /// # Errors
 /// An address that was asked for cannot be had.
@@ -44,11 +49,14 @@ pub(super) fn open(
 ) -> Result<Ears, JoinError> {
     let mut ears = Ears::default();
     match &settings.listen {
-        Listen::Loopback if settings.kind == Kind::Visitor.into() => return Ok(ears),
+        Listen::Loopback | Listen::Everywhere if settings.kind == Kind::Visitor.into() => {
+            return Ok(ears);
+        }
         Listen::Loopback => {
-            let port = ears.add_pair(settings, (Ipv4Addr::LOCALHOST, 0).into())?;
-            // A host without IPv6, or with this port taken there, is reached by the other.
-            let _ = ears.add_pair(settings, (Ipv6Addr::LOCALHOST, port).into());
+            ears.add_both(settings, Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)?;
+        }
+        Listen::Everywhere => {
+            ears.add_both(settings, Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)?;
         }
         Listen::At(addresses) => {
             for address in addresses {
@@ -78,6 +86,19 @@ pub(super) fn open(
 }
 
 impl Ears {
+    /// Any free port, the same for both families where it can be had.
+    fn add_both(
+        &mut self,
+        settings: &Settings,
+        v4: Ipv4Addr,
+        v6: Ipv6Addr,
+    ) -> Result<(), JoinError> {
+        let port = self.add_pair(settings, (v4, 0).into())?;
+        // A host without IPv6, or with this port taken there, is reached by the other.
+        let _ = self.add_pair(settings, (v6, port).into());
+        Ok(())
+    }
+
     fn add_pair(&mut self, settings: &Settings, at: SocketAddr) -> Result<u16, JoinError> {
         let (listener, datagrams) = bind_pair(&*settings.net, at.ip(), at.port())
             .map_err(|source| JoinError::Listen { address: TransportAddr::Tcp(at), source })?;
@@ -127,21 +148,37 @@ pub(super) async fn accept(runtime: Arc<Runtime>, listener: Box<dyn Listener>) {
             () = runtime.life.closing.cancelled() => return,
         };
         match accepted {
-            Ok(_) if runtime.links.len() >= LINKS_MAX => {
-                tracing::warn!(
-                    "a connection was closed unread: {LINKS_MAX} links are open (LINKS_MAX)"
-                );
+            Ok((socket, address)) => take_in(&runtime, socket, address),
+            Err(error) => tokio::time::sleep(handle_refusal(&runtime, &error)).await,
+        }
+    }
+}
+
+/// Lets a connection in, or closes it unread: it is dropped.
+fn take_in(runtime: &Arc<Runtime>, socket: Box<dyn Socket>, address: TransportAddr) {
+    let Some(id) = runtime.admit((&address).into()) else { return };
+    let connection = Connection { id, role: Role::Acceptor, origin: Origin::Accepted, socket };
+    let (shaken, _) = oneshot::channel();
+    attach(runtime, connection, Some(address), (DialClaim::default(), None), shaken);
+}
+
+/// What to do about a connection that the system did not give, and how long to wait before the next.
+fn handle_refusal(runtime: &Runtime, error: &io::Error) -> Duration {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+            if runtime.make_room() {
+                AFTER_ROOM
+            } else {
+                AFTER_REFUSAL
             }
-            Ok((socket, address)) => {
-                let connection =
-                    Connection { role: Role::Acceptor, origin: Origin::Accepted, socket };
-                let (shaken, _) = oneshot::channel();
-                attach(&runtime, connection, Some(address), (DialClaim::default(), None), shaken);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(AFTER_REFUSAL).await;
-            }
+        }
+        // About this connection only, which was gone before it was here.
+        Some(Errno::CONNABORTED | Errno::CONNRESET | Errno::NOTCONN | Errno::INVAL) => {
+            Duration::ZERO
+        }
+        _ => {
+            tracing::warn!(%error, "a connection was not accepted");
+            AFTER_REFUSAL
         }
     }
 }
@@ -156,7 +193,7 @@ pub(super) async fn hear(runtime: Arc<Runtime>, datagrams: Arc<dyn Datagrams>) {
         };
         // An error is about a datagram sent before: its receiver is gone, which membership finds out by itself.
         if let Ok((length, from)) = heard {
-            runtime.say(Said::Datagram { from, bytes: buffer[..length].to_vec() });
+            runtime.hear(from, &buffer[..length]);
         }
     }
 }

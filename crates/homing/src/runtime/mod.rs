@@ -7,13 +7,17 @@ pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
 mod dial;
+mod gate;
 mod jobs;
+mod keys;
 mod links;
 mod listen;
 pub(crate) mod offers;
 mod show;
 mod start;
+mod stats;
 mod turn;
+mod unheard;
 
 pub(crate) use links::NoRoute;
 pub(crate) use start::start;
@@ -22,30 +26,35 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
+use crate::security::Tls;
 use bytes::Bytes;
+use gate::Gate;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
 use homing_core::crypto::{Authorize, Crypto};
-use homing_core::id::NodeId;
+use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
 use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use homing_core::wire::{DialClaim, Hello, Peer, Windows};
+use homing_core::wire::{DialClaim, Hello, Peer};
 use links::Links;
 use offers::{OfferCell, Offers};
 use parking_lot::RwLock;
+use stats::Counted;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use unheard::Held;
 
 /// What the parts of a node share.
 pub(crate) struct Runtime {
+    /// Who this node is, in its first life; see [`peer`](Self::peer).
     pub(crate) me: Peer,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
@@ -61,17 +70,21 @@ pub(crate) struct Runtime {
     life: Life,
 }
 
-/// What links are made with.
+/// What links are made with, and who may make them.
 struct Seams {
+    gate: Gate,
     crypto: Arc<dyn Crypto>,
+    /// With what TCP is encrypted, in a mesh with a key: always.
+    tls: Option<Tls>,
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,
 }
 
-/// The next numbers to give out.
+/// The node's present life, and the next numbers to give out in it.
 #[derive(Default)]
 struct Numbers {
+    epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
     record: AtomicU32,
@@ -100,9 +113,7 @@ pub(crate) enum Said {
     /// A dial led nowhere.
     DialFailed { dial: DialId, tried: Vec<(TransportAddr, String)> },
     /// A peer's node machine speaks.
-    Control { link: LinkId, bytes: Bytes },
-    /// A datagram came.
-    Datagram { from: std::net::SocketAddr, bytes: Vec<u8> },
+    Control { link: LinkId, bytes: Bytes, held: Held },
     /// A ping was answered.
     RoundTrip { link: LinkId, rtt: Duration },
     /// A link is idle.
@@ -113,8 +124,12 @@ pub(crate) enum Said {
     Withdraw { key: RecordKey },
     /// A call wants a link.
     Want { node: NodeId },
+    /// The keys of the mesh were read again.
+    KeysChanged,
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
+    /// Somebody asks what was counted.
+    Stats(oneshot::Sender<Counted>),
     /// The node leaves the mesh.
     Leave(oneshot::Sender<()>),
 }
@@ -132,10 +147,7 @@ impl Runtime {
         let link = match full {
             Said::Control { link, .. } | Said::Established { link, .. } => link,
             // Repeated by whoever said it, or of no use later.
-            Said::Datagram { .. }
-            | Said::RoundTrip { .. }
-            | Said::Idle { .. }
-            | Said::Want { .. } => return,
+            Said::RoundTrip { .. } | Said::Idle { .. } | Said::Want { .. } => return,
             // Must not be lost: there is a place for it as soon as the task has its turn.
             said => {
                 let sender = self.life.said.clone();
@@ -146,10 +158,15 @@ impl Runtime {
             }
         };
         if let Some(link) = self.links.by_id(link) {
-            let message = "this node cannot keep up with its peers";
-            let status = Status::new(Code::ResourceExhausted, message);
-            link.handle(link::Input::Close(status));
+            self.close_too_fast(&link);
         }
+    }
+
+    /// Ends a link on which more is said than this node can take in.
+    pub(super) fn close_too_fast(&self, link: &Arc<LinkCell>) {
+        self.seams.gate.tally().too_fast.fetch_add(1, Ordering::Relaxed);
+        let message = "this node cannot keep up with its peers";
+        link.handle(link::Input::Close(Status::new(Code::ResourceExhausted, message)));
     }
 
     /// Says something to the node's task, and waits until there is room for it.
@@ -186,6 +203,16 @@ impl Runtime {
     /// A key that no other record of this node has.
     pub(crate) fn next_record(&self) -> RecordKey {
         RecordKey(self.numbers.record.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// This node in its present life, without addresses.
+    pub(crate) fn peer(&self) -> Peer {
+        Peer { epoch: self.epoch(), ..self.me.clone() }
+    }
+
+    /// Its present life.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.numbers.epoch.load(Ordering::Relaxed))
     }
 
     /// Where this node listens.
@@ -259,9 +286,9 @@ impl Runtime {
             mesh: self.seams.mesh,
             nonce: crate::security::random(),
             keys: self.seams.crypto.keys(),
-            peer: Peer { addresses: self.addresses(), ..self.me.clone() },
+            peer: Peer { addresses: self.addresses(), ..self.peer() },
             claim,
-            windows: Windows::default(),
+            windows: self.settings.limits.windows(),
         }
     }
 }

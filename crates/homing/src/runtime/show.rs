@@ -1,10 +1,12 @@
 //! What does a node show of itself and of its mesh?
 
-use super::turn::{carrier, direction};
+use super::turn::direction;
 use super::{Runtime, Said};
 use crate::info::{
-    Instance, InstanceInfo, InstanceState, LinkInfo, NodeInfo, NodeState, PeerInfo, ServiceInfo,
+    Carrier, Instance, InstanceInfo, InstanceState, LinkInfo, NodeInfo, NodeState, PeerInfo,
+    ServiceInfo,
 };
+use homing_core::addr::TransportAddr;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::name::NodeName;
 use homing_core::node;
@@ -22,9 +24,9 @@ impl Runtime {
             mesh: self.settings.mesh.clone(),
             namespace: self.settings.namespace.clone(),
             kind: self.settings.kind,
-            epoch: self.me.epoch,
+            epoch: self.epoch(),
             addresses: self.addresses(),
-            insecure: self.settings.insecure,
+            guard: self.settings.keys.guard(),
         }
     }
 
@@ -106,14 +108,15 @@ impl Runtime {
             id: self.me.id,
             name: self.me.name.clone(),
             kind: self.settings.kind,
-            epoch: self.me.epoch,
+            epoch: self.epoch(),
             found: "this node".into(),
             state: NodeState::This,
             addresses: self.addresses(),
             links: Vec::new(),
             rtt_us: None,
             agent: self.me.agent.clone(),
-            insecure: self.settings.insecure,
+            guard: self.settings.keys.guard(),
+            keys: self.seams.crypto.keys(),
         }
     }
 
@@ -130,10 +133,11 @@ impl Runtime {
             found: peer.map_or_else(|| "gossip".into(), |peer| peer.found.to_string()),
             state,
             addresses: known.record.addresses.clone(),
-            links: peer.map(link_info).unwrap_or_default(),
+            links: peer.map(|peer| self.link_info(peer)).unwrap_or_default(),
             rtt_us: peer.and_then(rtt_us),
             agent: known.record.agent.clone(),
-            insecure: self.settings.insecure,
+            guard: known.record.guard.into(),
+            keys: known.record.keys.clone(),
         }
     }
 
@@ -147,10 +151,30 @@ impl Runtime {
             found: peer.found.to_string(),
             state: NodeState::Visitor,
             addresses: peer.address.clone().into_iter().collect(),
-            links: link_info(peer),
+            links: self.link_info(peer),
             rtt_us: rtt_us(peer),
             agent: String::new(),
-            insecure: self.settings.insecure,
+            // It is of this mesh: what it proved in the handshake is what this node asks for.
+            guard: self.settings.keys.guard(),
+            keys: Vec::new(),
+        }
+    }
+
+    fn link_info(&self, peer: &node::PeerInfo) -> Vec<LinkInfo> {
+        let info = LinkInfo {
+            direction: direction(peer.direction),
+            kept: peer.kept,
+            transport: self.carrier(peer.address.as_ref()),
+        };
+        peer.link.map(|_| info).into_iter().collect()
+    }
+
+    /// What carries a link, from the address at its other end.
+    pub(super) fn carrier(&self, address: Option<&TransportAddr>) -> Carrier {
+        match address {
+            Some(TransportAddr::Unix { .. }) => Carrier::Unix,
+            _ if self.seams.tls.is_some() => Carrier::Tls,
+            _ => Carrier::Tcp,
         }
     }
 }
@@ -161,15 +185,6 @@ fn methods(instances: &[&Arc<registry::Instance>]) -> Vec<String> {
     methods.sort_unstable();
     methods.dedup();
     methods
-}
-
-fn link_info(peer: &node::PeerInfo) -> Vec<LinkInfo> {
-    let info = LinkInfo {
-        direction: direction(peer.direction),
-        kept: peer.kept,
-        transport: carrier(peer.address.as_ref()),
-    };
-    peer.link.map(|_| info).into_iter().collect()
 }
 
 fn rtt_us(peer: &node::PeerInfo) -> Option<u64> {

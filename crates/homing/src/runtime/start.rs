@@ -1,33 +1,38 @@
 //! How does a node come to life?
 
+use super::gate::Gate;
+use super::keys::{self, mesh_key};
 use super::links::Links;
 use super::listen::{self, Ears};
 use super::offers::Offers;
 use super::turn::Turner;
 use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
 use crate::clock::Clock;
-use crate::config::settings::{Listen, Rendezvous as Place, Settings};
+use crate::config::Keys;
+use crate::config::settings::{Rendezvous as Place, Settings};
 use crate::discovery::directory::Directory;
 use crate::discovery::host::HostMark;
 use crate::discovery::rendezvous::{Entry, Part, Registration, Rendezvous};
 use crate::discovery::scout::{Reach, Scout};
 use crate::discovery::seeds::Seeds;
 use crate::discovery::{Finder, Finding};
-use crate::error::JoinError;
+use crate::error::{ConfigError, JoinError};
 use crate::events::EventSource;
-use crate::security::{MeshKey, RingCrypto, local::local_key, random, sha256};
+use crate::security::identity::Identity;
+use crate::security::{MeshKey, RingCrypto, Tls, random, sha256};
 use homing_core::budget::Budget;
 use homing_core::crypto::{AllowAll, Crypto};
-use homing_core::id::{Epoch, NodeId};
-use homing_core::limits::{BUDGET, FINDINGS_MAX};
+use homing_core::id::NodeId;
+use homing_core::limits::FINDINGS_MAX;
 use homing_core::node::{BackOff, Input, Node, NodeConfig};
-use homing_core::registry::{Filter, Guard, Snapshot};
+use homing_core::registry::{Filter, Snapshot};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
+use homing_core::time::Time;
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,14 +50,20 @@ struct Ground {
 pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     let ground = Ground { directory: open_directory(&settings)?, here: HostMark::here() };
     let key = mesh_key(&settings, ground.directory.as_deref())?;
-    let crypto = RingCrypto::new(&random(), &key).map_err(|_| no_chance())?;
+    let identity = match &settings.identity {
+        Some(file) => Identity::open(file)?,
+        None => Identity::fresh(),
+    };
+    let tls = tls(&settings, &key, identity.seed())?;
+    let crypto = RingCrypto::new(identity.seed(), &key).map_err(|_| no_crypto())?;
+    let crypto = Arc::new(crypto);
     let id = crypto.id();
     let kind: Kind = settings.kind.into();
     let ears = listen::open(&settings, id, ground.directory.as_deref(), ground.here.token())?;
     let me = Peer {
         id,
         key: crypto.public_key(),
-        epoch: Epoch(1), // A fresh identity, which nobody has met (decisions A10).
+        epoch: identity.epoch(),
         kind,
         name: settings.name.clone(),
         agent: concat!("homing/", env!("CARGO_PKG_VERSION")).into(),
@@ -60,8 +71,10 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     };
     let digest = sha256(settings.mesh.as_str().as_bytes());
     let seams = Seams {
-        crypto: Arc::new(crypto),
-        budget: Arc::new(Budget::new(BUDGET)),
+        crypto: crypto.clone(),
+        tls,
+        gate: Gate::new(&settings.limits),
+        budget: Arc::new(Budget::new(settings.limits.budget)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
     };
@@ -74,6 +87,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         over: CancellationToken::new(),
         is_over: AtomicBool::new(false),
     };
+    let epoch = AtomicU64::new(me.epoch.0);
     let runtime = Arc::new(Runtime {
         me,
         settings,
@@ -85,10 +99,14 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         authorize: Arc::new(AllowAll),
         seams,
         addresses: RwLock::new(ears.addresses.clone()),
-        numbers: Numbers::default(),
+        numbers: Numbers { epoch, ..Numbers::default() },
         life,
     });
-    set_going(&runtime, ears, &ground, hearing)?;
+    set_going(&runtime, ears, &ground, (hearing, identity))?;
+    if let Keys::File(file) = &runtime.settings.keys {
+        let following = keys::follow(Arc::clone(&runtime), crypto, file.clone());
+        runtime.life.tasks.spawn(following);
+    }
     Ok(runtime)
 }
 
@@ -96,7 +114,7 @@ fn set_going(
     runtime: &Arc<Runtime>,
     ears: Ears,
     ground: &Ground,
-    said: mpsc::Receiver<super::Said>,
+    (said, identity): (mpsc::Receiver<super::Said>, Identity),
 ) -> Result<(), JoinError> {
     let registration = publish(runtime, &ears, ground)?;
     let (finder, findings) = mpsc::channel(FINDINGS_MAX);
@@ -120,17 +138,17 @@ fn set_going(
         datagrams,
         offering: Vec::new(),
         leaving: None,
+        registration,
+        identity,
+        lives: 1,
     };
-    tasks.spawn(async move {
-        turner.run().await;
-        drop(registration);
-    });
+    tasks.spawn(turner.run());
     Ok(())
 }
 
 fn node_machine(runtime: &Runtime) -> Node {
     let config = NodeConfig {
-        me: runtime.me.clone(),
+        me: runtime.peer(),
         mesh: runtime.seams.mesh,
         host: runtime.seams.host,
         seeds: Vec::new(), // They are resolved, and suggested, by discovery.
@@ -138,7 +156,7 @@ fn node_machine(runtime: &Runtime) -> Node {
             min: runtime.settings.timings.redial_min,
             max: runtime.settings.timings.redial_max,
         },
-        guard: if runtime.settings.insecure { Guard::Insecure } else { Guard::Local },
+        guard: runtime.settings.keys.guard().into(),
         token: None,
         interest: Filter::All,
     };
@@ -161,15 +179,18 @@ fn open_directory(settings: &Settings) -> Result<Option<Arc<Directory>>, JoinErr
         .map_err(|error| JoinError::Rendezvous(error.into()))
 }
 
-fn mesh_key(settings: &Settings, directory: Option<&Directory>) -> Result<MeshKey, JoinError> {
-    match directory {
-        _ if settings.insecure => Ok(MeshKey::Insecure),
-        Some(directory) => {
-            local_key(directory).map_err(|error| JoinError::Rendezvous(error.into()))
+/// With a key links over TCP are encrypted, and without one nobody could say who is at the other end.
+fn tls(settings: &Settings, key: &MeshKey, seed: &[u8; 32]) -> Result<Option<Tls>, JoinError> {
+    match (key, &settings.tls) {
+        (MeshKey::Keyed(_), None) => Ok(Some(Tls::of_identity(seed))),
+        (MeshKey::Keyed(_), Some(authority)) => {
+            Ok(Some(Tls::of_authority(authority.clone(), Time::ZERO)?))
         }
-        None => {
-            let message = "without a rendezvous directory there is no key to prove; only --insecure goes without one";
-            Err(JoinError::Refused(Status::not_started(Code::FailedPrecondition, message)))
+        (MeshKey::Local(_) | MeshKey::Insecure, None) => Ok(None),
+        (MeshKey::Local(_) | MeshKey::Insecure, Some(authority)) => {
+            let problem =
+                "certificates come beside a mesh key, which seals what is no link: there is none";
+            Err(ConfigError::new("tls", &authority.cert.display(), problem).into())
         }
     }
 }
@@ -186,7 +207,8 @@ fn publish(
     }
     let Peer { id: node, epoch, .. } = runtime.me;
     let (host, addresses) = (ground.here.clone(), ears.addresses.clone());
-    let entry = Entry { node, epoch, host, addresses };
+    let keys = runtime.seams.crypto.keys();
+    let entry = Entry { node, epoch, host, addresses, keys };
     Registration::publish(Arc::clone(directory), entry)
         .map(Some)
         .map_err(|error| JoinError::Rendezvous(error.into()))
@@ -205,7 +227,9 @@ fn start_discovery(
             Kind::Member => Part::Member,
             Kind::Visitor => Part::Visitor,
         };
-        let source = Rendezvous::new(Arc::clone(directory), me, ground.here.clone(), part);
+        let crypto = Arc::clone(&runtime.seams.crypto);
+        let here = ground.here.clone();
+        let source = Rendezvous::new(Arc::clone(directory), me, here, part).with_keys_of(crypto);
         look(runtime, Box::new(source), finder.clone());
     }
     if !discovery.seeds.is_empty() {
@@ -215,12 +239,7 @@ fn start_discovery(
     if !discovery.scouting {
         return None;
     }
-    let beyond_host = match &runtime.settings.listen {
-        Listen::Loopback => false,
-        Listen::At(addresses) => addresses.iter().any(|at| !at.ip().is_loopback()),
-    };
-    let is_open = runtime.settings.insecure && runtime.settings.is_real();
-    Some(if beyond_host && is_open {
+    Some(if runtime.settings.leaves_host() {
         let reach = Reach {
             port: discovery.port,
             groups: discovery.groups.clone(),
@@ -243,6 +262,6 @@ fn look(runtime: &Runtime, finder: Box<dyn Finder>, findings: mpsc::Sender<Findi
     });
 }
 
-fn no_chance() -> JoinError {
-    JoinError::Refused(Status::not_started(Code::Internal, "the system gave no random bytes"))
+fn no_crypto() -> JoinError {
+    JoinError::Refused(Status::not_started(Code::Internal, "the cryptography refused its keys"))
 }

@@ -1,21 +1,27 @@
 //! How is the node machine turned? One task puts in what the parts of the node say, and carries out what comes out.
 
 use super::dial::{self, Dial};
+use super::gate::Letter;
+use super::stats::Counted;
 use super::{Runtime, Said};
 use crate::discovery::Finding;
+use crate::discovery::rendezvous::Registration;
 use crate::discovery::scout::Scout;
 use crate::events::Event;
-use crate::info::{Carrier, Direction};
+use crate::info::Direction;
 use crate::net::Datagrams;
-use homing_core::addr::{TransportAddr, nearest};
+use crate::security::identity::Identity;
+use homing_core::addr::nearest;
+use homing_core::id::Epoch;
 use homing_core::limits::STALL;
 use homing_core::link;
 use homing_core::node::{self, Input, Node, NodeEvent, Output, Source};
 use homing_core::registry::RecordKey;
-use homing_core::talk::Status;
+use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
 /// The node machine and what only its task uses.
@@ -30,7 +36,15 @@ pub(super) struct Turner {
     pub(super) offering: Vec<(RecordKey, oneshot::Sender<Result<(), Status>>)>,
     /// Who waits for the goodbye to be said.
     pub(super) leaving: Option<oneshot::Sender<()>>,
+    /// The node's file in the rendezvous directory.
+    pub(super) registration: Option<Registration>,
+    pub(super) identity: Identity,
+    /// Lives begun in this process.
+    pub(super) lives: u32,
 }
+
+/// Lives that one process begins at most. Who needs more is told lies, or is another one's twin.
+const LIVES_MAX: u32 = 4;
 
 impl Turner {
     /// Turns until the node is over.
@@ -47,6 +61,7 @@ impl Turner {
                     Some(said) => self.hear(said),
                     None => break,
                 },
+                letter = self.runtime.seams.gate.next() => self.open(letter),
                 heard = hear_scout(&mut self.scout) => match heard {
                     Some((source, from, bytes)) => self.hear_datagram(from, bytes, source),
                     None => self.scout = None,
@@ -70,6 +85,9 @@ impl Turner {
             while let Ok(said) = self.said.try_recv() {
                 self.hear(said);
             }
+            while let Some(letter) = self.runtime.seams.gate.poll() {
+                self.open(letter);
+            }
         }
         self.machine.handle_timeout(now);
     }
@@ -82,11 +100,8 @@ impl Turner {
             }
             Said::Lost { link, status } => Input::Lost { link, status },
             Said::DialFailed { dial, tried } => Input::DialFailed { dial, tried },
-            Said::Control { link, bytes } => {
+            Said::Control { link, bytes, held: _held } => {
                 return self.machine.handle_input(now, Input::Control { link, bytes: &bytes });
-            }
-            Said::Datagram { from, bytes } => {
-                return self.hear_datagram(from, bytes, Source::Gossip);
             }
             Said::RoundTrip { link, rtt } => Input::RoundTrip { link, rtt },
             Said::Idle { link } => Input::Idle { link },
@@ -96,9 +111,24 @@ impl Turner {
             }
             Said::Withdraw { key } => Input::Withdraw { key },
             Said::Want { node } => Input::Want { node },
+            Said::KeysChanged => {
+                self.renew_registration();
+                Input::KeysChanged
+            }
             Said::Peers(asker) => {
                 // Who asked may have gone.
                 let _ = asker.send(self.machine.peers().collect());
+                return;
+            }
+            Said::Stats(asker) => {
+                let counted = Counted {
+                    node: self.machine.stats(),
+                    registry: self.machine.registry_stats(),
+                    membership: self.machine.membership_stats().unwrap_or_default(),
+                    scouts_dropped: self.scout.as_ref().map_or(0, Scout::dropped),
+                };
+                // Likewise.
+                let _ = asker.send(counted);
                 return;
             }
             Said::Leave(asker) => {
@@ -107,6 +137,17 @@ impl Turner {
             }
         };
         self.machine.handle_input(now, input);
+    }
+
+    /// A datagram that the gate let in. Whoever sent a true one is let in more readily from now on.
+    fn open(&mut self, letter: Letter) {
+        let Letter { from, bytes } = letter;
+        let before = self.machine.stats().opened;
+        self.hear_datagram(from, bytes, Source::Gossip);
+        if self.machine.stats().opened > before {
+            let now = self.runtime.clock.now();
+            self.runtime.seams.gate.note_proof(now, from.ip().into());
+        }
     }
 
     fn hear_datagram(&mut self, from: SocketAddr, mut bytes: Vec<u8>, source: Source) {
@@ -152,17 +193,46 @@ impl Turner {
                 Output::Event(event) => self.tell(event),
                 Output::Refused { key, status } => self.refuse(key, status),
                 Output::Left => drop(self.leaving.take().map(|asker| asker.send(()))),
-                Output::Fatal(status) => {
-                    tracing::error!(%status, "this node cannot go on");
-                    self.runtime.events.tell(Event::Error(status));
-                    self.runtime.end_life();
-                }
+                Output::Raise { above } => self.begin_anew(above),
+                Output::Fatal(status) => self.end(status),
             }
         }
         for (_, answer) in self.offering.drain(..) {
             // Who offered may have gone.
             let _ = answer.send(Ok(()));
         }
+    }
+
+    /// The mesh knows a later life of this node: it begins one after that (decisions A10).
+    fn begin_anew(&mut self, above: Epoch) {
+        let risen = match self.identity.rise_above(above) {
+            Ok(risen) => risen.filter(|_| self.lives < LIVES_MAX),
+            Err(error) => return self.end(Status::not_started(Code::Internal, error.to_string())),
+        };
+        let Some(epoch) = risen else {
+            let why = format!("this identity runs elsewhere (in its life {above})");
+            return self.end(Status::not_started(Code::AlreadyExists, why));
+        };
+        tracing::warn!(%above, %epoch, "the mesh knows a later life of this node, which begins another one");
+        self.lives += 1;
+        self.runtime.numbers.epoch.store(epoch.0, Ordering::Relaxed);
+        self.renew_registration();
+        self.machine.begin_anew(self.runtime.clock.now(), epoch);
+    }
+
+    /// Others on this host read in it which keys are held here, and in which life.
+    fn renew_registration(&mut self) {
+        let (epoch, keys) = (self.runtime.epoch(), self.runtime.seams.crypto.keys());
+        let renewed = self.registration.as_mut().map(|entry| entry.renew(epoch, keys));
+        if let Some(Err(error)) = renewed {
+            tracing::warn!(%error, "the entry in the rendezvous directory is as it was");
+        }
+    }
+
+    fn end(&self, status: Status) {
+        tracing::error!(%status, "this node cannot go on");
+        self.runtime.events.tell(Event::Error(status));
+        self.runtime.end_life();
     }
 
     fn refuse(&mut self, key: RecordKey, status: Status) {
@@ -206,7 +276,7 @@ impl Turner {
                 Event::LinkUp {
                     node,
                     direction: direction(peer.direction),
-                    transport: carrier(peer.address.as_ref()),
+                    transport: self.runtime.carrier(peer.address.as_ref()),
                 }
             }
             NodeEvent::LinkDown { node, why, .. } => Event::LinkDown { node, why },
@@ -240,14 +310,6 @@ pub(crate) fn direction(direction: Option<node::Direction>) -> Direction {
     match direction {
         Some(node::Direction::Accepted) => Direction::In,
         Some(node::Direction::Dialled) | None => Direction::Out,
-    }
-}
-
-/// What carries a link, from the address at its other end.
-pub(crate) fn carrier(address: Option<&TransportAddr>) -> Carrier {
-    match address {
-        Some(TransportAddr::Unix { .. }) => Carrier::Unix,
-        _ => Carrier::Tcp,
     }
 }
 

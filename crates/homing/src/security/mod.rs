@@ -1,11 +1,25 @@
 //! How is it proven that two nodes are of one mesh, and that each is who it says? By keys, and `ring`.
 
+mod authority;
+mod encoded;
+pub(crate) mod identity;
+mod keyfile;
+mod keys;
 pub(crate) mod local;
+mod own_key;
+mod refusal;
 mod ring;
+mod tls;
 
 use ::ring::rand::{SecureRandom as _, SystemRandom};
 
-pub(crate) use self::ring::{RingCrypto, sha256};
+pub use self::authority::{Authority, AuthorityError};
+pub use self::identity::IdentityError;
+pub use self::keyfile::{KeyFile, KeyFileError, Rotation};
+pub use self::keys::{BadKey, Key};
+pub(crate) use self::refusal::{not_tls, plain_homing, refusal};
+pub(crate) use self::ring::{RingCrypto, key_id, sha256};
+pub(crate) use self::tls::{Session, Tls};
 
 /// What the nodes of a mesh know and nobody else.
 #[derive(Clone)]
@@ -13,7 +27,6 @@ pub(crate) enum MeshKey {
     /// 32 random bytes of the user's rendezvous directory: the mesh is of one user, on one host.
     Local([u8; 32]),
     /// What the user gave: 1 to [`MESH_KEYS_MAX`](homing_core::limits::MESH_KEYS_MAX) keys, the one to send with first.
-    #[cfg_attr(not(test), expect(dead_code, reason = "key files are to come"))]
     Keyed(Vec<[u8; 32]>),
     /// Nothing: `--insecure`. Whoever knocks is let in.
     Insecure,

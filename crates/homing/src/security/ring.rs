@@ -65,7 +65,6 @@ impl RingCrypto {
     ///
     /// # Errors
     /// As [`new`](Self::new); the keys stay what they were.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the watcher of the key file is to come"))]
     pub(crate) fn replace_keys(&self, mesh: &MeshKey) -> Result<(), Unspecified> {
         self.keys.store(derive_all(mesh)?.into());
         Ok(())
@@ -81,7 +80,6 @@ impl RingCrypto {
 }
 
 /// The id of a key: enough to tell a mesh's few keys apart, and nothing to guess the key by.
-#[cfg_attr(not(test), expect(dead_code, reason = "key files are to come"))]
 pub(crate) fn key_id(secret: &[u8; 32]) -> KeyId {
     Derived::from(secret).map_or(KeyId::NONE, |derived| derived.id)
 }

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 
 mod answers;
+mod bounds;
 mod cancelling;
 mod closing;
 mod faults;
 mod finding;
 mod happenings;
 mod house;
+mod keyed;
 mod load;
 mod myself;
 mod offers;

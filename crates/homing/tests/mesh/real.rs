@@ -1,7 +1,7 @@
 //! And over the real network? A few of the same questions, on loopback.
 
 use crate::house::{PATIENCE, know};
-use homing::{Carrier, Config, Node, NodeState, Payload, Transport};
+use homing::{Carrier, Config, Guard, Node, NodeState, Payload, Transport};
 use tokio::time::timeout;
 
 async fn check(transport: Transport, carrier: Carrier) {
@@ -25,7 +25,7 @@ async fn check(transport: Transport, carrier: Carrier) {
     let peers = client.nodes().await;
     let peer = peers.iter().find(|peer| peer.state == NodeState::Alive).unwrap();
     assert!(peer.links.iter().all(|link| link.transport == carrier), "{peer:?}");
-    assert!(!peer.links.is_empty() && !peer.insecure, "{peer:?}");
+    assert!(!peer.links.is_empty() && peer.guard == Guard::Local, "{peer:?}");
     timeout(PATIENCE, server.close()).await.expect("closing ends");
     timeout(PATIENCE, client.close()).await.expect("closing ends");
 }

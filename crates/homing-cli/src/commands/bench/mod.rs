@@ -5,14 +5,14 @@
 
 pub(crate) mod echo;
 mod load;
+mod meshes;
 mod report;
 mod systems;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::iter;
 use std::time::Duration;
 
-use self::report::{Report, System};
+use self::report::{Report, System, Work};
 use self::systems::Systems;
 use crate::args::{BenchCallArgs, Transport};
 use crate::exit::Failure;
@@ -23,6 +23,9 @@ use crate::signals::Signals;
 
 /// How long each system runs unmeasured, once per number of callers: links are made, caches filled.
 const WARM_UP: Duration = Duration::from_millis(100);
+
+/// Callers of the rows for bulk: so many that the link is never idle while one waits for its reply.
+const BULK_CALLERS: u32 = 4;
 
 /// Measures, and prints a table or a JSON document.
 pub(crate) fn run(
@@ -43,18 +46,25 @@ async fn measured(
     output: Output,
 ) -> Result<Report, Failure> {
     let transport = settings.transport().unwrap_or(Transport::Tcp);
-    let systems = Systems::start(settings, transport, args.size).await?;
-    let progress = progress(args, output);
+    if args.keyed && transport != Transport::Tcp {
+        let right = "--keyed compares links over TCP: leave out --transport, or say tcp";
+        return Err(Failure::Usage(right.to_owned()));
+    }
+    let systems = Systems::start(settings, transport, args).await?;
+    let plan = plan(args);
+    let progress = progress(args, &plan, output);
     let mut report = Report::new(args.size);
-    for callers in &args.concurrency {
-        for system in System::ALL {
-            systems.measure(system, *callers, WARM_UP).await?;
+    for (work, callers) in plan {
+        let measured = work.systems(args.keyed);
+        for system in measured {
+            systems.measure(work, *system, callers, WARM_UP).await?;
         }
         for turn in 0..args.rounds {
-            for system in order(turn) {
+            for system in order(measured, turn) {
                 progress.set_message(format!("{} with {callers} callers", system.name()));
-                let round = systems.measure(system, *callers, args.duration / args.rounds).await?;
-                report.add(system, *callers, round);
+                let span = args.duration / args.rounds;
+                let round = systems.measure(work, system, callers, span).await?;
+                report.add(work, system, callers, round);
                 progress.inc(1);
             }
         }
@@ -64,18 +74,24 @@ async fn measured(
     Ok(report)
 }
 
-/// Who goes first changes, so that nobody always runs in the other's wake.
-fn order(turn: u32) -> impl Iterator<Item = System> {
-    let first = usize::try_from(turn).unwrap_or_default() % System::ALL.len();
-    System::ALL.into_iter().cycle().skip(first).take(System::ALL.len())
+/// What is measured, with how many callers.
+fn plan(args: &BenchCallArgs) -> Vec<(Work, u32)> {
+    let calls = args.concurrency.iter().map(|callers| (Work::Call, *callers));
+    calls.chain(args.keyed.then_some((Work::Bulk, BULK_CALLERS))).collect()
 }
 
-fn progress(args: &BenchCallArgs, output: Output) -> ProgressBar {
+/// Who goes first changes, so that nobody always runs in the other's wake.
+fn order(systems: &[System], turn: u32) -> impl Iterator<Item = System> {
+    let first = usize::try_from(turn).unwrap_or_default() % systems.len();
+    systems.iter().copied().cycle().skip(first).take(systems.len())
+}
+
+fn progress(args: &BenchCallArgs, plan: &[(Work, u32)], output: Output) -> ProgressBar {
     if !output.is_watched() {
         return ProgressBar::hidden();
     }
-    let steps = iter::repeat_n(u64::from(args.rounds), args.concurrency.len()).sum::<u64>() * 3;
-    let bar = ProgressBar::new(steps);
+    let systems: usize = plan.iter().map(|(work, _)| work.systems(args.keyed).len()).sum();
+    let bar = ProgressBar::new(u64::from(args.rounds) * systems as u64);
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg:28} {eta:>4} left");
     if let Ok(style) = style {
         bar.set_style(style);

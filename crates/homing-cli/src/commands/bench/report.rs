@@ -13,10 +13,12 @@ use crate::span::show_micros;
 
 /// Who was measured.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum System {
     /// Calls through the mesh.
     Homing,
+    /// The same in a mesh with a key: over TLS.
+    HomingKeyed,
     /// The bare echo over TCP.
     Tcp,
     /// The bare echo over a unix socket.
@@ -24,13 +26,40 @@ pub(super) enum System {
 }
 
 impl System {
-    pub(super) const ALL: [Self; 3] = [Self::Homing, Self::Tcp, Self::Unix];
-
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Homing => "homing",
+            Self::HomingKeyed => "homing-keyed",
             Self::Tcp => "tcp",
             Self::Unix => "unix",
+        }
+    }
+
+    const fn is_ours(self) -> bool {
+        matches!(self, Self::Homing | Self::HomingKeyed)
+    }
+}
+
+/// What was asked.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Work {
+    /// An echo of the size that was asked for.
+    Call,
+    /// Requests of [`BULK_SIZE`] bytes, and short replies.
+    Bulk,
+}
+
+/// Bytes of a request of [`Work::Bulk`].
+pub(super) const BULK_SIZE: u32 = 1024 * 1024;
+
+impl Work {
+    /// Who does it. The bare echoes have nobody to send bulk to.
+    pub(super) const fn systems(self, keyed: bool) -> &'static [System] {
+        match (self, keyed) {
+            (Self::Call, false) => &[System::Homing, System::Tcp, System::Unix],
+            (Self::Call, true) => &[System::Homing, System::HomingKeyed, System::Tcp, System::Unix],
+            (Self::Bulk, _) => &[System::Homing, System::HomingKeyed],
         }
     }
 }
@@ -39,7 +68,7 @@ impl System {
 #[derive(Debug)]
 pub(super) struct Report {
     size: u32,
-    rounds: BTreeMap<(u32, System), Vec<Round>>,
+    rounds: BTreeMap<(Work, u32, System), Vec<Round>>,
 }
 
 /// The form of every benchmark's result here (decisions F5).
@@ -52,7 +81,7 @@ pub(super) struct Document {
 #[derive(Debug, Serialize)]
 struct Row {
     system: System,
-    work: &'static str,
+    work: Work,
     concurrency: u32,
     size: u32,
     per_second: f64,
@@ -69,19 +98,19 @@ impl Report {
         Self { size, rounds: BTreeMap::new() }
     }
 
-    pub(super) fn add(&mut self, system: System, callers: u32, round: Round) {
-        self.rounds.entry((callers, system)).or_default().push(round);
+    pub(super) fn add(&mut self, work: Work, system: System, callers: u32, round: Round) {
+        self.rounds.entry((work, callers, system)).or_default().push(round);
     }
 
     /// For `--json`.
     pub(super) fn document(&self) -> Document {
-        let row = |(&(concurrency, system), rounds): (&(u32, System), &Vec<Round>)| {
+        let row = |(&(work, concurrency, system), rounds): (&(Work, u32, System), &Vec<Round>)| {
             let of = |figure: fn(&Round) -> f64| rounded(median(rounds.iter().map(figure)));
             Row {
                 system,
-                work: "call",
+                work,
                 concurrency,
-                size: self.size,
+                size: if work == Work::Bulk { BULK_SIZE } else { self.size },
                 per_second: of(|round| round.per_second),
                 p50_us: of(|round| round.p50_us),
                 p99_us: of(|round| round.p99_us),
@@ -93,7 +122,7 @@ impl Report {
         Document { rows: self.rounds.iter().map(row).collect(), machine: machine() }
     }
 
-    /// For people: a table, with homing's ratios to each floor.
+    /// For people: a table, with homing's ratios to each floor, and of the keyed mesh to the other.
     pub(super) fn print(&self, output: Output) -> Result<(), Failure> {
         let document = self.document();
         output.note(format_args!(
@@ -102,8 +131,18 @@ impl Report {
             document.rows.first().map_or(0, |row| row.rounds),
             self.size,
         ));
-        let header =
-            ["CALLERS", "SYSTEM", "REQUESTS/S", "P50", "P99", "P99.9", "SPREAD", "/ TCP", "/ UNIX"];
+        let header = [
+            "CALLERS",
+            "SYSTEM",
+            "REQUESTS/S",
+            "P50",
+            "P99",
+            "P99.9",
+            "SPREAD",
+            "/ TCP",
+            "/ UNIX",
+            "/ HOMING",
+        ];
         let rows = document.rows.iter().map(|row| (paint(row.system), self.cells(row)));
         output.table(&header, rows.collect())?;
         output.line("")?;
@@ -114,22 +153,23 @@ impl Report {
         vec![
             row.concurrency.to_string(),
             row.system.name().to_owned(),
-            format!("{:.0}", row.per_second),
+            rate(row),
             show_micros(row.p50_us),
             show_micros(row.p99_us),
             show_micros(row.p999_us),
             format!("{:.0} %", row.spread * 100.0),
             self.ratios(row, System::Tcp),
             self.ratios(row, System::Unix),
+            self.ratios(row, System::Homing),
         ]
     }
 
     fn ratios(&self, row: &Row, floor: System) -> String {
-        let found = self.rounds.get(&(row.concurrency, row.system));
-        let (Some(own), Some(floors)) = (found, self.rounds.get(&(row.concurrency, floor))) else {
+        let of = |system| self.rounds.get(&(row.work, row.concurrency, system));
+        let (Some(own), Some(floors)) = (of(row.system), of(floor)) else {
             return String::new();
         };
-        if row.system != System::Homing {
+        if !row.system.is_ours() || row.system == floor {
             return String::new();
         }
         let ratio = |figure: fn(&Round) -> f64| {
@@ -139,8 +179,19 @@ impl Report {
     }
 }
 
+/// Requests a second, and what is in those of bulk.
+fn rate(row: &Row) -> String {
+    match row.work {
+        Work::Call => format!("{:.0}", row.per_second),
+        Work::Bulk => {
+            let bytes = row.per_second * f64::from(row.size);
+            format!("{:.0} ({:.2} GB/s)", row.per_second, bytes / 1e9)
+        }
+    }
+}
+
 fn paint(system: System) -> Paint {
-    if system == System::Homing { Paint::Plain } else { Paint::Dim }
+    if system.is_ours() { Paint::Plain } else { Paint::Dim }
 }
 
 /// The middle one, or the mean of the middle two; 0 of nothing.
@@ -190,8 +241,8 @@ mod tests {
     fn report() -> Report {
         let mut report = Report::new(128);
         for (own, floor) in [(10.0, 10.0), (30.0, 20.0), (24.0, 20.0)] {
-            report.add(System::Homing, 1, round(1e6 / own, own));
-            report.add(System::Tcp, 1, round(1e6 / floor, floor));
+            report.add(Work::Call, System::Homing, 1, round(1e6 / own, own));
+            report.add(Work::Call, System::Tcp, 1, round(1e6 / floor, floor));
         }
         report
     }

@@ -151,7 +151,7 @@ impl World {
                 Output::Send { to, via, bytes } => sends.push((to, via, bytes)),
                 Output::Changed(change) => node.changes.push(change),
                 Output::Synced { .. } => node.synced += 1,
-                Output::Fatal(status) => node.fatal.push(status),
+                Output::Disputed { status, .. } => node.fatal.push(status),
                 Output::Refused { key, status } => node.refused.push((key, status)),
             }
         }

@@ -1,6 +1,6 @@
 //! A caller may go away at any moment. Who else suffers, and what is left behind?
 
-use super::world::{self, Breakage, Pair, call, payload};
+use super::world::{self, Breakage, Over, Pair, call, payload};
 use super::{JoinSet, PATIENCE};
 use std::future::Future;
 use std::pin::pin;
@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use tokio::time::timeout;
 
 /// Lets a call live for so many turns of everybody else, beside one that is left alone. Whether it ended before.
-async fn check_abort(seed: u64, turns: usize, size: usize) -> bool {
-    let pair = Pair::new(seed, Breakage::Never).await;
+async fn check_abort(over: Over, seed: u64, turns: usize, size: usize) -> bool {
+    let pair = Pair::over(over, seed, Breakage::Never).await;
     let cell = pair.dialler.cell.clone();
     let mut others = JoinSet::new();
     for (number, cell) in [(1, cell.clone()), (2, pair.acceptor.cell.clone())] {
@@ -37,9 +37,9 @@ async fn check_abort(seed: u64, turns: usize, size: usize) -> bool {
 }
 
 /// Every number of turns, up to the one in which the call ends by itself.
-async fn check_all_aborts(seed: u64, size: usize) {
+pub(super) async fn check_all_aborts(over: Over, seed: u64, size: usize) {
     for turns in 0.. {
-        if check_abort(seed, turns, size).await {
+        if check_abort(over, seed, turns, size).await {
             return;
         }
     }
@@ -48,14 +48,14 @@ async fn check_all_aborts(seed: u64, size: usize) {
 #[tokio::test]
 async fn a_small_call_dropped_at_any_poll_leaves_nothing_behind() {
     for seed in 0..10 {
-        check_all_aborts(seed, 100).await;
+        check_all_aborts(Over::Plain, seed, 100).await;
     }
 }
 
 #[tokio::test]
 async fn a_large_call_dropped_at_any_poll_leaves_nothing_behind() {
     for seed in 0..2 {
-        check_all_aborts(seed, 600_000).await;
+        check_all_aborts(Over::Plain, seed, 600_000).await;
     }
 }
 

@@ -1,13 +1,13 @@
 //! A socket may break at any byte. What does each caller learn?
 
-use super::world::{Breakage, End, Pair, call, payload};
+use super::world::{Breakage, End, Over, Pair, call, payload};
 use super::{JoinSet, PATIENCE};
 use std::collections::BTreeMap;
 use tokio::time::timeout;
 
 /// Callers of a socket that breaks: each of their calls ends, and none is said not to have been sent that arrived.
-async fn check_break(seed: u64, breakage: Breakage) -> BTreeMap<End, usize> {
-    let pair = Pair::new(seed, breakage).await;
+async fn check_break(over: Over, seed: u64, breakage: Breakage) -> BTreeMap<End, usize> {
+    let pair = Pair::over(over, seed, breakage).await;
     let mut crowd = JoinSet::new();
     for caller in 0..8_u32 {
         let cell = pair.dialler.cell.clone();
@@ -33,11 +33,11 @@ async fn check_break(seed: u64, breakage: Breakage) -> BTreeMap<End, usize> {
     counted
 }
 
-async fn check_all(breakage: impl Fn(usize) -> Breakage) {
+pub(super) async fn check_all(over: Over, breakage: impl Fn(usize) -> Breakage) {
     let mut seen = BTreeMap::new();
     // Byte by byte through the handshake and the first frames, then in strides.
-    for at in (1..600).step_by(7).chain((600..220_000).step_by(9_001)) {
-        seen.append(&mut check_break(at as u64, breakage(at)).await);
+    for at in (1..1_200).step_by(13).chain((1_200..220_000).step_by(9_001)) {
+        seen.append(&mut check_break(over, at as u64, breakage(at)).await);
     }
     for end in [End::Replied, End::Lost] {
         assert!(seen.contains_key(&end), "no socket broke in such a way that a call {end:?}");
@@ -46,10 +46,10 @@ async fn check_all(breakage: impl Fn(usize) -> Breakage) {
 
 #[tokio::test(start_paused = true)]
 async fn when_writing_breaks_every_call_ends() {
-    check_all(Breakage::Written).await;
+    check_all(Over::Plain, Breakage::Written).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn when_reading_breaks_every_call_ends() {
-    check_all(Breakage::Read).await;
+    check_all(Over::Plain, Breakage::Read).await;
 }

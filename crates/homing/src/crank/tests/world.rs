@@ -1,9 +1,9 @@
 //! What do the tests of the crank stand on? Two links over a connection in memory, whose sockets watch, and break.
 
-use super::super::{LinkCell, Owner, Ticket};
+use super::super::{Line, LinkCell, Owner, Ticket, Wire};
 use crate::clock::Clock;
 use crate::net::{Net, Socket};
-use crate::security::{MeshKey, RingCrypto, random};
+use crate::security::{MeshKey, RingCrypto, Tls, random};
 use crate::testing::Network;
 use bytes::{Bytes, BytesMut};
 use homing_core::addr::TransportAddr;
@@ -35,6 +35,13 @@ pub(super) enum Breakage {
     Read(usize),
 }
 
+/// What the ends talk over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Over {
+    Plain,
+    Tls,
+}
+
 /// Two ends of a link, their handshake done where the sockets let it.
 pub(super) struct Pair {
     pub(super) network: Network,
@@ -53,25 +60,35 @@ pub(super) struct Side {
 impl Pair {
     /// Over an unkind network: sockets take and give parts, and say `WouldBlock`.
     pub(super) async fn new(seed: u64, breakage: Breakage) -> Self {
+        Self::over(Over::Plain, seed, breakage).await
+    }
+
+    pub(super) async fn over(over: Over, seed: u64, breakage: Breakage) -> Self {
+        Self::between([over, over], seed, breakage).await
+    }
+
+    /// Where the dialler talks over one thing and the acceptor over another, say.
+    pub(super) async fn between(over: [Over; 2], seed: u64, breakage: Breakage) -> Self {
         let network = Network::new(seed);
         let (near, far) = connect(&network).await;
-        Self::join(network, near, far, breakage).await
+        Self::join(network, [near, far], over, breakage).await
     }
 
     /// Over sockets that take and give all at once.
-    pub(super) async fn kind() -> Self {
+    pub(super) async fn kind(over: [Over; 2]) -> Self {
         let (near, far) = Kindly::pair();
-        Self::join(Network::new(0), Box::new(near), Box::new(far), Breakage::Never).await
+        let sockets: [Box<dyn Socket>; 2] = [Box::new(near), Box::new(far)];
+        Self::join(Network::new(0), sockets, over, Breakage::Never).await
     }
 
     async fn join(
         network: Network,
-        near: Box<dyn Socket>,
-        far: Box<dyn Socket>,
+        [near, far]: [Box<dyn Socket>; 2],
+        [dialling, accepting]: [Over; 2],
         breakage: Breakage,
     ) -> Self {
-        let acceptor = Side::new(Role::Acceptor, far, Breakage::Never);
-        let dialler = Side::new(Role::Dialler, near, breakage);
+        let acceptor = Side::new(Role::Acceptor, accepting, far, Breakage::Never);
+        let dialler = Side::new(Role::Dialler, dialling, near, breakage);
         let pair = Self { network, dialler, acceptor };
         for side in [&pair.dialler, &pair.acceptor] {
             poll_fn(|cx| side.stage.poll_settled(cx)).await;
@@ -93,8 +110,9 @@ impl Pair {
 }
 
 impl Side {
-    fn new(role: Role, socket: Box<dyn Socket>, breakage: Breakage) -> Self {
-        let crypto = Arc::new(RingCrypto::new(&random(), &MeshKey::Insecure).unwrap());
+    pub(super) fn new(role: Role, over: Over, socket: Box<dyn Socket>, breakage: Breakage) -> Self {
+        let seed = random();
+        let crypto = Arc::new(RingCrypto::new(&seed, &MeshKey::Insecure).unwrap());
         let budget = Arc::new(Budget::new(BUDGET));
         let (stage, tape) = (Arc::<Stage>::default(), Arc::<Tape>::default());
         let clock = Clock::new();
@@ -109,7 +127,12 @@ impl Side {
         let socket = Watched { inner: socket, tape: Arc::clone(&tape), breakage };
         let link = Link::new(config, clock.now());
         let owner = Arc::new(Stagehand(Arc::clone(&stage), TaskTracker::new()));
-        let cell = LinkCell::start(1, link, Box::new(socket), clock, owner);
+        let wire = match over {
+            Over::Plain => Wire::Plain,
+            Over::Tls => Wire::over(Tls::of_identity(&seed).begin(role, clock.now())),
+        };
+        let line = Line { socket: Box::new(socket), wire };
+        let cell = LinkCell::start(1, link, line, clock, owner);
         Self { cell, stage, tape, budget }
     }
 
@@ -305,7 +328,7 @@ fn hello(role: Role, crypto: &RingCrypto) -> Hello {
     }
 }
 
-async fn connect(network: &Network) -> (Box<dyn Socket>, Box<dyn Socket>) {
+pub(super) async fn connect(network: &Network) -> (Box<dyn Socket>, Box<dyn Socket>) {
     let (a, b) = (network.host("a"), network.host("b"));
     let listener = b.listen(&TransportAddr::Tcp((b.ip(), 0).into())).unwrap();
     let near = a.connect(&listener.local()).await.unwrap();

@@ -12,7 +12,7 @@ use homing_core::limits::SCOUTED_MAX;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::Heard;
+use super::Earshot;
 use super::post::Post;
 use crate::discovery::{Finding, Outcome, Source, Teller};
 
@@ -52,7 +52,7 @@ pub(super) enum Speaks {
 pub(super) async fn call_on_all(
     reach: Reach,
     mut calls: mpsc::Receiver<Vec<u8>>,
-    ears: mpsc::Sender<Heard>,
+    ears: Earshot,
     findings: mpsc::Sender<Finding>,
 ) {
     let mut teller = Teller::new(Source::Multicast, findings);
@@ -79,7 +79,7 @@ pub(super) async fn call_on_all(
 fn man(
     posts: &mut BTreeMap<Interface, Post>,
     reach: &Reach,
-    ears: &mpsc::Sender<Heard>,
+    ears: &Earshot,
 ) -> BTreeMap<String, Outcome> {
     let mut verdicts = BTreeMap::new();
     let mut present = match if_addrs::get_if_addrs() {

@@ -13,13 +13,16 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use homing_core::limits::{DATAGRAM_MAX, FINDINGS_MAX};
+use homing_core::gate::Turnstile;
+use homing_core::limits::{DATAGRAM_MAX, FINDINGS_MAX, SCOUTS};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 pub(crate) use self::interfaces::Reach;
 use super::{Finding, Outcome, Source, Teller};
+use crate::clock::Clock;
 use crate::net::{Datagrams, Net};
 
 /// Everybody on this host who listens there.
@@ -32,6 +35,7 @@ const CALLS_MAX: usize = 8;
 pub(crate) struct Scout {
     calls: mpsc::Sender<Vec<u8>>,
     heard: mpsc::Receiver<Heard>,
+    dropped: Arc<AtomicU64>,
     _tasks: JoinSet<()>,
 }
 
@@ -44,6 +48,13 @@ pub(crate) struct Heard {
     pub(crate) from: SocketAddr,
     /// At most one byte more than [`DATAGRAM_MAX`].
     pub(crate) bytes: Vec<u8>,
+}
+
+/// Where what is heard is told.
+#[derive(Clone)]
+struct Earshot {
+    heard: mpsc::Sender<Heard>,
+    dropped: Arc<AtomicU64>,
 }
 
 /// A socket to call with, and whom it reaches.
@@ -94,27 +105,39 @@ impl Scout {
         self.heard.recv().await
     }
 
+    /// How many datagrams were not told of: beyond [`SCOUTS`] of one source, or nobody kept up.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
     fn start(
-        tasks: impl FnOnce(mpsc::Receiver<Vec<u8>>, mpsc::Sender<Heard>, JoinSet<()>) -> JoinSet<()>,
+        tasks: impl FnOnce(mpsc::Receiver<Vec<u8>>, Earshot, JoinSet<()>) -> JoinSet<()>,
     ) -> Self {
         let (calls, to_call) = mpsc::channel(CALLS_MAX);
         let (ears, heard) = mpsc::channel(FINDINGS_MAX);
-        Self { calls, heard, _tasks: tasks(to_call, ears, JoinSet::new()) }
+        let dropped = Arc::<AtomicU64>::default();
+        let ears = Earshot { heard: ears, dropped: Arc::clone(&dropped) };
+        Self { calls, heard, dropped, _tasks: tasks(to_call, ears, JoinSet::new()) }
     }
 }
 
-/// Hears until nobody wants to know. When too much waits already, what comes is dropped.
-async fn listen(source: Source, ear: Box<dyn Datagrams>, ears: mpsc::Sender<Heard>) {
+/// Hears until nobody wants to know. When too much waits already, or comes from one source, what comes is dropped.
+async fn listen(source: Source, ear: Box<dyn Datagrams>, ears: Earshot) {
+    let clock = Clock::new();
+    let mut turnstile = Turnstile::new(SCOUTS);
     let mut buffer = [0; DATAGRAM_MAX + 1];
     loop {
         let heard = tokio::select! {
             heard = poll_fn(|cx| ear.poll_recv(cx, &mut buffer)) => heard,
-            () = ears.closed() => return,
+            () = ears.heard.closed() => return,
         };
         // An error is of some earlier datagram; each read clears one.
         if let Ok((length, from)) = heard {
-            let bytes = buffer[..length].to_vec();
-            let _ = ears.try_send(Heard { source, from, bytes });
+            let told = turnstile.lets(clock.now(), from.ip().into()) && {
+                let bytes = buffer[..length].to_vec();
+                ears.heard.try_send(Heard { source, from, bytes }).is_ok()
+            };
+            ears.dropped.fetch_add(u64::from(!told), Relaxed);
         }
     }
 }

@@ -9,11 +9,10 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::interfaces::{Interface, Reach, Speaks, tried};
-use super::{Heard, Mouth, listen};
+use super::{Earshot, Mouth, listen};
 use crate::discovery::{Outcome, Source};
 use crate::net::tokio::datagram_socket;
 
@@ -26,7 +25,7 @@ pub(super) struct Post {
 
 impl Post {
     /// Opens what can be opened; what cannot is among the failures.
-    pub(super) fn open(interface: &Interface, reach: &Reach, ears: &mpsc::Sender<Heard>) -> Self {
+    pub(super) fn open(interface: &Interface, reach: &Reach, ears: &Earshot) -> Self {
         let (mut mouths, mut failures) = (Vec::new(), BTreeMap::new());
         let mut listeners = JoinSet::new();
         for (source, to) in whom(interface.speaks, reach) {

@@ -1,0 +1,137 @@
+//! In which meshes does homing answer? One of this user, and one with a key; each with a second process per work.
+
+use anyhow::{Context as _, anyhow};
+
+use super::load::Caller;
+use super::report::{BULK_SIZE, Work};
+use crate::args::Transport;
+use crate::children::{Child, PrivateMesh};
+use crate::exit::Failure;
+use crate::settings::Settings;
+use homing::{Address, Callee, Key, KeyFile, Node, Payload};
+
+/// The only place where nodes of a benchmark with a key may listen: nothing is to leave this host.
+const HERE: &str = "127.0.0.1:0";
+
+/// What keeps strangers out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Guarded {
+    /// Nothing but that they are of another user.
+    Not,
+    /// A fresh key.
+    ByKey,
+}
+
+/// A mesh, this process's node in it, and those that answer.
+pub(super) struct Mesh {
+    node: Node,
+    services: Vec<Child>,
+    private: PrivateMesh,
+}
+
+impl Mesh {
+    /// Starts the services and joins them.
+    pub(super) async fn start(
+        settings: &Settings,
+        guarded: Guarded,
+        works: &[Work],
+    ) -> Result<Self, Failure> {
+        let (purpose, mut options) = match guarded {
+            Guarded::Not => ("bench", Vec::new()),
+            Guarded::ByKey => ("bench-keyed", vec!["--listen", HERE]),
+        };
+        let private = PrivateMesh::new(purpose)?;
+        let mut config = private.applied_to(settings.member());
+        let file = private.dir().join("mesh.key");
+        if guarded == Guarded::ByKey {
+            KeyFile::create(&file, Key::generate()).context("cannot make a key")?;
+            config.key_file = Some(file.clone());
+            config.listen = vec![HERE.parse().context("no address")?];
+            options.push("--key-file");
+            options.push(file.to_str().context("the directory for temporary files is not UTF-8")?);
+        }
+        let transport = settings.transport().unwrap_or(Transport::Tcp).name();
+        let mut services = Vec::new();
+        for work in works {
+            let mut line = vec!["serve", offer(*work), "--while-stdin", "--transport", transport];
+            line.extend(answer(*work));
+            line.extend(&options);
+            let mut service = private.spawn(&line)?;
+            service.serving().await?;
+            services.push(service);
+        }
+        Ok(Self { node: Node::join(config).await?, services, private })
+    }
+
+    pub(super) fn private(&self) -> &PrivateMesh {
+        &self.private
+    }
+
+    /// So many callers; all share one node, and so one link.
+    pub(super) fn askers(
+        &self,
+        work: Work,
+        size: usize,
+        callers: u32,
+    ) -> Result<Vec<Asker>, Failure> {
+        let address: Address = address(work).parse().context("no address")?;
+        let callee = self.node.requester().build().to_address(&address);
+        let (size, expect) = match work {
+            Work::Call => (size, size),
+            Work::Bulk => (BULK_SIZE as usize, SHORT.len()),
+        };
+        let asker = Asker { callee, payload: Payload::raw(vec![0; size]), expect };
+        Ok((0..callers).map(|_| asker.clone()).collect())
+    }
+
+    /// Leaves the mesh and ends those who answer.
+    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        self.node.close().await;
+        for service in &mut self.services {
+            service.kill().await?;
+        }
+        Ok(())
+    }
+}
+
+/// The reply to bulk.
+const SHORT: &str = "taken";
+
+const fn offer(work: Work) -> &'static str {
+    match work {
+        Work::Call => "bench-echo@1.0.0",
+        Work::Bulk => "bench-bulk@1.0.0",
+    }
+}
+
+const fn address(work: Work) -> &'static str {
+    match work {
+        Work::Call => "bench-echo@1",
+        Work::Bulk => "bench-bulk@1",
+    }
+}
+
+const fn answer(work: Work) -> &'static [&'static str] {
+    match work {
+        Work::Call => &["--echo"],
+        Work::Bulk => &["--reply", SHORT],
+    }
+}
+
+/// A caller of homing.
+#[derive(Clone)]
+pub(super) struct Asker {
+    callee: Callee,
+    payload: Payload,
+    expect: usize,
+}
+
+impl Caller for Asker {
+    async fn call(&mut self) -> Result<(), Failure> {
+        let reply = self.callee.call_raw(self.payload.clone()).await?;
+        if reply.payload.bytes.len() == self.expect {
+            return Ok(());
+        }
+        Err(anyhow!("the service sent {} bytes back", reply.payload.bytes.len()).into())
+    }
+}

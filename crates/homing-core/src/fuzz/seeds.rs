@@ -1,0 +1,146 @@
+//! Where does the search start? At bytes that are right.
+
+use super::registry::{LIFE, ME, PEER};
+use crate::addr::TransportAddr;
+use crate::crypto::KeyId;
+use crate::crypto::fake::Fake;
+use crate::id::NodeId;
+use crate::membership::{Identity, Input as Told, Membership, Output as Tells};
+use crate::node::Wish;
+use crate::node::control::{After, Control};
+use crate::registry::{Body, Filter, Guard, Input, NodeRecord, Output, RecordKey, Registry, Role};
+use crate::rng::Rng;
+use crate::time::Time;
+use crate::wire::addr::put_addrs;
+use std::sync::Arc;
+use std::time::Duration;
+
+macro_rules! golden {
+    ($name:literal) => {
+        golden(include_str!(concat!("../../testdata/wire/", $name, ".txt")))
+    };
+}
+
+/// Bytes that each target takes, by its name. A link has none: its scripts are short to find.
+pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    vec![
+        ("addresses", addresses()),
+        ("control", control()),
+        ("datagram", golden!("datagram")),
+        ("frame", golden!("frame")),
+        ("hello", golden!("hello")),
+        ("membership", membership()),
+        ("name", NAMES.iter().map(|name| name.as_bytes().to_vec()).collect()),
+        ("options", golden!("options")),
+        ("record", golden!("record")),
+        ("registry", registry()),
+    ]
+}
+
+const NAMES: &[&str] = &[
+    "words@^1/admin/count",
+    "words@1.2.0-rc.1+5/admin/*",
+    "price%20list@>=1 <3 || 1.0.0 - 2.x",
+    "zone=a",
+    "words@host:4711",
+    "admin/*\nadmin/count",
+    "~1.2\n1.2.9\n1.2.3-a",
+    "000102030405060708090a0b0c0d0eff",
+];
+
+/// The bytes in a file of golden ones: each line a name and hexadecimal digits.
+fn golden(text: &str) -> Vec<Vec<u8>> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(' ')).map(|(_, digits)| from_hex(digits)).collect()
+}
+
+fn from_hex(digits: &str) -> Vec<u8> {
+    let digits: String = digits.split_whitespace().collect();
+    let pairs = digits.as_bytes().as_chunks::<2>().0.iter();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.map(|pair| byte(pair).expect("golden bytes are hexadecimal")).collect()
+}
+
+fn addresses() -> Vec<Vec<u8>> {
+    let of = |addresses: &[TransportAddr]| {
+        let mut out = Vec::new();
+        put_addrs(&mut out, addresses);
+        out
+    };
+    let tcp = |text: &str| TransportAddr::Tcp(text.parse().expect("an address"));
+    let unix = TransportAddr::Unix { host: 7, path: "/run/homing/default/a.sock".into() };
+    vec![of(&[tcp("127.0.0.1:4711"), unix]), of(&[tcp("[fe80::1%3]:443")])]
+}
+
+fn control() -> Vec<Vec<u8>> {
+    let service = |name: &str| ("default".parse().expect("a name"), name.parse().expect("a name"));
+    let filter = Filter::Services([service("words"), service("price")].into());
+    let mut all = vec![
+        Control::Sync { filter, after: After::Follow }.encode(),
+        Control::Goodbye.encode(),
+        Control::Keep(Wish::Keep).encode(),
+    ];
+    all.extend(membership().iter().map(|dump| Control::Dump(dump).encode()));
+    all.extend(registry());
+    all
+}
+
+/// What a member says of itself to one that links to it and follows it.
+fn registry() -> Vec<Vec<u8>> {
+    let crypto = Arc::new(Fake::PLAIN);
+    let mut registry = Registry::new(Role::Member, PEER, LIFE, Rng::from_seed(1), crypto);
+    let node = NodeRecord {
+        name: "node".parse().expect("a name"),
+        addresses: vec![TransportAddr::Tcp("127.0.0.1:4711".parse().expect("an address"))],
+        agent: "fuzz".into(),
+        guard: Guard::Keyed,
+        keys: vec![KeyId(7)],
+        token: Some("token".into()),
+    };
+    let key = RecordKey::NODE;
+    let mut now = Time::ZERO;
+    registry.handle_input(now, Input::Offer { key, body: Body::Node(Arc::new(node)) });
+    registry.handle_input(now, Input::Members(vec![ME]));
+    registry.handle_input(now, Input::Alive { node: ME, epoch: LIFE });
+    registry.handle_input(now, Input::SyncAsked { to: ME, filter: Filter::All, follow: true });
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        registry.handle_timeout(now);
+        while let Some(output) = registry.poll_output() {
+            if let Output::Send { bytes, .. } = output {
+                said.push(bytes);
+            }
+        }
+        now += Duration::from_secs(1);
+    }
+    let together = said.iter().flat_map(|bytes| {
+        let len = u16::try_from(bytes.len()).expect("a message is below 64 KiB");
+        len.to_be_bytes().into_iter().chain(bytes.iter().copied())
+    });
+    let together = together.collect();
+    said.push(together);
+    said
+}
+
+/// What a member says that was told of another, in packets and as a dump.
+fn membership() -> Vec<Vec<u8>> {
+    let identity = |number: u8| {
+        let udp = [([127, 0, 0, number], 4711).into()];
+        Identity::new(NodeId::from_bytes([number; 16]), LIFE, 9, &udp)
+    };
+    let mut machine = Membership::new(identity(2), Rng::from_seed(1));
+    let mut now = Time::ZERO;
+    machine.handle_input(now, Told::Announce(identity(1)));
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        machine.handle_timeout(now);
+        while let Some(output) = machine.poll_output() {
+            if let Tells::Send { bytes, .. } = output {
+                said.push(bytes);
+            }
+        }
+        now += Duration::from_secs(1);
+    }
+    said.extend(machine.dump());
+    said
+}

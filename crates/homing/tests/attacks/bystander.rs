@@ -1,0 +1,199 @@
+//! What do those notice who are not attacked? One calls all the time, before the attack and during it; another joins and
+//! calls while it goes on.
+
+use homing::{Callee, Config, Context, Node, NodeStats, Payload, Responder, Transport};
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+/// How long a test waits for what must come. Only a broken one waits so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long calls are watched before the attack.
+const BEFORE: Duration = Duration::from_millis(700);
+/// An attack that is over sooner is made again, so that there are calls to compare.
+const ATTACK: Duration = Duration::from_millis(700);
+/// How often an attack is made whose bystander was slower: on a machine with other work a pause may be nobody's fault.
+/// One that is the attacker's comes back each time.
+const ROUNDS: usize = 4;
+/// What 99 of 100 calls may take longer than before, where twice as long is even less: what the system's scheduler
+/// takes from who shares two cores with an attacker.
+const SLACK: Duration = Duration::from_millis(2);
+
+/// Attacks are made one at a time: each would be the noise in which another is measured.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Whom an attack is on.
+pub(crate) struct Victim {
+    /// Of the mesh: who joins with it meets the victim.
+    pub(crate) config: Config,
+    /// Where the victim accepts links, and hears datagrams.
+    pub(crate) at: SocketAddr,
+    pub(crate) node: Node,
+    _offer: Responder,
+    runtime: Runtime,
+}
+
+/// What came of an attack.
+pub(crate) struct Outcome<T> {
+    /// What the attacker found, the last time.
+    pub(crate) found: T,
+    /// What the victim counted in all.
+    pub(crate) stats: NodeStats,
+}
+
+/// Makes an attack on a node like any other. Fails if the bystander sees an error or has to wait, or a newcomer does
+/// not get in.
+pub(crate) fn check<T>(attack: impl AsyncFn(&Victim) -> T) -> Outcome<T> {
+    check_on(Config::isolated(), attack)
+}
+
+/// The same on a node of this kind.
+#[expect(clippy::needless_pass_by_value, reason = "an attack is written where it is made")]
+pub(crate) fn check_on<T>(config: Config, attack: impl AsyncFn(&Victim) -> T) -> Outcome<T> {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let victim = Victim::start(config);
+    let here = Builder::new_current_thread().enable_all().build().unwrap();
+    let mut slowed = Vec::new();
+    while slowed.len() < ROUNDS {
+        let Round { found, before, during } = here.block_on(attack_once(&victim, &attack));
+        if during <= (before * 2).max(before + SLACK) {
+            let stats = here.block_on(victim.node.stats());
+            victim.stop();
+            return Outcome { found, stats };
+        }
+        slowed.push((before, during));
+    }
+    panic!("p99 before each attack and during it: {slowed:?}");
+}
+
+/// What an attacker found, and what 99 of 100 calls of the bystander stayed below.
+struct Round<T> {
+    found: T,
+    before: Duration,
+    during: Duration,
+}
+
+async fn attack_once<T>(victim: &Victim, attack: &impl AsyncFn(&Victim) -> T) -> Round<T> {
+    let bystander = Bystander::start(victim);
+    let begin = Instant::now();
+    rest(BEFORE).await;
+    let middle = Instant::now();
+    let attacks = async {
+        loop {
+            let found = attack(victim).await;
+            if middle.elapsed() >= ATTACK {
+                return found;
+            }
+        }
+    };
+    let (found, ()) = tokio::join!(attacks, join_and_call(victim));
+    let end = Instant::now();
+    let calls = bystander.stop();
+    Round { found, before: p99(&calls, begin, middle), during: p99(&calls, middle, end) }
+}
+
+impl Victim {
+    fn start(config: Config) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        // One address, so that there is no doubt where others send to.
+        let config = config.transport(Transport::Tcp).listen((Ipv4Addr::LOCALHOST, 0).into());
+        let node = runtime.block_on(Node::join(config.clone())).unwrap();
+        let echo = |payload: Payload, _: Context| async move { Ok(payload) };
+        let offer = runtime.block_on(node.responder("echo@1.0.0").serve_raw(echo)).unwrap();
+        let addresses = node.info().addresses;
+        let at = addresses.iter().find_map(homing::TransportAddr::tcp).unwrap();
+        Self { config, at, node, _offer: offer, runtime }
+    }
+
+    fn stop(self) {
+        self.runtime.block_on(self.node.close_now());
+    }
+}
+
+/// Somebody who calls the victim all the time.
+struct Bystander {
+    over: Arc<AtomicBool>,
+    calls: JoinHandle<Vec<Call>>,
+}
+
+struct Call {
+    begun: Instant,
+    took: Duration,
+}
+
+impl Bystander {
+    fn start(victim: &Victim) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let (config, until) = (visitor(victim), Arc::clone(&over));
+        let calls = thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let node = Node::join(config).await.unwrap();
+                let callee = node.requester().timeout(PATIENCE).build().to("echo").unwrap();
+                let mut calls = Vec::new();
+                while !until.load(Ordering::Relaxed) {
+                    let begun = Instant::now();
+                    call(&callee).await;
+                    calls.push(Call { begun, took: begun.elapsed() });
+                }
+                node.close_now().await;
+                calls
+            })
+        });
+        Self { over, calls }
+    }
+
+    fn stop(self) -> Vec<Call> {
+        self.over.store(true, Ordering::Relaxed);
+        self.calls.join().expect("the bystander saw no error")
+    }
+}
+
+async fn join_and_call(victim: &Victim) {
+    let node = Node::join(visitor(victim)).await.unwrap();
+    call_once(&node).await;
+    node.close_now().await;
+}
+
+/// One call of the victim.
+pub(crate) async fn call_once(node: &Node) {
+    call(&node.requester().build().to("echo").unwrap()).await;
+}
+
+async fn call(callee: &Callee) {
+    let reply = callee.call_raw(Payload::raw(&b"a hundred bytes or so"[..])).await.unwrap();
+    assert_eq!(&reply.payload.bytes[..], b"a hundred bytes or so");
+}
+
+/// Who passes through, in the victim's mesh.
+pub(crate) fn visitor(victim: &Victim) -> Config {
+    let mut config = victim.config.clone();
+    config.kind = homing::Kind::Visitor;
+    config.listen.clear();
+    config
+}
+
+/// What 99 of 100 calls of a time stay below.
+fn p99(calls: &[Call], from: Instant, to: Instant) -> Duration {
+    let within = calls.iter().filter(|call| (from..to).contains(&call.begun));
+    let mut took: Vec<_> = within.map(|call| call.took).collect();
+    assert!(took.len() >= 100, "{} calls in {:?}", took.len(), to - from);
+    took.sort_unstable();
+    took[took.len() * 99 / 100]
+}
+
+/// Lets others go on for a while.
+pub(crate) async fn rest(span: Duration) {
+    let over = timeout(span, std::future::pending::<()>()).await;
+    assert!(over.is_err());
+}
+
+/// What must come within a test's patience.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, what).await.expect("it comes")
+}

@@ -1,0 +1,77 @@
+//! What happens at a bound that the user set, and is it counted?
+
+use crate::house::{config, join, know, until};
+use homing::testing::Network;
+use homing::{Bounds, Code, Context, Node, NodeStats, Payload, Started};
+use std::time::Duration;
+
+/// A server with bounds of its own, that answers after a second, and a client who knows it.
+async fn two(bound: impl FnOnce(&mut Bounds)) -> (Node, homing::Responder, Node) {
+    let network = Network::new(1);
+    let mut config = config(&network, "server");
+    bound(&mut config.limits);
+    let server = Node::join(config).await.unwrap();
+    let client = join(&network, "client").await;
+    let slow = |payload: Payload, _: Context| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(payload)
+    };
+    let responder = server.responder("echo").serve_raw(slow).await.unwrap();
+    know(&client, "echo", 1).await;
+    (server, responder, client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_beyond_the_conversations_that_a_peer_takes_is_refused_here() {
+    let (_server, _echo, client) = two(|limits| limits.conversations = 1).await;
+    let callee = client.requester().timeout(Duration::from_millis(1_500)).build().to("echo");
+    let callee = callee.unwrap();
+    let calls = (0..3).map(|_| tokio::spawn(callee.call_raw(Payload::raw("x")).into_future()));
+    let mut answered = 0;
+    for call in calls.collect::<Vec<_>>() {
+        match call.await.unwrap() {
+            Ok(_) => answered += 1,
+            Err(error) => assert_eq!(error.started(), Started::No, "{error}"),
+        }
+    }
+    assert_eq!(answered, 1);
+    assert!(client.stats().await.links.refused >= 2, "{:?}", client.stats().await.links);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_beyond_what_is_held_for_peers_is_refused_and_what_was_held_is_given_back() {
+    let (server, _echo, client) = two(|limits| limits.budget = 100_000).await;
+    let callee = client.requester().timeout(Duration::from_secs(5)).build().to("echo").unwrap();
+    let error = callee.call_raw(Payload::raw(vec![7; 300_000])).await.unwrap_err();
+    assert_eq!((error.code(), error.started()), (Code::ResourceExhausted, Started::No), "{error}");
+    callee.call_raw(Payload::raw(vec![7; 50_000])).await.unwrap();
+    let NodeStats { links, .. } = server.stats().await;
+    assert!(links.over_budget >= 1 && links.refused >= 1, "{links:?}");
+    assert_eq!(links.held, 0, "{links:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_beyond_the_links_of_a_node_is_closed_unread() {
+    let network = Network::new(2);
+    let mut config = config(&network, "server");
+    config.limits.links = 1;
+    let server = Node::join(config).await.unwrap();
+    let _nodes = [join(&network, "one").await, join(&network, "two").await];
+    until("a connection is refused", || async {
+        (server.stats().await.connections.refused_by_links > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_links_did_is_still_counted_when_they_are_no_more() {
+    let (server, _echo, client) = two(|_| {}).await;
+    let callee = client.requester().build().to("echo").unwrap();
+    callee.call_raw(Payload::raw("one")).await.unwrap();
+    client.close().await;
+    until("the link is no more", || async { (server.stats().await.links.open == 0).then_some(()) })
+        .await;
+    let stats = server.stats().await;
+    assert_eq!(stats.links.requests, 1);
+    assert!(stats.links.bytes_in > 0 && stats.datagrams.opened > 0, "{stats:?}");
+}
