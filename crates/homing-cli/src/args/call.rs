@@ -78,7 +78,7 @@ pub(crate) enum TypedEncoding {
     Raw,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("it is written KEY=VALUE".to_owned()),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-use crate::args::CallArgs;
+use crate::args::{CallArgs, ChoiceArgs};
 use crate::exit::Failure;
 use crate::opening::hint;
 use crate::output::Output;
@@ -38,7 +38,9 @@ async fn ask(
 ) -> Result<Reply, Failure> {
     // A full picture first: the highest version is chosen among all, and a name that nobody has is known not to exist.
     let _ = timeout(args.timeout, node.synced()).await;
-    let mut call = requester(node, args, started).to_address(&args.address).call_raw(payload);
+    let remaining = args.timeout.saturating_sub(started.elapsed());
+    let requester = requester(node, &args.choice, (args.repeatable, remaining));
+    let mut call = requester.to_address(&args.address).call_raw(payload);
     for (key, value) in &args.metadata {
         call = call.metadata(key.clone(), value.clone());
     }
@@ -49,7 +51,7 @@ async fn ask(
 }
 
 /// Who found nobody on this host learns why nobody elsewhere was asked.
-fn explained(failure: Failure, node: &NodeInfo) -> Failure {
+pub(super) fn explained(failure: Failure, node: &NodeInfo) -> Failure {
     match (failure, hint(node)) {
         (Failure::Mesh(status), Some(hint))
             if status.code == Code::NotFound && status.started == Started::No =>
@@ -60,20 +62,25 @@ fn explained(failure: Failure, node: &NodeInfo) -> Failure {
     }
 }
 
-fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {
-    let remaining = args.timeout.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
-    let mut builder = node.requester().timeout(remaining).repeatable(args.repeatable);
-    if args.choice.no_wait {
+/// A requester that chooses as was typed, with what time is left.
+pub(super) fn requester(
+    node: &Node,
+    choice: &ChoiceArgs,
+    (repeatable, remaining): (bool, Duration),
+) -> Requester {
+    let remaining = remaining.max(Duration::from_millis(1));
+    let mut builder = node.requester().timeout(remaining).repeatable(repeatable);
+    if choice.no_wait {
         builder = builder.no_wait();
     }
-    if let Some(balancer) = &args.choice.balancer {
+    if let Some(balancer) = &choice.balancer {
         builder = builder.balancer(*balancer);
     }
     builder.build()
 }
 
 /// The one instance whose node has this id, an id that starts so, or this name.
-fn instance(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
+pub(super) fn instance(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
     if let Ok(id) = wanted.parse() {
         return Ok(id);
     }

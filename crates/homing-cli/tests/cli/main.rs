@@ -12,3 +12,4 @@ mod inputs;
 mod listings;
 mod load;
 mod programs;
+mod streams;

@@ -7,7 +7,7 @@
 use super::seats::SeatKey;
 use super::{Begin, CallKey, TargetKey, Wait};
 use crate::id::NodeId;
-use crate::limits::TICK;
+use crate::limits::{ATTEMPTS_MAX, TICK};
 use crate::talk::{Started, Status};
 use crate::time::Time;
 
@@ -120,6 +120,14 @@ impl Calls {
     /// Ends a call that is not parked.
     pub(super) fn remove(&mut self, key: CallKey) -> Option<Call> {
         self.slots.get_mut(key.0)?.take()
+    }
+
+    /// A stream flows: it ends when its attempt does, and is not tried again.
+    pub(super) fn commit(&mut self, key: CallKey) {
+        if let Some(call) = self.find(key) {
+            call.deadline = Time::MAX;
+            call.ran = ATTEMPTS_MAX;
+        }
     }
 
     /// Puts a call aside, in the state [`CallState::Waiting`] or [`CallState::Resting`].

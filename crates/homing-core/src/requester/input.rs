@@ -94,6 +94,12 @@ pub enum Input {
         /// How.
         outcome: Outcome,
     },
+    /// The first item of a stream came: its time does not end any more, and no further attempt is made. Ignored for a
+    /// call that has ended.
+    Flowing {
+        /// Which call.
+        call: CallKey,
+    },
     /// The caller went away. The driver cancels what is under way; nothing more is said of this call.
     Abandon {
         /// Which call.

@@ -93,6 +93,7 @@ impl Requester {
         match input {
             Input::Begin(begin) => self.begin(now, &begin),
             Input::Outcome { call, outcome } => self.finish_attempt(now, call, outcome),
+            Input::Flowing { call } => self.calls.commit(call),
             Input::Abandon { call } => self.abandon(call),
             Input::Snapshot(snapshot) => self.adopt(now, snapshot),
             Input::Target { key, namespace, address } => {

@@ -16,3 +16,4 @@ mod myself;
 mod offers;
 mod pairs;
 mod real;
+mod streams;

@@ -253,6 +253,7 @@ impl End {
             Outcome::Failed(_) => Self::Failed,
             Outcome::NotSent => Self::NotSent,
             Outcome::Lost => Self::Lost,
+            Outcome::Nothing => unreachable!("nobody streams here"),
         }
     }
 }
@@ -288,7 +289,8 @@ pub(super) fn open_until(
     });
     let payload = Payload::raw(bytes);
     let key = TargetKey(0);
-    let open = Open { token: 0, key, target: &target, deadline, payload, options: None };
+    let (target, options, shape) = (&target, None, Shape::Call);
+    let open = Open { token: 0, key, target, deadline, payload, options, shape };
     cell.open(cell.clock.now(), open, std::task::Waker::noop())
 }
 

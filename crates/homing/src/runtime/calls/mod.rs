@@ -7,15 +7,17 @@
 mod aim;
 mod seat;
 mod state;
+pub(crate) mod streams;
 
 pub(crate) use aim::Aim;
 
 use super::Runtime;
 use super::jobs::{Job, Reply as JobReply};
+use super::talk::Line;
 use crate::crank::{Answer, Ended, LinkCell, Ticket};
 use homing_core::balance::Balancer;
 use homing_core::id::NodeId;
-use homing_core::link::{self, Open};
+use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::{RecordKey, Snapshot};
 use homing_core::requester::{Input, LinkState, Outcome, Requester, Wait};
@@ -165,6 +167,7 @@ impl Desk {
                     seat.finish(now);
                     return Ok(Answered { payload, options, node, key });
                 }
+                Ok(link::Outcome::Nothing) => unreachable!("a call is not a stream"),
                 Ok(link::Outcome::Failed(status)) => seat.report(Outcome::Failed(*status)),
                 Ok(link::Outcome::NotSent) => seat.report(Outcome::NotSent),
                 Ok(link::Outcome::Lost) => seat.report(Outcome::Lost),
@@ -188,7 +191,8 @@ impl Desk {
         let Some(link) = link else { return Ended::at(call.now, link::Outcome::NotSent) };
         let (key, target) = call.aim.target(&self.runtime, call.key);
         let Attempt { now, deadline, payload, options, .. } = call;
-        let mut open = Some(Open { token: 0, key, target: &target, deadline, payload, options });
+        let (target, shape) = (&target, Shape::Call);
+        let mut open = Some(Open { token: 0, key, target, deadline, payload, options, shape });
         let mut ticket: Option<Ticket> = None;
         poll_fn(|cx| match (&mut ticket, open.take()) {
             (Some(ticket), _) => ticket.poll(cx),
@@ -216,6 +220,10 @@ impl Desk {
     async fn attempt_here(&self, call: Attempt<'_>) -> Ended {
         let (answer, answered) = oneshot::channel::<Answer>();
         let (_, target) = call.aim.target(&self.runtime, call.key);
+        if self.runtime.offers.gives_items(&target) {
+            let outcome = self.call_stream_here(call).await;
+            return Ended::at(self.runtime.clock.now(), outcome);
+        }
         let job = Job {
             reply: JobReply::Local(answer),
             caller: self.runtime.me.id,
@@ -223,6 +231,8 @@ impl Desk {
             deadline: call.deadline,
             payload: call.payload,
             options: call.options.map_or_else(Options::default, |options| *options),
+            asks: Asks::All,
+            line: Line::Answer,
         };
         let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
         self.runtime.offers.dispatch(&self.runtime, job);

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 
 /// A call's hold on its requester. Dropping it abandons the call.
 pub(super) struct Seat {
-    desk: Arc<Desk>,
-    call: CallKey,
+    pub(super) desk: Arc<Desk>,
+    pub(super) call: CallKey,
     /// As it stands in the slot.
     waker: Waker,
     stage: Stage,
