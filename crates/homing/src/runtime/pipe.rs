@@ -63,7 +63,7 @@ impl PipeEnd {
     }
 
     pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Poll<Came> {
-        let (came, waker, _replaced);
+        let (came, waker, _replaced); // Dropped after the lock.
         {
             let pipe = &mut *self.pipe.lock();
             let way = pipe.heard(self.at);
@@ -83,6 +83,7 @@ impl PipeEnd {
     }
 
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<Room> {
+        let _replaced; // Dropped after the lock: it may be the last hold on anything.
         let pipe = &mut *self.pipe.lock();
         if pipe.over.is_some() || pipe.spoken(self.at).said == Said::All {
             return Poll::Ready(Room::Over);
@@ -91,7 +92,7 @@ impl PipeEnd {
         if way.bytes < WINDOW as usize {
             return Poll::Ready(Room::Open);
         }
-        way.writer = Some(cx.waker().clone());
+        _replaced = way.writer.replace(cx.waker().clone());
         Poll::Pending
     }
 

@@ -376,3 +376,39 @@ async fn a_stream_is_tried_elsewhere_until_its_first_item_and_not_after() {
         assert!(replies.next().await.is_none());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_dropped_at_any_poll_stops_its_work_and_disturbs_no_other() {
+    for (_network, server, client) in ways(12).await {
+        let seen = Seen::default();
+        serve_ticks(&server, &seen).await;
+        serve_count(&server, &Arc::default()).await;
+        know(&client, "ticks", 1).await;
+        know(&client, "count", 1).await;
+        let requester = client.requester().build();
+        let (ticks, count) = (requester.to("ticks").unwrap(), requester.to("count").unwrap());
+        for turns in 0..60 {
+            let mut dropped: Replies<u32> = ticks.stream(&());
+            let other: Replies<Vec<u8>> = count.stream(&50);
+            let other = tokio::spawn(other.last());
+            {
+                let mut next = Box::pin(dropped.next());
+                for _ in 0..turns {
+                    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+                    if next.as_mut().poll(&mut cx).is_ready() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            drop(dropped);
+            let last = other.await.unwrap().unwrap().unwrap();
+            assert_eq!(number(&last), 50, "after {turns} turns");
+        }
+        let (begun, dropped) = (&seen.at_work, &seen.dropped);
+        until("all work is stopped", || async {
+            (begun.load(Ordering::Relaxed) == dropped.load(Ordering::Relaxed)).then_some(())
+        })
+        .await;
+    }
+}
