@@ -6,7 +6,8 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let corpus = PathBuf::from(env::args_os().nth(1).unwrap_or_else(|| "corpus".into()));
-    for (target, seeds) in homing_core::fuzz::seeds() {
+    let seeds = homing_core::fuzz::seeds().into_iter().chain(homing::access::fuzz::seeds());
+    for (target, seeds) in seeds {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;
         for (number, bytes) in seeds.iter().enumerate() {

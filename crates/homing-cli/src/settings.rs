@@ -1,20 +1,37 @@
 //! What did the person mean? The mesh options that were typed, as the configuration of a node.
 
-use crate::args::{IntervalArgs, MeshArgs, Transport};
-use homing::{Config, Timings};
+use crate::args::{AccessArgs, GuardArgs, IntervalArgs, MeshArgs, Transport};
+use crate::exit::Failure;
+use homing::{Authority, Config, Kind, Timings, TokenSource};
 use std::path::Path;
 
 /// How every node of this command joins the mesh.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     args: MeshArgs,
+    guard: GuardArgs,
+    access: AccessArgs,
     intervals: IntervalArgs,
+    /// What the configuration file says.
+    file: Config,
 }
 
 impl Settings {
-    /// Of what was typed.
-    pub(crate) const fn new(args: MeshArgs, intervals: IntervalArgs) -> Self {
-        Self { args, intervals }
+    /// Of what was typed, and of the file that was named.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it is not right.
+    pub(crate) fn new(
+        args: MeshArgs,
+        guard: GuardArgs,
+        access: AccessArgs,
+        intervals: IntervalArgs,
+    ) -> Result<Self, Failure> {
+        let file = match &access.config {
+            Some(path) => Config::from_file(path).map_err(|bad| Failure::Usage(bad.to_string()))?,
+            None => Config::default(),
+        };
+        Ok(Self { args, guard, access, intervals, file })
     }
 
     /// What was typed for `--transport`, if anything.
@@ -25,41 +42,53 @@ impl Settings {
     /// The same with another transport.
     pub(crate) fn with_transport(&self, transport: Transport) -> Self {
         let args = MeshArgs { transport: Some(transport), ..self.args.clone() };
-        Self { args, intervals: self.intervals.clone() }
+        Self { args, ..self.clone() }
     }
 
     /// The same with the keys of this file.
     pub(crate) fn with_key_file(&self, file: &Path) -> Self {
-        let args = MeshArgs { key_file: Some(file.to_owned()), ..self.args.clone() };
-        Self { args, intervals: self.intervals.clone() }
+        let guard = GuardArgs { key_file: Some(file.to_owned()), ..self.guard.clone() };
+        Self { guard, ..self.clone() }
     }
 
     /// For services: a member, that others learn of.
     pub(crate) fn member(&self) -> Config {
-        self.applied_to(Config::default())
+        self.applied_to(self.file.clone())
     }
 
     /// For one-shot commands: a visitor, that nobody has to learn of (decisions A8).
     pub(crate) fn visitor(&self) -> Config {
-        self.applied_to(Config::visitor())
+        let mut config = self.file.clone();
+        config.kind = Kind::Visitor;
+        self.applied_to(config)
+    }
+
+    fn apply_guard(&self, config: &mut Config) {
+        let GuardArgs { key_file, identity, ca, cert, cert_key, insecure } = self.guard.clone();
+        config.insecure = insecure;
+        config.key_file = key_file;
+        config.identity = identity;
+        if let (Some(ca), Some(cert), Some(key)) = (ca, cert, cert_key) {
+            config.tls = Some(Authority { ca, cert, key });
+        }
     }
 
     fn applied_to(&self, mut config: Config) -> Config {
+        self.apply_guard(&mut config);
         let args = self.args.clone();
         config.mesh = args.mesh;
         config.namespace = args.namespace;
         config.name = args.name;
         config.listen = args.listen;
         config.advertise = args.advertise;
-        config.insecure = args.insecure;
-        config.key_file = args.key_file;
-        config.identity = args.identity;
         config.discovery.seeds = args.seed;
         config.discovery.interfaces = args.interface;
         config.discovery.port = args.discovery_port.unwrap_or(config.discovery.port);
         config.discovery.group = args.group.or(config.discovery.group);
         config.discovery.ttl = args.ttl.unwrap_or(config.discovery.ttl);
         config.transport = args.transport.map_or(config.transport, homing::Transport::from);
+        config.token = self.access.token_file.clone().map(TokenSource::File);
+        config.audit.clone_from(&self.access.audit);
         self.apply_intervals(&mut config.timings);
         config
     }

@@ -1,13 +1,12 @@
-//! What does the core need of cryptography and of permission? Two seams, filled in from outside.
+//! What does the core need of cryptography? A seam, filled in from outside.
 //!
-//! The core decides when to sign, seal and ask; how is the driver's affair (crate `homing`, on `ring`) or the
+//! The core decides when to sign and seal; how is the driver's affair (crate `homing`, on `ring`) or the
 //! simulator's (a fake that is fast and repeatable).
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fake;
 
 use crate::id::{Epoch, NodeId};
-use crate::talk::Status;
 use std::fmt;
 
 /// Length of the tag behind every datagram.
@@ -102,43 +101,4 @@ pub enum Role {
     Dialler,
     /// Who accepted.
     Acceptor,
-}
-
-/// What a peer wants to do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Action {
-    /// Start a call or a stream.
-    Call,
-    /// Offer a service under a name.
-    Offer,
-    /// Publish to a topic.
-    Publish,
-    /// Listen to a topic.
-    Subscribe,
-}
-
-/// Asked before a peer's wish is granted (decisions D10). The safety issue gives it rules; until then it says yes.
-pub trait Authorize: Send + Sync {
-    /// Whether `peer` may do `action` on `name` (service or topic) in `namespace`.
-    ///
-    /// # Errors
-    /// The refusal that the peer is to see.
-    fn authorize(
-        &self,
-        peer: NodeId,
-        action: Action,
-        namespace: &str,
-        name: &str,
-    ) -> Result<(), Status>;
-}
-
-/// Says yes to everyone.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AllowAll;
-
-impl Authorize for AllowAll {
-    fn authorize(&self, _: NodeId, _: Action, _: &str, _: &str) -> Result<(), Status> {
-        Ok(())
-    }
 }

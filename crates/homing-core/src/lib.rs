@@ -8,6 +8,7 @@
 //! You want the crate `homing`; this one makes no promise of stability.
 
 pub mod addr;
+pub mod authorize;
 pub mod balance;
 pub mod budget;
 pub mod crypto;

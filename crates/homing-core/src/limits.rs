@@ -292,6 +292,8 @@ pub const SCOUT_START: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_millis(3_500),
 ];
+/// Between two calls of a member when others ask for it. All that called meanwhile hear the next one.
+pub const SCOUT_ANSWER_PAUSE: Duration = Duration::from_millis(200);
 /// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
 pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
 /// The longest wait of that kind.
@@ -315,6 +317,32 @@ pub const FINDINGS_MAX: usize = 64;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 
+// --- Access ----------------------------------------------------------------------------------------------------
+
+/// How long a token lives when nobody said.
+pub const TOKEN_TIME: Duration = Duration::from_mins(15);
+/// The longest life of a token. One that is to live longer is not made, and one that does is not believed.
+pub const TOKEN_TIME_MAX: Duration = Duration::from_hours(24);
+/// How far the clocks of who makes tokens and who believes them may be apart.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+/// Between two looks at the file of a node's own token.
+pub const TOKEN_POLL: Duration = Duration::from_secs(5);
+/// Verified tokens that a node remembers. Beyond, all are forgotten, and verified again when they are shown.
+pub const TOKENS_MAX: usize = 1_024;
+/// Issuers of tokens that a node believes. One more is refused where it is configured.
+pub const ISSUERS_MAX: usize = 16;
+/// Rules of an access list. One more is refused where it is configured.
+pub const RULES_MAX: usize = 1_024;
+/// Decisions by an access list that a node remembers. Beyond, all are forgotten, and taken again when they are needed.
+pub const DECISIONS_MAX: usize = 4_096;
+/// Refusals written to the audit log per second. Further ones are counted, and the log says how many.
+pub const AUDIT_LINES_PER_SECOND: u32 = 100;
+/// Refusals that wait to be written. Further ones are counted, and the log says how many.
+pub const AUDIT_WAITING_MAX: usize = 1_024;
+/// Bytes of a configuration file. A longer one is refused unread.
+pub const CONFIG_FILE_MAX: u64 = 1024 * 1024;
+
+const _: () = assert!(TOKEN_MAX * 2 < OPTIONS_MAX, "a token leaves room for metadata");
 const _: () = assert!(
     CHUNK_MAX + OPTIONS_MAX + NAME_MAX * 2 + METHOD_MAX + 64 <= FRAME_MAX,
     "a chunk fits a frame"

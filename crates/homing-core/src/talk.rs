@@ -240,6 +240,9 @@ pub struct Options {
     /// The payload is none, and its bytes are empty: a stream is opened before its first item, or ended without a last
     /// one. Key 12.
     pub nothing: bool,
+    /// The foreign system on whose behalf a bridge calls, as `bridge:NAME`. Key 13: who does not know it must not take
+    /// what is foreign for the bridge itself.
+    pub origin: Bytes,
     /// On arrival: an odd key that is not known here. The conversation is refused with [`Code::Unimplemented`].
     pub not_understood: Option<u64>,
 }
@@ -251,6 +254,7 @@ impl Options {
             && self.token.is_empty()
             && self.idempotency_key.is_empty()
             && self.attempt == 0
+            && self.origin.is_empty()
             && self.metadata.is_empty()
             && !self.nothing
     }

@@ -2,24 +2,29 @@
 //!
 //! A [`Config`] is what somebody wished; when a node joins, wishes, environment and defaults are decided once.
 
+mod access;
 mod bounds;
+pub(crate) mod file;
 mod isolation;
 mod keys;
 mod parts;
 pub(crate) mod settings;
 
+use crate::access::{AccessList, Issuer, TokenSource};
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::Net;
 use crate::security::{Authority, Key};
 use crate::testing::Network;
+use file::FileSettings;
 use homing_core::name::{BadName, MeshName, Namespace, NodeName};
 use isolation::Isolation;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use access::AccessSettings;
 pub use bounds::Bounds;
 pub(crate) use keys::Keys;
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
@@ -87,6 +92,20 @@ pub struct Config {
     pub transport: Transport,
     /// How long things may take.
     pub timings: Timings,
+    /// Who may do what on this node. Default: what the configuration file says; without a list, everybody in the mesh
+    /// may do everything.
+    pub access: Option<AccessList>,
+    /// Whose tokens this node believes; at most [`ISSUERS_MAX`](crate::limits::ISSUERS_MAX). Default: what the
+    /// configuration file says, and else nobody's.
+    pub issuers: Vec<Issuer>,
+    /// The token that this node shows with its calls and, where the token is bound to it, with its offers. Default:
+    /// `HOMING_TOKEN`, else what the configuration file says, else none.
+    pub token: Option<TokenSource>,
+    /// The file to which refusals are written, a line each; `-` is stderr. Default: what the configuration file says,
+    /// and else none.
+    pub audit: Option<PathBuf>,
+    /// The configuration file's word, which counts less than the environment's.
+    pub(crate) file: Option<Arc<FileSettings>>,
     /// Whether keys in the environment are not for this node.
     pub(crate) keyless: bool,
     /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.
@@ -146,6 +165,44 @@ impl Config {
         config.transport = Transport::Tcp;
         config.defaults = Defaults::Constants;
         config.net(Arc::new(host))
+    }
+
+    /// A node as a configuration file says. What is set in the config afterwards counts more than the environment, and
+    /// the environment more than the file. `HOMING_CONFIG` names a file for programs that name none.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("homing.toml");
+    /// # std::fs::write(&path, r#"
+    /// mesh = "shop"
+    /// seeds = ["10.0.0.7", "10.0.0.8:7000"]
+    /// audit = "refused.log"           # beside this file
+    ///
+    /// [[access]]
+    /// who = "anyone"
+    /// may = "call"
+    /// on = "price*"
+    /// # "#)?;
+    /// let config = homing::Config::from_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// | key | is |
+    /// |---|---|
+    /// | `mesh`, `namespace` | names |
+    /// | `listen`, `seeds` | an address, or a list of them |
+    /// | `key_file`, `identity`, `ca`, `cert`, `cert_key` | files |
+    /// | `token_file`, `audit` | files |
+    /// | `[[access]]` | a rule of the [`AccessList`] |
+    /// | `[tokens] issuers` | public keys, as `homing token key` prints them |
+    ///
+    /// Paths are relative to the directory of the file.
+    ///
+    /// # Errors
+    /// The file cannot be read, others can write it, or something in it is not right: then the error has the line.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let file = FileSettings::read(path.as_ref())?;
+        Ok(Self { file: Some(Arc::new(file)), ..Self::default() })
     }
 
     /// Sets the [`mesh`](Self#structfield.mesh).
@@ -267,6 +324,11 @@ impl fmt::Debug for Config {
             .field("discovery", &self.discovery)
             .field("transport", &self.transport)
             .field("timings", &self.timings)
+            .field("access", &self.access)
+            .field("issuers", &self.issuers)
+            .field("token", &self.token)
+            .field("audit", &self.audit)
+            .field("file", &self.file)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

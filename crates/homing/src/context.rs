@@ -1,5 +1,6 @@
 //! What may a handler know about the call it answers?
 
+use crate::access::Claims;
 use crate::runtime::talk::{Line, Talk};
 use bytes::Bytes;
 use homing_core::id::NodeId;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 /// by [`is_active`](Self::is_active) and [`closed`](Self::closed).
 #[derive(Clone, Debug)]
 pub struct Context {
-    caller: NodeId,
+    caller: Caller,
     asked: Arc<Asked>,
     encoding: Encoding,
     deadline: Option<Instant>,
@@ -26,6 +27,14 @@ pub struct Context {
     options: Option<Arc<Options>>,
     line: Line,
     asks: Asks,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) node: NodeId,
+    /// What its token says, verified.
+    pub(crate) claims: Option<Arc<Claims>>,
 }
 
 /// What was asked for: the same for all calls of one method over one link, and shared by them.
@@ -41,7 +50,7 @@ pub(crate) struct Asked {
 impl Context {
     /// Allocates only if there are options. `deadline`: `None` when the caller set none.
     pub(crate) fn new(
-        caller: NodeId,
+        caller: Caller,
         asked: Arc<Asked>,
         encoding: Encoding,
         deadline: Option<Instant>,
@@ -83,7 +92,19 @@ impl Context {
 
     /// The node that calls.
     pub const fn caller(&self) -> NodeId {
-        self.caller
+        self.caller.node
+    }
+
+    /// What the caller's token says, where it showed one that counts: an issuer that this node believes
+    /// ([`Config::issuers`](crate::Config::issuers)) has signed it, and its time is now.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.caller.claims.as_deref()
+    }
+
+    /// The foreign system on whose behalf the caller calls, as `bridge:NAME`; `None` for a caller of the mesh's own.
+    pub fn origin(&self) -> Option<&str> {
+        let origin = self.options.as_ref().map(|options| &options.origin);
+        origin.filter(|origin| !origin.is_empty()).and_then(|origin| str::from_utf8(origin).ok())
     }
 
     /// The namespace the call came in.
@@ -146,7 +167,7 @@ pub(crate) mod tests {
             version: Some("1.2.0".parse().unwrap()),
             method: "say".parse().unwrap(),
         };
-        let caller = NodeId::from_bytes([1; 16]);
+        let caller = Caller { node: NodeId::from_bytes([1; 16]), claims: None };
         Context::new(caller, Arc::new(asked), Encoding::Json, deadline, options)
     }
 

@@ -21,6 +21,7 @@
 //! Start with [`Node`]. [`Requester`] and [`Responder`] are the handles behind its short forms, [`Config`] has every
 //! setting, [`testing`] a network in memory for tests of your own.
 
+pub mod access;
 mod clock;
 pub mod config;
 pub mod context;
@@ -41,6 +42,7 @@ pub mod stats;
 pub mod streams;
 pub mod testing;
 
+pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{CallError, ConfigError, JoinError, ServeError};

@@ -1,5 +1,6 @@
 //! How does a program take part in a mesh?
 
+use crate::access::{AccessList, RefusalStats};
 use crate::config::Config;
 use crate::error::{CallError, JoinError, ServeError};
 use crate::events::{Event, Events};
@@ -135,6 +136,18 @@ impl Node {
         let mut snapshots = self.inner.runtime.snapshots.subscribe();
         // An error means that the node is gone.
         let _ = snapshots.wait_for(|snapshot| snapshot.synced).await;
+    }
+
+    /// Another access list decides from now on; with `None`, everybody in the mesh may do everything again.
+    ///
+    /// Calls under way go on. Offers of others are looked at again: those that their owners may make appear.
+    pub fn set_access(&self, list: Option<AccessList>) {
+        self.inner.runtime.set_access(list);
+    }
+
+    /// How often this node has refused what others wanted.
+    pub fn refusals(&self) -> RefusalStats {
+        self.inner.runtime.access.gate.stats()
     }
 
     /// Leaves in peace: offers are withdrawn, calls under way end (up to 30 seconds, or as

@@ -1,5 +1,6 @@
 //! How does a program call?
 
+use crate::access::OwnToken;
 use crate::encoding::{from_payload, to_payload};
 use crate::error::CallError;
 use crate::info::Instance;
@@ -41,14 +42,30 @@ pub(crate) struct Shared {
     _follower: DropGuard,
 }
 
+impl Shared {
+    /// Puts in who calls, beside its node: a token, or the foreign system.
+    pub(crate) fn show(&self, options: &mut Option<Box<Options>>) {
+        if let Some(origin) = &self.manner.origin {
+            options.get_or_insert_default().origin = origin.clone();
+            return;
+        }
+        let own = || self.runtime.access.token.as_ref().map(OwnToken::current);
+        if let Some(token) = self.manner.token.clone().or_else(own) {
+            options.get_or_insert_default().token = token;
+        }
+    }
+}
+
 /// How calls are made when they do not say.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Manner {
     namespace: Namespace,
     timeout: Duration,
     wait: Wait,
     repeatable: bool,
     encoding: Encoding,
+    token: Option<Bytes>,
+    origin: Option<Bytes>,
 }
 
 /// Settings for a [`Requester`].
@@ -67,6 +84,8 @@ impl RequesterBuilder {
             wait: Wait::ForInstance,
             repeatable: false,
             encoding: Encoding::MessagePack,
+            token: None,
+            origin: None,
         };
         Self { runtime, balancer: Balancer::default(), manner }
     }
@@ -105,6 +124,20 @@ impl RequesterBuilder {
     /// How typed requests are written, and so how replies come back. Default: `MessagePack`.
     pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.manner.encoding = encoding;
+        self
+    }
+
+    /// Shows this token with every call, instead of the node's own. One that is longer than
+    /// [`TOKEN_MAX`](crate::limits::TOKEN_MAX) bytes is refused by those who look at it.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.manner.token = Some(token.into().into());
+        self
+    }
+
+    /// Calls on behalf of a foreign system, as the bridge of this name: the callee's access list judges the calls as
+    /// `bridge:NAME` and never as this node's own. Shows no token.
+    pub fn bridge(mut self, name: &str) -> Self {
+        self.manner.origin = Some(format!("bridge:{name}").into());
         self
     }
 
@@ -158,7 +191,9 @@ impl Requester {
 
 impl fmt::Debug for Requester {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Requester").field("manner", &self.shared.manner).finish_non_exhaustive()
+        f.debug_struct("Requester")
+            .field("namespace", &self.shared.manner.namespace)
+            .finish_non_exhaustive()
     }
 }
 
@@ -267,8 +302,9 @@ impl Call {
     }
 
     async fn make(self) -> Result<Reply, CallError> {
-        let Self { callee, payload, options, timeout, mut terms } = self;
+        let Self { callee, payload, mut options, timeout, mut terms } = self;
         let shared = &callee.shared;
+        shared.show(&mut options);
         let made = match (callee.aim, payload) {
             (Ok(aim), Ok(payload)) => {
                 terms.begun = shared.runtime.clock.now();

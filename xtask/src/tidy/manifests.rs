@@ -31,6 +31,7 @@ const ALLOWED: &[Allowed] = &[
             "homing-core",
             "if-addrs",
             "parking_lot",
+            "pasetors",
             "ring",
             "rmp-serde",
             "rustix",
@@ -40,8 +41,10 @@ const ALLOWED: &[Allowed] = &[
             "slab",
             "socket2",
             "thiserror",
+            "time",
             "tokio",
             "tokio-util",
+            "toml",
             "tracing",
         ],
         tests: &["proptest", "rcgen", "tempfile"],
@@ -70,7 +73,11 @@ const ALLOWED: &[Allowed] = &[
         normal: &["anyhow", "bytes", "clap", "homing-core"],
         tests: &["proptest"],
     },
-    Allowed { manifest: "fuzz/Cargo.toml", normal: &["homing-core", "libfuzzer-sys"], tests: &[] },
+    Allowed {
+        manifest: "fuzz/Cargo.toml",
+        normal: &["homing", "homing-core", "libfuzzer-sys"],
+        tests: &[],
+    },
     Allowed { manifest: "xtask/Cargo.toml", normal: &["anyhow"], tests: &[] },
 ];
 

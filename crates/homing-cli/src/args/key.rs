@@ -49,7 +49,7 @@ pub(crate) struct KeyNewArgs {
   homing key id mesh.key
   HOMING_KEY_FILE=mesh.key homing key id    those that a node started here would hold")]
 pub(crate) struct KeyIdArgs {
-    /// A key file [default: what --key-file, HOMING_KEY or HOMING_KEY_FILE say]
+    /// A key file [default: what --key-file, `HOMING_KEY` or `HOMING_KEY_FILE` say]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
@@ -60,22 +60,21 @@ pub(crate) struct KeyIdArgs {
 /// and run it again: nodes read their file again within 5 seconds of its change.
 ///
 /// Step 1 adds a new key: every node will understand it, and still sends with the old one.
+///
 /// Step 2 sends with the new key; every node must hold it.
+///
 /// Step 3 forgets the old key; every node must send with the new one.
 ///
 /// Before steps 2 and 3 the mesh is asked, for up to 8 seconds, and those that are not ready are named. Nodes that have
-/// their key from HOMING_KEY cannot read it again: restart them with both keys before step 2 (HOMING_KEY=NEW,OLD), and
+/// their key from `HOMING_KEY` cannot read it again: restart them with both before step 2 (`HOMING_KEY=OLD,NEW`), and
 /// with the new one alone before step 3. Visitors that stay, such as `homing watch`, read their file too, but are in no
 /// list and cannot be asked.
 #[derive(Debug, clap::Args)]
-#[command(
-    verbatim_doc_comment,
-    after_help = "Examples:
+#[command(after_help = "Examples:
   homing key rotate mesh.key            step 1; then copy mesh.key to every host
   homing key rotate mesh.key --check    is the mesh ready for the next step? exit code 19: not yet
   homing key rotate mesh.key            step 2; copy it again
-  homing key rotate mesh.key            step 3; copy it again"
-)]
+  homing key rotate mesh.key            step 3; copy it again")]
 pub(crate) struct KeyRotateArgs {
     /// The key file
     #[arg(value_name = "FILE")]

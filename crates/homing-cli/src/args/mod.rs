@@ -1,15 +1,21 @@
 //! What can be typed? Every flag and command, with its help; nothing here acts.
 
+mod access;
 mod bench;
 mod call;
+mod guard;
 mod intervals;
 mod key;
 mod listing;
 mod serve;
 mod stream;
 
+pub(crate) use access::{
+    AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
+};
 pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
+pub(crate) use guard::GuardArgs;
 pub(crate) use intervals::IntervalArgs;
 pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRotateArgs, KeyWhat};
 pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
@@ -19,7 +25,6 @@ pub(crate) use stream::StreamArgs;
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -72,6 +77,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) mesh: MeshArgs,
     #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+    #[command(flatten)]
     pub(crate) intervals: IntervalArgs,
     #[command(flatten)]
     pub(crate) screen: ScreenArgs,
@@ -88,6 +97,7 @@ pub(crate) enum Command {
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
+    Token(TokenArgs),
     Key(KeyArgs),
     Demo(DemoArgs),
     Bench(BenchArgs),
@@ -112,23 +122,12 @@ pub(crate) struct MeshArgs {
     /// The name of this node, for people [default: program and process number]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) name: Option<NodeName>,
-    /// The keys of the mesh: with them a node is on the network, without any it stays on this host (see `homing key`)
-    /// [default: `HOMING_KEY_FILE`, or the keys in `HOMING_KEY`]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) key_file: Option<PathBuf>,
-    /// Keep the id of this node here, so that it is the same after a restart; made on the first start
-    /// [default: `HOMING_IDENTITY`, or a new id each time]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) identity: Option<PathBuf>,
     /// Where to listen; beyond loopback a key is needed [default: with a key everywhere, else loopback; any port]
     #[arg(long, global = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// What to tell others to dial, when it differs from where we listen
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) advertise: Vec<SocketAddr>,
-    /// Ask nobody for a key, and let in whoever reaches the port; `homing nodes` shows it for ever
-    #[arg(long, global = true)]
-    pub(crate) insecure: bool,
     /// A node to try, besides those that are found
     #[arg(
         long,

@@ -38,6 +38,9 @@ fn wrong_values_are_refused_where_they_are_typed() {
     refused("homing bench call --concurrency 0");
     refused("homing bench call --duration 0s");
     refused("homing ls --transport pigeon");
+    refused("homing token new --key issuer.key --subject me --claim a");
+    refused("homing token new --key issuer.key --subject me --for me");
+    refused("homing token show x --issuer hmk1_x");
 }
 
 #[test]
@@ -64,6 +67,10 @@ fn each_command_takes_its_least() {
         "homing demo --seconds 3",
         "homing demo-caller words x --every 1s",
         "homing bench call",
+        "homing token key issuer.key",
+        "homing token new --key issuer.key --subject me --claim a=b --lifetime 1h",
+        "homing token show v4.public.x",
+        "homing ls --config homing.toml --token-file t --audit -",
         "homing bench-echo --size 1 --socket x",
     ] {
         assert!(Args::try_parse_from(line.split(' ')).is_ok(), "{line}");

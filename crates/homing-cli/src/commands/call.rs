@@ -11,7 +11,9 @@ use crate::payload;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{Code, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started, Status};
+use homing::{
+    CallError, Code, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started, Status,
+};
 
 /// Sends the payload, prints the reply.
 pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -22,7 +24,7 @@ pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Resul
         let node = signals.or(async { Ok(Node::join(settings.visitor()).await?) }).await?;
         let outcome = signals.or(ask(&node, args, payload, started)).await;
         node.close().await; // tells the other side that nobody waits any more, when a signal came
-        let reply = outcome.map_err(|failure| explained(failure, &node.info()))?;
+        let reply = outcome?;
         if args.who {
             output.note(format_args!("answered by {}", described(&reply.instance())));
         }
@@ -47,18 +49,15 @@ async fn ask(
     if let Some(wanted) = &args.choice.instance {
         call = call.instance(instance(node, wanted)?);
     }
-    Ok(call.await?)
+    call.await.map_err(|error| explained(error, &node.info()))
 }
 
 /// Who found nobody on this host learns why nobody elsewhere was asked.
-pub(super) fn explained(failure: Failure, node: &NodeInfo) -> Failure {
-    match (failure, hint(node)) {
-        (Failure::Mesh(status), Some(hint))
-            if status.code == Code::NotFound && status.started == Started::No =>
-        {
-            Failure::Nowhere(status, hint)
-        }
-        (failure, _) => failure,
+pub(super) fn explained(error: CallError, node: &NodeInfo) -> Failure {
+    let nobody = error.code() == Code::NotFound && error.started() == Started::No;
+    match hint(node).filter(|_| nobody) {
+        Some(hint) => Failure::Nowhere(error.into(), hint),
+        None => error.into(),
     }
 }
 

@@ -23,16 +23,15 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
         if !args.all {
             services.retain(|service| service.namespace == namespace);
         }
-        if services.is_empty()
-            && let Some(hint) = hint(&info)
-        {
-            output.note(hint);
-        }
         match args {
             ListArgs { json: true, .. } => output.document(&services),
             ListArgs { all: true, .. } => print_instances(&services, output),
             ListArgs { .. } => print_services(&services, &namespace, output),
+        }?;
+        if let Some(hint) = hint(&info).filter(|_| services.is_empty()) {
+            output.note(hint);
         }
+        Ok(())
     })
 }
 

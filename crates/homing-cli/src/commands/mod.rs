@@ -8,6 +8,7 @@ mod ls;
 mod nodes;
 mod serve;
 mod stream;
+mod token;
 mod watch;
 
 use std::time::Duration;
@@ -24,7 +25,7 @@ const SYNC_TIME: Duration = Duration::from_secs(5);
 
 /// Does what was typed.
 pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
-    let settings = Settings::new(args.mesh, args.intervals);
+    let settings = Settings::new(args.mesh, args.guard, args.access, args.intervals)?;
     match args.command {
         Command::Serve(args) => serve::run(&args, &settings, output),
         Command::Call(args) => call::run(&args, &settings, output),
@@ -32,6 +33,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Ls(args) => ls::run(&args, &settings, output),
         Command::Nodes(args) => nodes::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),
+        Command::Token(args) => token::run(&args, output),
         Command::Key(args) => key::run(&args, &settings, output),
         Command::Demo(args) => demo::run(&args, output),
         Command::DemoCaller(args) => demo::caller::run(&args, &settings, output),

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &StreamArgs, settings: &Settings, output: Output) -> Res
         };
         let outcome = signals.or(followed).await;
         node.close().await; // tells the other side that nobody listens any more
-        outcome.map_err(|failure| explained(failure, &node.info()))
+        outcome
     })
 }
 
@@ -56,7 +56,8 @@ async fn follow(
         replies = replies.idle(idle);
     }
     while let Some(item) = replies.next_raw().await {
-        output.item(&item?.into_inner().bytes)?;
+        let item = item.map_err(|error| explained(error, &node.info()))?;
+        output.item(&item.into_inner().bytes)?;
     }
     Ok(())
 }

@@ -67,9 +67,18 @@ fn a_program_fails_with_the_last_line_of_its_stderr() {
 #[test]
 fn a_program_is_told_of_its_call_and_of_no_secret() {
     let house = House::new();
-    let line = "echo $HOMING_METHOD ${HOMING_MESH-none} ${HOMING_DEADLINE_MS:+limited}";
-    let _told = house.serve(&["told/**", "--exec", line]);
-    house.run("call told/a/b -n").printed("a/b none limited\n");
+    let key = house.key("mesh.key");
+    let line = "echo $HOMING_METHOD ${HOMING_MESH-none} ${HOMING_DEADLINE_MS:+limited}; env | grep -c ^HOMING_";
+    let _told = start({
+        let mut serve =
+            house.homing_of(["serve", "told/**", "--listen", "127.0.0.1:0", "--exec", line]);
+        serve.env("HOMING_KEY", &key).env("HOMING_IDENTITY", house.path("node.id"));
+        serve.env("HOMING_SECRET", "x");
+        serve
+    });
+    // Method, caller and deadline, and nothing else of ours.
+    let keyed = format!("--key-file {} --listen 127.0.0.1:0", house.path("mesh.key").display());
+    house.run(&format!("call told/a/b -n {keyed}")).printed("a/b none limited\n3\n");
 }
 
 #[test]

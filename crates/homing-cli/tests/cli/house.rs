@@ -40,6 +40,11 @@ impl House {
         self.dir.path().join("homing")
     }
 
+    /// A file of this name that goes with the house.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// `homing` with these arguments, split at spaces. Its stdin is empty.
     pub(crate) fn homing(&self, arguments: &str) -> Command {
         self.homing_of(arguments.split(' '))
@@ -86,6 +91,19 @@ impl House {
         let line = process.note();
         assert!(line.starts_with("serving "), "{line}");
         process
+    }
+
+    /// A file that goes with the mesh.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Makes a key in a file; the key.
+    pub(crate) fn key(&self, name: &str) -> String {
+        let made = self.run(&format!("key new {}", self.path(name).display()));
+        assert_eq!((made.code, made.stdout.as_str()), (Some(0), ""), "{made:?}");
+        let text = std::fs::read_to_string(self.path(name)).unwrap();
+        text.lines().find(|line| line.starts_with("hmk1_")).unwrap().to_owned()
     }
 
     /// A named pipe: who writes to it waits for a reader, and who reads it learns when the last writer is gone.

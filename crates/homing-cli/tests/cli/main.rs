@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+mod access;
 mod bench;
 mod calls;
 mod demo;
 mod descriptors;
 mod ends;
 mod house;
+mod identities;
 mod inputs;
+mod keys;
 mod listings;
 mod load;
 mod programs;

@@ -161,6 +161,11 @@ impl Host<'_> {
         process
     }
 
+    /// A file that goes with the host.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir().join(name)
+    }
+
     fn dir(&self) -> PathBuf {
         self.network.dir.path().join(self.number.to_string())
     }

@@ -9,6 +9,7 @@
 mod faults;
 mod finding;
 mod hosts;
+mod keyed;
 mod process;
 mod reaching;
 mod shaped;

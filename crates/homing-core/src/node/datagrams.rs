@@ -198,7 +198,14 @@ impl Node {
                 let members = u32::try_from(self.members().count()).unwrap_or(u32::MAX);
                 let spread = SCOUT_SPREAD.saturating_mul(members).min(SCOUT_SPREAD_MAX);
                 let wait = self.rng.below(u64::try_from(spread.as_nanos()).unwrap_or(u64::MAX));
-                self.suggest(now + Duration::from_nanos(wait), source, Some(node), scout.addresses);
+                let at = now + Duration::from_nanos(wait);
+                if scout.addresses.is_empty() {
+                    return self.scouting.answer(at);
+                }
+                if scout.kind == Kind::Member {
+                    self.scouting.leave_answer();
+                }
+                self.suggest(at, source, Some(node), scout.addresses);
             }
             Err(_) => self.sealer.stats.malformed += 1,
         }

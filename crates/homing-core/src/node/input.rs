@@ -164,6 +164,8 @@ pub enum Input<'a> {
         /// Which; an unknown one is not dialled.
         node: NodeId,
     },
+    /// Who may offer what is to be asked again: the rules are others now, or time has passed.
+    Reconsider,
     /// The mesh's keys held here changed.
     KeysChanged,
     /// What this node shows for the right to offer changed.

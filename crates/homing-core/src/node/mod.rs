@@ -35,7 +35,8 @@ pub use input::{DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
 pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
 
 use crate::addr::TransportAddr;
-use crate::crypto::{Authorize, Crypto};
+use crate::authorize::Authorize;
+use crate::crypto::Crypto;
 use crate::id::NodeId;
 use crate::limits::{ADDRESSES_MAX, AGENT_MAX, SEEDS_MAX};
 use crate::membership::{self, Identity, Membership, on_grid};
@@ -131,6 +132,7 @@ impl Node {
             }
             Input::Withdraw { key } => self.tell_registry(now, registry::Input::Withdraw { key }),
             Input::Want { node } => self.want(now, node),
+            Input::Reconsider => self.tell_registry(now, registry::Input::Reconsider),
             Input::KeysChanged => self.tell_of_myself(now),
             Input::Credentials { token } => {
                 self.config.token = token;

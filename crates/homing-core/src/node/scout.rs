@@ -1,7 +1,9 @@
 //! When do we call out for others, and whose calls do we heed?
 
 use crate::id::NodeId;
-use crate::limits::{SCOUT_FAST, SCOUT_SLOW, SCOUT_START, SCOUTS_PER_SECOND, SUGGESTIONS_MAX};
+use crate::limits::{
+    SCOUT_ANSWER_PAUSE, SCOUT_FAST, SCOUT_SLOW, SCOUT_START, SCOUTS_PER_SECOND, SUGGESTIONS_MAX,
+};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -29,12 +31,21 @@ pub(super) struct Scouting {
 struct Call {
     next: Time,
     done: usize,
+    /// Before that, for somebody who called.
+    answer: Option<Time>,
+    /// When we called last.
+    last: Option<Time>,
 }
 
 impl Scouting {
     /// There is something to tell from now on: begins at once, unless it has begun.
     pub(super) fn begin(&mut self, now: Time) {
-        self.call.get_or_insert(Call { next: now + SCOUT_START[0], done: 0 });
+        self.call.get_or_insert(Call {
+            next: now + SCOUT_START[0],
+            done: 0,
+            answer: None,
+            last: None,
+        });
     }
 
     /// No more calls.
@@ -44,15 +55,33 @@ impl Scouting {
 
     /// Whether to call now.
     pub(super) fn is_due(&mut self, now: Time, company: Company) -> bool {
-        let Some(call) = self.call.as_mut().filter(|call| call.next <= now) else { return false };
-        call.done += 1;
-        call.next = now + pause(call.done, company);
+        let Some(call) = self.call.as_mut().filter(|call| call.due() <= now) else { return false };
+        if call.next <= now {
+            call.done += 1;
+            call.next = now + pause(call.done, company);
+        }
+        (call.answer, call.last) = (None, Some(now));
         true
+    }
+
+    /// Somebody calls who cannot be dialled: we are to call then, so that it can dial us.
+    pub(super) fn answer(&mut self, at: Time) {
+        if let Some(call) = &mut self.call {
+            let at = call.last.map_or(at, |last| at.max(last + SCOUT_ANSWER_PAUSE));
+            call.answer = Some(call.answer.map_or(at, |before| before.min(at)));
+        }
+    }
+
+    /// Another member calls: whom we were to answer hears that one.
+    pub(super) fn leave_answer(&mut self) {
+        if let Some(call) = &mut self.call {
+            call.answer = None;
+        }
     }
 
     /// When to ask again.
     pub(super) fn poll_timeout(&self) -> Option<Time> {
-        self.call.map(|call| call.next)
+        self.call.map(Call::due)
     }
 
     /// Whether a call of this node from there is heeded (decisions B5). A call that comes several ways counts once.
@@ -69,6 +98,12 @@ impl Scouting {
             callers.insert(node);
         }
         callers.contains(&node)
+    }
+}
+
+impl Call {
+    fn due(self) -> Time {
+        self.answer.map_or(self.next, |answer| answer.min(self.next))
     }
 }
 
@@ -100,6 +135,26 @@ mod tests {
     fn calls_come_quickly_at_first_and_then_by_company() {
         assert_eq!(calls(Company::None)[..6], [0, 250, 1_000, 2_000, 3_500, 8_500]);
         assert_eq!(calls(Company::Some), [0, 250, 1_000, 2_000, 3_500, 33_500]);
+    }
+
+    #[test]
+    fn who_cannot_be_dialled_is_answered_by_one_and_not_for_every_call() {
+        let at = Time::from_millis;
+        let mut scouting = Scouting::default();
+        scouting.begin(Time::ZERO);
+        for due in [0, 250, 1_000, 2_000, 3_500] {
+            assert!(scouting.is_due(at(due), Company::Some));
+        }
+        scouting.answer(at(5_010));
+        scouting.answer(at(5_020));
+        assert_eq!(scouting.poll_timeout(), Some(at(5_010)));
+        assert!(scouting.is_due(at(5_010), Company::Some));
+        assert_eq!(scouting.poll_timeout(), Some(at(33_500)), "the schedule is as it was");
+        scouting.answer(at(5_030));
+        let next = at(5_010) + SCOUT_ANSWER_PAUSE;
+        assert_eq!(scouting.poll_timeout(), Some(next), "the next caller waits");
+        scouting.leave_answer();
+        assert_eq!(scouting.poll_timeout(), Some(at(33_500)), "somebody else called");
     }
 
     #[test]

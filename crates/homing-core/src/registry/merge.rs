@@ -57,14 +57,14 @@ impl Registry {
 
     /// What a record is replaced by, or that it is gone: told to the program, and shown in the next snapshot.
     pub(super) fn tell(&mut self, before: Option<Arc<Record>>, after: Option<Arc<Record>>) {
-        let before = before.filter(|record| record.body.is_live());
-        let after = after.filter(|record| record.body.is_live());
-        if let Some(record) = &before {
-            self.hide(record);
-        }
+        let token = before.as_deref().and_then(token_in).map(str::to_owned);
+        let before = before.filter(|record| self.hide(record));
         if let Some(record) = &after {
             self.show(&record.owner, Some(record.key));
         }
+        let after = after.filter(|record| record.body.is_live() && self.shows(record));
+        let renewed = after.as_deref().filter(|record| token_in(record) != token.as_deref());
+        let renewed = renewed.map(|record| record.owner);
         let change = match (before, after) {
             (_, Some(record)) if matches!(record.body, Body::Node(_)) => Change::Node(record),
             (None, Some(record)) => Change::Offered(record),
@@ -75,15 +75,51 @@ impl Registry {
             (Some(_) | None, None) => return,
         };
         self.outputs.push_back(Output::Changed(change));
+        if let Some(owner) = renewed {
+            self.reconsider(&owner);
+        }
     }
 
-    /// Puts into the next snapshot what is held of an owner: one record, or all of them.
+    /// Asks again who may offer what.
+    pub(super) fn reconsider_all(&mut self) {
+        let owners: Vec<NodeId> = self.owners.iter().map(|(id, _)| *id).collect();
+        for owner in &owners {
+            self.reconsider(owner);
+        }
+    }
+
+    /// Asks again what an owner may offer.
+    fn reconsider(&mut self, id: &NodeId) {
+        let Some(owner) = self.owners.of(id) else { return };
+        let is_offer = |record: &&Arc<Record>| matches!(record.body, Body::Offer(_));
+        let offers: Vec<Arc<Record>> =
+            owner.records().map(|held| &held.record).filter(is_offer).cloned().collect();
+        for record in offers {
+            let was_shown = self.shows(&record);
+            self.show(id, Some(record.key));
+            let change = match (was_shown, self.shows(&record)) {
+                (false, true) => Change::Offered(record),
+                (true, false) => Change::Withdrawn(record),
+                (false, false) | (true, true) => continue,
+            };
+            self.outputs.push_back(Output::Changed(change));
+        }
+    }
+
+    /// Puts into the next snapshot what is held of an owner: one record, or all of them. What it may not offer is not
+    /// in it.
     pub(super) fn show(&mut self, id: &NodeId, key: Option<RecordKey>) {
         let Some(owner) = self.owners.of(id) else { return };
         let until = self.leases.until(id);
-        for held in owner.records().filter(|held| key.is_none_or(|key| held.record.key == key)) {
+        let token = owner.held(RecordKey::NODE).and_then(|held| token_in(&held.record));
+        let one = key.and_then(|key| owner.held(key));
+        let all = key.is_none().then(|| owner.records());
+        for held in one.into_iter().chain(all.into_iter().flatten()) {
             match &held.record.body {
-                Body::Offer(offer) if !self.own.may_offer(*id, offer) => self.stats.refused += 1,
+                Body::Offer(offer) if !self.own.may_offer((*id, token), offer) => {
+                    self.view.remove(offer, (*id, held.record.key));
+                    self.stats.refused += 1;
+                }
                 Body::Offer(offer) => self.view.put(Instance {
                     node: *id,
                     epoch: owner.epoch,
@@ -118,11 +154,20 @@ impl Registry {
         }
     }
 
-    fn hide(&mut self, record: &Record) {
+    /// Takes a record out of the next snapshot; whether it was in it.
+    fn hide(&mut self, record: &Record) -> bool {
         match &record.body {
             Body::Offer(offer) => self.view.remove(offer, (record.owner, record.key)),
             Body::Node(_) => self.view.remove_node(&record.owner),
-            Body::Tombstone => {}
+            Body::Tombstone => false,
+        }
+    }
+
+    fn shows(&self, record: &Record) -> bool {
+        match &record.body {
+            Body::Offer(offer) => self.view.has(offer, (record.owner, record.key)),
+            Body::Node(_) => true,
+            Body::Tombstone => false,
         }
     }
 
@@ -153,6 +198,14 @@ impl Registry {
             BadRecord::Malformed(_) => self.stats.malformed += 1,
             BadRecord::Newer(_) => self.stats.unknown += 1,
         }
+    }
+}
+
+/// The token with which a node offers, if the record is a node's and has one.
+fn token_in(record: &Record) -> Option<&str> {
+    match &record.body {
+        Body::Node(node) => node.token.as_deref(),
+        Body::Offer(_) | Body::Tombstone => None,
     }
 }
 

@@ -52,7 +52,8 @@ pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
 pub use stats::Stats;
 pub use voice::{Change, Input, Output, Role, Via};
 
-use crate::crypto::{Authorize, Crypto};
+use crate::authorize::Authorize;
+use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, OFFERS_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
 use crate::rng::Rng;
@@ -144,6 +145,7 @@ impl Registry {
             }
             Input::Offer { key, body } => self.offer(now, key, body),
             Input::Raise { epoch } => self.raise(now, epoch),
+            Input::Reconsider => self.reconsider_all(),
             Input::Members(mut members) => {
                 members.retain(|member| *member != self.own.id);
                 members.sort_unstable();

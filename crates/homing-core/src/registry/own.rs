@@ -3,7 +3,8 @@
 use super::body::{Body, OfferRecord};
 use super::owner::Held;
 use super::record::{Record, RecordKey};
-use crate::crypto::{Action, AllowAll, Authorize, Crypto};
+use crate::authorize::{Action, AllowAll, Authorize, Who};
+use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{TOMBSTONE_TIME, TOMBSTONES_MAX};
 use crate::time::Time;
@@ -49,11 +50,17 @@ impl Own {
         Self { id, epoch, crypto, authorize, version: 0, tombstones, standing, signs }
     }
 
-    /// Whether an offer may be made by this owner. One's own always may: others judge it.
-    pub(crate) fn may_offer(&self, owner: NodeId, offer: &OfferRecord) -> bool {
+    /// Whether an offer may be made by this owner, with the token of its node record. One's own always may: others
+    /// judge it.
+    pub(crate) fn may_offer(
+        &self,
+        (owner, token): (NodeId, Option<&str>),
+        offer: &OfferRecord,
+    ) -> bool {
+        let who = Who { node: owner, token, origin: offer.origin.as_deref() };
         let (namespace, service) = (offer.namespace.as_str(), offer.service.as_str());
         owner == self.id
-            || self.authorize.authorize(owner, Action::Offer, namespace, service).is_ok()
+            || self.authorize.authorize(&who, Action::Offer, namespace, service).is_ok()
     }
 
     /// Writes the next record; `None` when it is too large, and then nothing changed.

@@ -145,16 +145,24 @@ impl View {
         self.touch(service);
     }
 
-    /// An instance is no longer there.
-    pub(crate) fn remove(&mut self, offer: &OfferRecord, place: (NodeId, RecordKey)) {
+    /// An instance is no longer there; whether it was.
+    pub(crate) fn remove(&mut self, offer: &OfferRecord, place: Place) -> bool {
         let service = (offer.namespace.clone(), offer.service.clone());
-        let Some(instances) = self.instances.get_mut(&service) else { return };
-        if instances.remove(&place).is_some() {
+        let Some(instances) = self.instances.get_mut(&service) else { return false };
+        let was_there = instances.remove(&place).is_some();
+        if was_there {
             if instances.is_empty() {
                 self.instances.remove(&service);
             }
             self.touch(service);
         }
+        was_there
+    }
+
+    /// Whether an instance is there.
+    pub(crate) fn has(&self, offer: &OfferRecord, place: Place) -> bool {
+        let service = (offer.namespace.clone(), offer.service.clone());
+        self.instances.get(&service).is_some_and(|instances| instances.contains_key(&place))
     }
 
     /// A node is there, or changed.
@@ -165,12 +173,14 @@ impl View {
         }
     }
 
-    /// A node is no longer known.
-    pub(crate) fn remove_node(&mut self, id: &NodeId) {
-        if self.next.nodes.contains_key(id) {
+    /// A node is no longer known; whether it was.
+    pub(crate) fn remove_node(&mut self, id: &NodeId) -> bool {
+        let was_known = self.next.nodes.contains_key(id);
+        if was_known {
             Arc::make_mut(&mut self.next.nodes).remove(id);
             self.current = None;
         }
+        was_known
     }
 
     /// All that there is to know has been told.

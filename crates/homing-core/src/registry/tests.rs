@@ -4,7 +4,8 @@ mod world;
 
 use super::samples::{id, node_body, offer_body};
 use super::*;
-use crate::crypto::{Action, fake::Fake};
+use crate::authorize::{Action, Who};
+use crate::crypto::fake::Fake;
 use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, TOMBSTONE_TIME};
 use crate::rng::Rng;
 use crate::talk::{Code, Status};
@@ -488,7 +489,7 @@ fn what_may_not_be_offered_is_refused_and_nothing_changes() {
 struct Not(&'static str);
 
 impl Authorize for Not {
-    fn authorize(&self, _: NodeId, action: Action, _: &str, name: &str) -> Result<(), Status> {
+    fn authorize(&self, _: &Who<'_>, action: Action, _: &str, name: &str) -> Result<(), Status> {
         match action {
             Action::Offer if name == self.0 => {
                 Err(Status::new(Code::PermissionDenied, "not that name"))
@@ -509,6 +510,44 @@ fn an_offer_that_its_owner_may_not_make_is_held_but_not_shown() {
     let shown = snapshot.services().map(|(_, service, _)| service.to_string());
     assert_eq!(shown.collect::<Vec<_>>(), ["words"]);
     assert_eq!(world.node(0).registry.records_of(&id(1)).count(), 3, "its node and both offers");
+}
+
+/// Lets offer who has a token, until it was told that the time of tokens is over.
+struct WithToken(std::sync::atomic::AtomicBool);
+
+impl Authorize for WithToken {
+    fn authorize(&self, who: &Who<'_>, _: Action, _: &str, _: &str) -> Result<(), Status> {
+        let over = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        match who.token {
+            Some(_) if !over => Ok(()),
+            _ => Err(Status::new(Code::Unauthenticated, "a token is missing")),
+        }
+    }
+}
+
+#[test]
+fn offers_come_and_go_with_the_token_of_their_owner() {
+    let mut world = World::new(2, 1);
+    let rule = Arc::new(WithToken(false.into()));
+    world.node(0).registry.set_authorize(Arc::clone(&rule) as Arc<dyn Authorize>);
+    world.offer(1, 1, "words");
+    world.run(SECOND);
+    let shown = |world: &mut World| {
+        let snapshot = world.node(0).registry.snapshot();
+        snapshot.services().map(|(_, service, _)| service.to_string()).collect::<Vec<_>>()
+    };
+    assert!(shown(&mut world).is_empty());
+    let Body::Node(record) = node_body("b") else { unreachable!("asked for a node") };
+    let record = NodeRecord { token: Some("t".into()), ..(*record).clone() };
+    let body = Body::Node(Arc::new(record));
+    world.input(id(1), Input::Offer { key: RecordKey::NODE, body });
+    world.run(SECOND);
+    assert_eq!(shown(&mut world), ["words"]);
+    rule.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    world.input(id(0), Input::Reconsider);
+    assert!(shown(&mut world).is_empty(), "its time is over");
+    let told = services(&world.node(0).changes);
+    assert!(told.ends_with("+1 -1"), "{told}");
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub enum Input<'a> {
         /// The new epoch.
         epoch: Epoch,
     },
+    /// Who may offer what is to be asked again: the rules are others now, or time has passed.
+    Reconsider,
     /// The members that membership counts as alive, this node left out or not. Replaces the list before.
     Members(Vec<NodeId>),
     /// A message from a member, or for a visitor from the member it is linked to. Any bytes are harmless.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! length varint, then each option: key varint, length varint, value
-//! 2 trace context   4 token   6 idempotency key   8 attempt u8   10 metadata: name str, value (once each)
-//! 12 nothing (empty): the payload is none
+//! 2 trace context   4 token   6 idempotency key   8 attempt u8   13 origin
+//! 10 metadata: name str, value (once each)   12 nothing (empty): the payload is none
 //! ```
 //! Keys below 64 are the mesh's. An even key that is not known is skipped, an odd one has the
 //! conversation refused with `UNIMPLEMENTED`.
@@ -19,6 +19,7 @@ const IDEMPOTENCY_KEY: u64 = 6;
 const ATTEMPT: u64 = 8;
 const METADATA: u64 = 10;
 const NOTHING: u64 = 12;
+const ORIGIN: u64 = 13;
 
 /// Appends options. Who sends them has checked [`options_len`] against [`OPTIONS_MAX`].
 pub fn put_options(out: &mut Vec<u8>, options: &Options) {
@@ -44,6 +45,7 @@ pub fn read_options(reader: &mut Reader<'_>) -> Result<Options, Malformed> {
             TRACE => options.trace = Bytes::copy_from_slice(value),
             TOKEN => options.token = Bytes::copy_from_slice(value),
             IDEMPOTENCY_KEY => options.idempotency_key = Bytes::copy_from_slice(value),
+            ORIGIN => options.origin = Bytes::copy_from_slice(value),
             ATTEMPT => options.attempt = Reader::new(value).u8()?,
             METADATA => {
                 let mut pair = Reader::new(value);
@@ -64,6 +66,7 @@ fn listed(options: &Options) -> Vec<u8> {
         (TRACE, &options.trace),
         (TOKEN, &options.token),
         (IDEMPOTENCY_KEY, &options.idempotency_key),
+        (ORIGIN, &options.origin),
     ] {
         if !value.is_empty() {
             put_varint(&mut list, key);

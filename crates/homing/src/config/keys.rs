@@ -4,7 +4,7 @@ use super::settings::{Environment, text};
 use super::{Config, Defaults};
 use crate::error::{ConfigError, JoinError};
 use crate::info::Guard;
-use crate::security::{Key, KeyFile};
+use crate::security::{BadKey, Key, KeyFile};
 use homing_core::limits::MESH_KEYS_MAX;
 use std::path::PathBuf;
 
@@ -69,11 +69,14 @@ impl Config {
 
     /// The keys, and who gave them.
     fn find_keys(&self, environment: Environment<'_>) -> Result<(Keys, &'static str), ConfigError> {
-        let none = String::new;
         let (given, file) = if self.keyless {
-            (none(), none())
+            (String::new(), String::new())
         } else {
-            (text(environment, "HOMING_KEY")?, text(environment, "HOMING_KEY_FILE")?)
+            let given = environment("HOMING_KEY").into_string();
+            let given = given.map_err(|_| {
+                ConfigError::new("HOMING_KEY", &HIDDEN, BadKey::Foreign.to_string())
+            })?;
+            (given, text(environment, "HOMING_KEY_FILE")?)
         };
         // What a program says goes before what the environment says of the same.
         let given = match &self.key[..] {

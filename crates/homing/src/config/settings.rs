@@ -1,5 +1,6 @@
 //! What was decided for a node, from wishes, environment and defaults?
 
+use super::access::AccessSettings;
 use super::bounds::Bounds;
 use super::keys::Keys;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) timings: Timings,
     pub(crate) limits: Bounds,
     pub(crate) net: Arc<dyn Net>,
+    pub(crate) access: AccessSettings,
     /// Keeps what an isolated mesh needs for as long as the node lives.
     pub(crate) defaults: Defaults,
 }
@@ -112,6 +114,10 @@ impl Config {
 
     /// The same in a given environment.
     pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
+        self.with_file(environment)?.resolve_without_file(environment)
+    }
+
+    fn resolve_without_file(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
         check_timings(&self.timings)?;
         self.limits.check()?;
         let mesh = match &self.mesh {
@@ -138,6 +144,7 @@ impl Config {
             timings: self.timings,
             limits: self.limits,
             net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
+            access: self.resolve_access(environment)?,
             defaults: self.defaults.clone(),
         })
     }

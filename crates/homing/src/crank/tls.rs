@@ -15,10 +15,19 @@ use homing_core::link::{Input, Link};
 use homing_core::talk::Status;
 use homing_core::time::Time;
 use homing_core::wire::Frame;
+use std::cell::RefCell;
 use std::io::{self, BufRead as _, Write as _};
 
 /// The most that is encrypted in one holding of the lock. What is decrypted is bounded by the reader's buffer.
 const ENCRYPTED_MAX: usize = 64 * 1024;
+
+thread_local! {
+    /// Room for what is about to be encrypted, so that a link at rest holds none.
+    static SAID: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The most room that a thread keeps.
+const SAID_KEPT: usize = 512 * 1024;
 
 /// The kinds of TLS records there are; nothing else begins a byte stream of TLS.
 const RECORD_KINDS: std::ops::RangeInclusive<u8> = 20..=23;
@@ -165,17 +174,22 @@ impl Tls {
 
     /// Encrypts what the machine says next.
     fn encrypt(&mut self, now: Time, link: &mut Link) {
-        if self.said.len() < ENCRYPTED_MAX {
-            link.poll_transmit(now, &mut self.said);
+        let mut said = std::mem::take(&mut self.said);
+        if said.is_empty() {
+            said = SAID.take();
         }
-        if self.said.is_empty() {
-            self.said = Vec::new(); // A link at rest holds no room.
-            return;
+        if said.len() < ENCRYPTED_MAX {
+            link.poll_transmit(now, &mut said);
         }
-        let length = self.said.len().min(ENCRYPTED_MAX);
+        let length = said.len().min(ENCRYPTED_MAX);
         let mut writer = self.session.connection.writer();
-        writer.write_all(&self.said[..length]).expect("rustls was given no bound");
-        self.said.drain(..length);
+        writer.write_all(&said[..length]).expect("rustls was given no bound");
+        said.drain(..length);
+        if said.is_empty() && said.capacity() <= SAID_KEPT {
+            SAID.replace(said);
+        } else {
+            self.said = said;
+        }
     }
 
     /// The peer is told that nothing follows; what the machine has left to say is not heard.

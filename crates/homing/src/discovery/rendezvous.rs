@@ -92,6 +92,16 @@ pub(crate) fn socket_path(directory: &Directory, node: NodeId) -> Option<std::pa
     (path.as_os_str().len() <= UNIX_PATH_MAX).then_some(path)
 }
 
+/// Makes room for a node's unix socket: one with a kept identity may have died and left it there. A socket of a living
+/// node stays; who wants it hears that when it listens.
+pub(crate) fn clear_socket(directory: &Directory, node: NodeId) {
+    let held = directory.open_file(&node.to_string()).and_then(|file| is_held(&file));
+    if !held.unwrap_or(false) {
+        // Where this fails, so does listening, and that is told.
+        let _ = directory.remove(&format!("{node}{SOCKET}"));
+    }
+}
+
 impl Registration {
     /// Puts a node's entry into the directory.
     ///

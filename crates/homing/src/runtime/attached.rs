@@ -9,6 +9,7 @@ use homing_core::addr::TransportAddr;
 use homing_core::gate::Ending;
 use homing_core::id::NodeId;
 use homing_core::link::{Asks, Output, Request, RequestId};
+use homing_core::name::NodeName;
 use homing_core::node::{DialId, Dialler, LinkId};
 use homing_core::talk::Status;
 use parking_lot::Mutex;
@@ -24,7 +25,7 @@ pub(crate) struct Attached {
     id: LinkId,
     origin: Origin,
     address: Option<TransportAddr>,
-    peer: OnceLock<NodeId>,
+    peer: OnceLock<(NodeId, NodeName)>,
     unheard: Arc<Unheard>,
     /// Told once, when the handshake has ended one way or the other.
     shaken: Mutex<Option<oneshot::Sender<Result<(), Status>>>>,
@@ -106,8 +107,13 @@ impl Attached {
         self.working.lock().remove(&request);
     }
 
+    /// What the node at the other end calls itself.
+    pub(crate) fn peer_name(&self) -> Option<String> {
+        self.peer.get().map(|(_, name)| name.to_string())
+    }
+
     fn request(self: &Arc<Self>, link: &Arc<LinkCell>, request: Request) {
-        let Some(caller) = self.peer.get().copied() else { return };
+        let Some((caller, _)) = self.peer.get() else { return };
         let Request { id, target, deadline, payload, options, asks } = request;
         let line = match asks {
             Asks::All => Line::Call(Arc::clone(link), id),
@@ -116,7 +122,8 @@ impl Attached {
         };
         let reply = Reply::Link { link: Arc::clone(link), request: id, attached: Arc::clone(self) };
         let options = options.map_or_else(Default::default, |options| *options);
-        let job = Job { reply, caller, target, deadline, payload, options, asks, line };
+        let (caller, claims) = (*caller, None);
+        let job = Job { reply, caller, target, deadline, payload, options, asks, line, claims };
         self.runtime.offers.dispatch(&self.runtime, job);
     }
 
@@ -186,7 +193,7 @@ impl Owner for Attachment {
         let runtime = &attached.runtime;
         match output {
             Output::Established(hello) => {
-                let _ = attached.peer.set(hello.peer.id);
+                let _ = attached.peer.set((hello.peer.id, hello.peer.name.clone()));
                 runtime.leave_door(attached.id, Ending::Proven);
                 if let Some(address) = &attached.address {
                     runtime.seams.gate.note_proof(link.clock.now(), address.into());

@@ -8,9 +8,11 @@ use super::attached::Attached;
 use super::offers::OfferCell;
 use super::pipe::PipeEnd;
 use super::talk::Line;
-use crate::context::{Asked, Context};
+use crate::access::{Claims, Gate};
+use crate::context::{Asked, Caller, Context};
 use crate::crank::{Answer, LinkCell, batch};
 use crate::handler::Working;
+use homing_core::authorize::Who;
 use homing_core::id::NodeId;
 use homing_core::link::{Asks, Outcome, RequestId};
 use homing_core::talk::{Code, Options, Payload, Status};
@@ -34,6 +36,27 @@ pub(crate) struct Job {
     /// Whether the payload is all that is asked.
     pub(crate) asks: Asks,
     pub(crate) line: Line,
+    /// What the caller's token says, once it is verified.
+    pub(crate) claims: Option<Arc<Claims>>,
+}
+
+impl Job {
+    /// Whether the caller may; with what its token says.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn check(&self, gate: &Gate) -> Result<Option<Arc<Claims>>, Status> {
+        let shown = |bytes| str::from_utf8(bytes).ok().filter(|text| !text.is_empty());
+        let Options { token, origin, .. } = &self.options;
+        let who = Who {
+            node: self.caller,
+            // What is no text is no token either, and is refused as such.
+            token: (!token.is_empty()).then(|| shown(token).unwrap_or("?")),
+            origin: (!origin.is_empty()).then(|| shown(origin).unwrap_or("?")),
+        };
+        let place = (self.target.namespace.as_str(), self.target.service.as_str());
+        gate.check_call(&who, place, || self.reply.peer_name())
+    }
 }
 
 /// Whom to answer.
@@ -65,6 +88,14 @@ impl Reply {
         }
     }
 
+    /// The name of who asked, as its link said.
+    fn peer_name(&self) -> Option<String> {
+        match self {
+            Self::Link { attached, .. } => attached.peer_name(),
+            Self::Local(_) | Self::Pipe(_) => None,
+        }
+    }
+
     /// Answers, once.
     pub(crate) fn send(self, answer: Answer) {
         match self {
@@ -86,17 +117,18 @@ impl Reply {
 
 /// Starts the work of an admitted job: in place as far as it is ready at once, else in a task.
 pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
-    let Job { reply, caller, target, deadline, payload, options, asks, line } = job;
+    let Job { reply, caller, target, deadline, payload, options, asks, line, claims } = job;
     let encoding = payload.encoding;
     let deadline = deadline.and_then(|deadline| runtime.clock.instant(deadline));
-    let done = Done { runtime: Arc::clone(runtime), offer: Arc::clone(&offer) };
-    if asks != Asks::All && !offer.handler.takes_items() {
+    let done = Done { runtime: Arc::clone(runtime), offer };
+    if asks != Asks::All && !done.offer.handler.takes_items() {
         return done.finish(reply, Err(one_only()));
     }
-    let context = Context::new(caller, offer.called(&target), encoding, deadline, options);
+    let who = Caller { node: caller, claims };
+    let context = Context::new(who, done.offer.called(&target), encoding, deadline, options);
     let context = context.over(line, asks);
     let mut working = idle_box();
-    let begin = || offer.handler.start_in(&mut working, payload, context);
+    let begin = || done.offer.handler.start_in(&mut working, payload, context);
     let entered = catch_unwind(AssertUnwindSafe(begin));
     if entered.is_err() {
         return done.finish(reply, Err(panicked()));

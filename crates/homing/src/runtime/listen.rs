@@ -6,7 +6,7 @@ use super::dial::{Connection, attach};
 use crate::config::Transport;
 use crate::config::settings::{Listen, Settings};
 use crate::discovery::directory::Directory;
-use crate::discovery::rendezvous::socket_path;
+use crate::discovery::rendezvous::{clear_socket, socket_path};
 use crate::error::JoinError;
 use crate::net::{Datagrams, Listener, Socket, bind_pair};
 use homing_core::addr::TransportAddr;
@@ -65,8 +65,10 @@ pub(super) fn open(
         }
     }
     if settings.transport != Transport::Tcp
-        && let Some(path) = directory.and_then(|directory| socket_path(directory, me))
+        && let Some(directory) = directory
+        && let Some(path) = socket_path(directory, me)
     {
+        clear_socket(directory, me);
         let address = TransportAddr::Unix { host, path };
         let listener = settings
             .net

@@ -3,6 +3,7 @@
 //! One task turns the node machine; each link turns its own (see [`crank`](crate::crank)); requesters and offers stand
 //! behind short locks of their own. What all of them share is [`Runtime`].
 
+mod access;
 pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
@@ -29,11 +30,12 @@ use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
 use crate::events::EventSource;
 use crate::security::Tls;
+use access::Access;
 use bytes::Bytes;
 use gate::Gate;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
-use homing_core::crypto::{Authorize, Crypto};
+use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
@@ -64,7 +66,7 @@ pub(crate) struct Runtime {
     pub(crate) offers: Offers,
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: EventSource,
-    pub(crate) authorize: Arc<dyn Authorize>,
+    pub(crate) access: Access,
     seams: Seams,
     /// Where this node listens, as told to peers.
     addresses: RwLock<Vec<TransportAddr>>,
@@ -126,6 +128,10 @@ pub(crate) enum Said {
     Withdraw { key: RecordKey },
     /// A call wants a link.
     Want { node: NodeId },
+    /// Who may offer what is to be asked again.
+    Reconsider,
+    /// What this node shows for the right to offer changed.
+    Credentials,
     /// The keys of the mesh were read again.
     KeysChanged,
     /// Somebody asks how the links fare.

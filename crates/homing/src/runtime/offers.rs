@@ -5,7 +5,6 @@ use super::jobs::{self, Job, Reply};
 use crate::context::Asked;
 use crate::handler::ErasedHandler;
 use arc_swap::ArcSwap;
-use homing_core::crypto::Action;
 use homing_core::link::RequestId;
 use homing_core::name::MethodPattern;
 use homing_core::node::LinkId;
@@ -194,17 +193,12 @@ impl Offers {
     }
 
     /// Hands a request to the offer it is for, or refuses it.
-    pub(crate) fn dispatch(&self, runtime: &Arc<Runtime>, job: Job) {
-        let target = &job.target;
-        let allowed = runtime.authorize.authorize(
-            job.caller,
-            Action::Call,
-            target.namespace.as_str(),
-            target.service.as_str(),
-        );
-        if let Err(status) = allowed {
-            return job.reply.send(Err(status));
+    pub(crate) fn dispatch(&self, runtime: &Arc<Runtime>, mut job: Job) {
+        match job.check(&runtime.access.gate) {
+            Ok(claims) => job.claims = claims,
+            Err(status) => return job.reply.send(Err(status)),
         }
+        let target = &job.target;
         let Some(offer) = self.find(target) else {
             let status = self.absent(target);
             return job.reply.send(Err(status));

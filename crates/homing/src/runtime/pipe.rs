@@ -27,9 +27,18 @@ enum At {
 struct Pipe {
     asked: Way,
     answered: Way,
-    /// The caller has left, or has its outcome.
-    over: Option<Option<Outcome>>,
+    life: Life,
     watchers: Vec<Waker>,
+}
+
+/// Whether the stream goes on.
+#[derive(Default)]
+enum Life {
+    #[default]
+    Open,
+    /// It has ended so, which the caller has not fetched.
+    Ended(Outcome),
+    Over,
 }
 
 /// One direction.
@@ -83,23 +92,25 @@ impl PipeEnd {
     }
 
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<Room> {
-        let _replaced; // Dropped after the lock: it may be the last hold on anything.
-        let pipe = &mut *self.pipe.lock();
-        if pipe.over.is_some() || pipe.spoken(self.at).said == Said::All {
-            return Poll::Ready(Room::Over);
-        }
-        let way = pipe.spoken(self.at);
-        if way.bytes < WINDOW as usize {
-            return Poll::Ready(Room::Open);
-        }
-        _replaced = way.writer.replace(cx.waker().clone());
+        let replaced = {
+            let pipe = &mut *self.pipe.lock();
+            if pipe.is_over() || pipe.spoken(self.at).said == Said::All {
+                return Poll::Ready(Room::Over);
+            }
+            let way = pipe.spoken(self.at);
+            if way.bytes < WINDOW as usize {
+                return Poll::Ready(Room::Open);
+            }
+            way.writer.replace(cx.waker().clone())
+        };
+        drop(replaced); // After the lock: it may be the last hold on anything.
         Poll::Pending
     }
 
     pub(crate) fn say(&self, payload: Payload, place: Place) {
         let waker = {
             let pipe = &mut *self.pipe.lock();
-            let over = pipe.over.is_some();
+            let over = pipe.is_over();
             let way = pipe.spoken(self.at);
             if over || way.said == Said::All {
                 return;
@@ -108,7 +119,7 @@ impl PipeEnd {
                 way.said = Said::All;
             }
             if self.at == At::Answerer && place == Place::Last {
-                pipe.over = Some(Some(Outcome::Reply(payload, None)));
+                pipe.life = Life::Ended(Outcome::Reply(payload, None));
                 return pipe.wake_all().wake();
             }
             if !way.dropped {
@@ -136,10 +147,10 @@ impl PipeEnd {
     pub(crate) fn finish(&self, outcome: Outcome) {
         let woken = {
             let pipe = &mut *self.pipe.lock();
-            if pipe.over.is_some() {
+            if pipe.is_over() {
                 return;
             }
-            pipe.over = Some(Some(outcome));
+            pipe.life = Life::Ended(outcome);
             pipe.wake_all()
         };
         woken.wake();
@@ -147,12 +158,12 @@ impl PipeEnd {
 
     pub(crate) fn is_active(&self) -> bool {
         let pipe = &mut *self.pipe.lock();
-        pipe.over.is_none() && pipe.spoken(self.at).said == Said::More
+        !pipe.is_over() && pipe.spoken(self.at).said == Said::More
     }
 
     pub(crate) fn poll_closed(&self, cx: &Context<'_>) -> Poll<()> {
         let pipe = &mut *self.pipe.lock();
-        if pipe.over.is_some() {
+        if pipe.is_over() {
             return Poll::Ready(());
         }
         if !pipe.watchers.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -194,15 +205,21 @@ impl Pipe {
 
     /// Why nothing more comes to a side; `None` while something may.
     fn end(&mut self, at: At) -> Option<Came> {
-        match (at, &mut self.over) {
-            (At::Caller, Some(outcome)) => Some(match outcome.take() {
-                Some(outcome) => Came::Ended(Ended::at(Time::ZERO, outcome)),
-                None => Came::Cut,
-            }),
-            (At::Answerer, Some(_)) => Some(Came::Cut),
-            (At::Answerer, None) if self.asked.said == Said::All => Some(Came::All),
-            (_, None) => None,
+        if !self.is_over() {
+            let said_all = at == At::Answerer && self.asked.said == Said::All;
+            return said_all.then_some(Came::All);
         }
+        if at == At::Answerer {
+            return Some(Came::Cut);
+        }
+        Some(match std::mem::replace(&mut self.life, Life::Over) {
+            Life::Ended(outcome) => Came::Ended(Ended::at(Time::ZERO, outcome)),
+            Life::Open | Life::Over => Came::Cut,
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        !matches!(self.life, Life::Open)
     }
 
     fn wake_all(&mut self) -> Woken {

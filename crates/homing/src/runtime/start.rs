@@ -1,5 +1,6 @@
 //! How does a node come to life?
 
+use super::access::Access;
 use super::gate::Gate;
 use super::keys::{self, mesh_key};
 use super::links::Links;
@@ -20,8 +21,9 @@ use crate::error::{ConfigError, JoinError};
 use crate::events::EventSource;
 use crate::security::identity::Identity;
 use crate::security::{MeshKey, RingCrypto, Tls, random, sha256};
+use homing_core::authorize::Authorize;
 use homing_core::budget::Budget;
-use homing_core::crypto::{AllowAll, Crypto};
+use homing_core::crypto::Crypto;
 use homing_core::id::NodeId;
 use homing_core::limits::FINDINGS_MAX;
 use homing_core::node::{BackOff, Input, Node, NodeConfig};
@@ -87,6 +89,8 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         over: CancellationToken::new(),
         is_over: AtomicBool::new(false),
     };
+    let snapshots = watch::Sender::new(Arc::new(Snapshot::default()));
+    let access = Access::new(&settings.access, id, &snapshots)?;
     let epoch = AtomicU64::new(me.epoch.0);
     let runtime = Arc::new(Runtime {
         me,
@@ -94,9 +98,9 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         clock: Clock::new(),
         links: Links::default(),
         offers: Offers::default(),
-        snapshots: watch::Sender::new(Arc::new(Snapshot::default())),
+        snapshots,
         events: EventSource::new(),
-        authorize: Arc::new(AllowAll),
+        access,
         seams,
         addresses: RwLock::new(ears.addresses.clone()),
         numbers: Numbers { epoch, ..Numbers::default() },
@@ -142,6 +146,7 @@ fn set_going(
         identity,
         lives: 1,
     };
+    runtime.watch_access();
     tasks.spawn(turner.run());
     Ok(())
 }
@@ -157,13 +162,13 @@ fn node_machine(runtime: &Runtime) -> Node {
             max: runtime.settings.timings.redial_max,
         },
         guard: runtime.settings.keys.guard().into(),
-        token: None,
+        token: runtime.shown_token(),
         interest: Filter::All,
     };
     let rng = Rng::from_seed(u64::from_be_bytes(random()));
     let crypto = Arc::clone(&runtime.seams.crypto);
     let mut machine = Node::new(runtime.clock.now(), config, rng, crypto);
-    machine.set_authorize(Arc::clone(&runtime.authorize));
+    machine.set_authorize(Arc::clone(&runtime.access.gate) as Arc<dyn Authorize>);
     machine
 }
 

@@ -111,6 +111,8 @@ impl Turner {
             }
             Said::Withdraw { key } => Input::Withdraw { key },
             Said::Want { node } => Input::Want { node },
+            Said::Reconsider => Input::Reconsider,
+            Said::Credentials => Input::Credentials { token: self.runtime.shown_token() },
             Said::KeysChanged => {
                 self.renew_registration();
                 Input::KeysChanged
@@ -233,6 +235,7 @@ impl Turner {
         tracing::error!(%status, "this node cannot go on");
         self.runtime.events.tell(Event::Error(status));
         self.runtime.end_life();
+        self.runtime.events.tell(Event::Closed);
     }
 
     fn refuse(&mut self, key: RecordKey, status: Status) {

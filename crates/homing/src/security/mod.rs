@@ -1,7 +1,7 @@
 //! How is it proven that two nodes are of one mesh, and that each is who it says? By keys, and `ring`.
 
 mod authority;
-mod encoded;
+pub(crate) mod encoded;
 pub(crate) mod identity;
 mod keyfile;
 mod keys;

@@ -56,6 +56,7 @@ impl Plan {
         let Self { aim, asking, timeout, search, mut terms } = self;
         let begun = match (aim, asking) {
             (Ok(aim), Ok(mut asking)) => {
+                shared.show(&mut asking.options);
                 terms.begun = shared.runtime.clock.now();
                 terms.deadline = Some(terms.begun + timeout.unwrap_or(search).min(DEADLINE_MAX));
                 asking.first = timeout.map(|span| terms.begun + span.min(DEADLINE_MAX));
@@ -192,7 +193,8 @@ impl<T: DeserializeOwned> Replies<T> {
     pub async fn last(mut self) -> Result<Option<T>, CallError> {
         while let Some(item) = self.next_raw().await {
             if let item @ Item::Final(_) = item? {
-                return self.decoded(item).map(|item| Some(item.into_inner()));
+                let item = decode(item).map_err(|status| CallError::new(status, None))?;
+                return Ok(Some(item.into_inner()));
             }
         }
         Ok(None)
@@ -213,10 +215,6 @@ impl<T: DeserializeOwned> Replies<T> {
                 })
             })
         })
-    }
-
-    fn decoded(&self, item: Item<Payload>) -> Result<Item<T>, CallError> {
-        decode(item).map_err(|status| CallError::new(status, None))
     }
 }
 

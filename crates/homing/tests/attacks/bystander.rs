@@ -174,7 +174,6 @@ async fn call(callee: &Callee) {
 pub(crate) fn visitor(victim: &Victim) -> Config {
     let mut config = victim.config.clone();
     config.kind = homing::Kind::Visitor;
-    config.listen.clear();
     config
 }
 
@@ -182,7 +181,7 @@ pub(crate) fn visitor(victim: &Victim) -> Config {
 fn p99(calls: &[Call], from: Instant, to: Instant) -> Duration {
     let within = calls.iter().filter(|call| (from..to).contains(&call.begun));
     let mut took: Vec<_> = within.map(|call| call.took).collect();
-    assert!(took.len() >= 100, "{} calls in {:?}", took.len(), to - from);
+    assert!(took.len() >= 30, "{} calls in {:?}", took.len(), to - from);
     took.sort_unstable();
     took[took.len() * 99 / 100]
 }

@@ -16,7 +16,7 @@ fn stranger(victim: &Victim) -> Config {
 }
 
 /// Calls the victim and gives up soon.
-async fn is_refused(node: &Node) -> bool {
+pub(crate) async fn is_refused(node: &Node) -> bool {
     let callee = node.requester().timeout(Duration::from_millis(400)).build().to("echo").unwrap();
     callee.call_raw(Payload::raw("let me in")).await.is_err()
 }

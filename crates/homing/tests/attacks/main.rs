@@ -12,5 +12,6 @@ mod floods;
 mod forged;
 mod garbage;
 mod insiders;
+mod keyed;
 mod slow;
 mod tap;

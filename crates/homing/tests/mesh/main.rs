@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 
+mod access;
 mod answers;
 mod bounds;
 mod cancelling;

@@ -351,7 +351,7 @@ async fn a_stream_is_tried_elsewhere_until_its_first_item_and_not_after() {
         std::mem::forget(node.responder("slow").repeatable(true).serve_stream(slow).await.unwrap());
     }
     know(&nodes[2], "slow", 2).await;
-    let callee = nodes[2].requester().timeout(Duration::from_secs(60)).build().to("slow").unwrap();
+    let callee = nodes[2].requester().timeout(Duration::from_mins(1)).build().to("slow").unwrap();
     let (first, second) = (callee.stream::<_, String>(&()), callee.stream::<_, String>(&()));
     let reading = [first, second].map(|mut replies| {
         tokio::spawn(async move {

@@ -41,9 +41,10 @@ impl Systems {
         let settings = settings.with_transport(transport);
         let works: &[Work] = if args.keyed { &[Work::Call, Work::Bulk] } else { &[Work::Call] };
         let plain = Mesh::start(&settings, Guarded::Not, works).await?;
-        let keyed = match args.keyed {
-            true => Some(Mesh::start(&settings, Guarded::ByKey, works).await?),
-            false => None,
+        let keyed = if args.keyed {
+            Some(Mesh::start(&settings, Guarded::ByKey, works).await?)
+        } else {
+            None
         };
         let floor = Floor::start(plain.private(), args.size).await?;
         Ok(Self { size: usize::try_from(args.size).unwrap_or(usize::MAX), plain, keyed, floor })

@@ -22,9 +22,12 @@ fn make(args: &KeyNewArgs, output: Output) -> Result<(), Failure> {
     let key = Key::generate();
     let Some(file) = &args.file else { return output.line(key) };
     let written = if args.force { KeyFile::replace(file, key) } else { KeyFile::create(file, key) };
-    let written = written.map_err(|error| match file.exists() {
-        true if !args.force => Failure::Usage(format!("{error} (--force replaces it)")),
-        _ => error.into(),
+    let written = written.map_err(|error| {
+        if file.exists() && !args.force {
+            Failure::Usage(format!("{error} (--force replaces it)"))
+        } else {
+            error.into()
+        }
     })?;
     let file = written.path().display();
     output.note(format_args!(

@@ -141,7 +141,7 @@ async fn ask(
         let why = "no node of the mesh is seen from here; --force makes the step all the same";
         return Err(Status::not_started(Code::FailedPrecondition, why).into());
     }
-    Ok(members.into_iter().filter(|node| !needs.are_met_by(&node.keys)).map(Missing::of).collect())
+    Ok(members.iter().filter(|node| !needs.are_met_by(&node.keys)).map(Missing::of).collect())
 }
 
 /// The members, when all are ready or time is up.
@@ -163,7 +163,7 @@ async fn wait_until_ready(node: &Node, needs: &Needs) -> Vec<PeerInfo> {
 }
 
 impl Missing {
-    fn of(node: PeerInfo) -> Self {
+    fn of(node: &PeerInfo) -> Self {
         Self {
             node: node.id.to_string(),
             name: node.name.to_string(),

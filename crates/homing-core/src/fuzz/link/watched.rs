@@ -207,9 +207,13 @@ impl Watched {
                     assert!(known, "an item for nobody: {of:?}");
                     self.items.push_back((of, item));
                 }
-                Output::Room(_) | Output::AskedAll(_) => {}
                 Output::Closed(_) => self.life = Life::Over,
-                Output::Control(_) | Output::RoundTrip(_) | Output::Draining | Output::Idle => {}
+                Output::Room(_)
+                | Output::AskedAll(_)
+                | Output::Control(_)
+                | Output::RoundTrip(_)
+                | Output::Draining
+                | Output::Idle => {}
             }
         }
     }

@@ -11,7 +11,9 @@ use homing_core::budget::Budget;
 use homing_core::crypto::{Crypto, Role};
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::BUDGET;
-use homing_core::link::{Link, LinkConfig, Open, Outcome, Output, Request, TargetKey, Times};
+use homing_core::link::{
+    Link, LinkConfig, Open, Outcome, Output, Request, Shape, TargetKey, Times,
+};
 use homing_core::talk::{Payload, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};

@@ -2,7 +2,7 @@
 //!
 //! Without a key a node is heard on its host only: ears are bound to 127.255.255.255, never to an address of a network,
 //! and calls go there from 127.0.0.1 (decisions B2). Where the system has no such address (it is Linux's), the
-//! rendezvous directory has to do. With `--insecure --listen` it calls on every interface, see [`interfaces`].
+//! rendezvous directory has to do. With a key, unless it listens on loopback only, it calls on every interface, see [`interfaces`].
 //!
 //! What is heard may be anybody's and may be lost; neither is an error.
 

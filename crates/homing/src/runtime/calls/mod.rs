@@ -233,6 +233,7 @@ impl Desk {
             options: call.options.map_or_else(Options::default, |options| *options),
             asks: Asks::All,
             line: Line::Answer,
+            claims: None,
         };
         let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
         self.runtime.offers.dispatch(&self.runtime, job);

@@ -15,7 +15,7 @@ use homing_core::id::NodeId;
 use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{Input, Outcome};
-use homing_core::talk::{Code, Options, Payload, Status};
+use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -42,6 +42,14 @@ pub(crate) struct Flowing {
     key: RecordKey,
     /// The first that came, until it is fetched.
     first: Option<Came>,
+    heard: Heard,
+}
+
+/// Whether anything of an answer came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Heard {
+    Nothing,
+    Items,
 }
 
 /// What came of a stream.
@@ -94,7 +102,8 @@ impl Desk {
             match tried {
                 Ok((talk, first)) => {
                     seat.flow();
-                    return Ok(Flowing { talk, seat: Some(seat), node, key, first });
+                    let (seat, heard) = (Some(seat), Heard::Nothing);
+                    return Ok(Flowing { talk, seat, node, key, first, heard });
                 }
                 Err(link::Outcome::Failed(status)) => seat.report(Outcome::Failed(*status)),
                 Err(link::Outcome::Lost) => seat.report(Outcome::Lost),
@@ -174,6 +183,7 @@ impl Desk {
             payload: asking.payload,
             options: asking.options.map_or_else(Options::default, |options| *options),
             asks: asking.asks,
+            claims: None,
             line: Line::Talk(Talk::Local(there)),
         };
         self.runtime.offers.dispatch(&self.runtime, job);
@@ -220,7 +230,10 @@ impl Flowing {
             },
         };
         Poll::Ready(match came {
-            Came::Item(payload, _) => Brought::Item(payload),
+            Came::Item(payload, _) => {
+                self.heard = Heard::Items;
+                Brought::Item(payload)
+            }
             Came::All | Came::Cut => self.fail(link::Outcome::Lost),
             Came::Ended(Ended { outcome, .. }) => self.end(outcome),
         })
@@ -248,17 +261,18 @@ impl Flowing {
 
     fn fail(&mut self, outcome: link::Outcome) -> Brought {
         let node = Some((self.node, self.key));
-        let (status, outcome) = match outcome {
-            // Items came: whatever the answerer says, something ran.
-            link::Outcome::Failed(status) => {
-                let status = Status::new(status.code, status.message.clone());
-                (status.clone(), Outcome::Failed(status))
-            }
-            _ => {
-                let node = self.node.short();
-                let message = format!("the link to node {node} broke in the middle of the stream");
-                (Status::new(Code::Unavailable, message), Outcome::Lost)
-            }
+        let (status, outcome) = if let link::Outcome::Failed(status) = outcome {
+            let ran = Status { started: Started::Maybe, ..*status.clone() };
+            let status = match self.heard {
+                Heard::Nothing => *status,
+                // Whatever the answerer says, something ran.
+                Heard::Items => ran.clone(),
+            };
+            (status, Outcome::Failed(ran))
+        } else {
+            let node = self.node.short();
+            let message = format!("the link to node {node} broke in the middle of the stream");
+            (Status::new(Code::Unavailable, message), Outcome::Lost)
         };
         if let Some(seat) = self.seat.take() {
             seat.report(outcome);
