@@ -9,7 +9,8 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::output;
-use crate::tidy::{self, RustFile, Tree, Violation};
+use crate::shown::{Tests, named};
+use crate::tidy::{Tree, Violation};
 
 const PATH: &str = "docs/coverage.md";
 /// Cells of a row: id, kind, behaviour, native name, bridge, shown by.
@@ -56,7 +57,7 @@ pub(crate) fn rows_are_true(tree: &Tree) -> Vec<Violation> {
         )];
     };
     let rows: Vec<Row> = rows(&table.text).collect();
-    let tests = tests(&tree.rust);
+    let tests = Tests::of(&tree.rust);
     let complaints = rows
         .iter()
         .flat_map(|row| complaints(row, &tests).into_iter().map(|what| (row.line, what)));
@@ -108,22 +109,6 @@ fn miscounted(rows: &[Row]) -> Vec<String> {
     complaints
 }
 
-/// Names of test functions, with the files they are in.
-type Tests<'tree> = BTreeMap<&'tree str, Vec<&'tree str>>;
-
-fn tests(sources: &[RustFile]) -> Tests<'_> {
-    let mut found = Tests::new();
-    for file in sources {
-        for (_, line) in file.test_lines() {
-            let declared = line.split_once("fn ").and_then(|(_, rest)| rest.split_once(['(', '<']));
-            if let Some((name, _)) = declared {
-                found.entry(name).or_default().push(&file.path);
-            }
-        }
-    }
-    found
-}
-
 fn complaints(row: &Row, tests: &Tests) -> Vec<String> {
     if row.cells.len() != CELLS {
         return vec![format!("{} has {} cells, it must have {CELLS}", row.id(), row.cells.len())];
@@ -131,18 +116,14 @@ fn complaints(row: &Row, tests: &Tests) -> Vec<String> {
     if row.is_open() {
         return Vec::new();
     }
-    let named = row.cells[CELLS - 1]
-        .split([',', ' '])
-        .map(|name| name.trim_matches('`'))
-        .filter(|name| !name.is_empty());
-    let named: Vec<&str> = named.collect();
+    let named: Vec<&str> = named(row.cells[CELLS - 1]).collect();
     if named.is_empty() {
         return vec![format!(
             "{} says nothing in its last cell: name its tests, or write `open`",
             row.id()
         )];
     }
-    let unknown = named.iter().filter(|name| !exists(name, tests));
+    let unknown = named.iter().filter(|name| !tests.have(name));
     unknown
         .map(|name| {
             format!(
@@ -151,20 +132,6 @@ fn complaints(row: &Row, tests: &Tests) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// Whether there is such a test, and in the file or crate that the reference names.
-fn exists(reference: &str, tests: &Tests) -> bool {
-    let Some((place, name)) = reference.rsplit_once("::") else { return false };
-    let is_there = |path: &&str| match place.split("::").next() {
-        Some(file) if tidy::extension(file) == "rs" => {
-            *path == file || path.ends_with(&format!("/{file}"))
-        }
-        Some("xtask") => path.starts_with("xtask/"),
-        Some(library) => path.starts_with(&format!("crates/{}/", library.replace('_', "-"))),
-        None => false,
-    };
-    tests.get(name).is_some_and(|paths| paths.iter().any(is_there))
 }
 
 #[cfg(test)]
@@ -182,7 +149,7 @@ mod tests {
         );
         let row = format!("| C1 | S | what it does | `Node` | cote | {cell} |");
         let row = rows(&row).next().unwrap();
-        assert_eq!(complaints(&row, &tests(&tree.rust)).join("; "), expect);
+        assert_eq!(complaints(&row, &Tests::of(&tree.rust)).join("; "), expect);
     }
 
     #[test]

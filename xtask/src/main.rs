@@ -8,7 +8,9 @@ mod edges;
 mod fuzz;
 mod gates;
 mod output;
+mod promises;
 mod sandbox;
+mod shown;
 mod tidy;
 mod tools;
 

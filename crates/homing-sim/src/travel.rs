@@ -27,6 +27,7 @@ impl Process {
                 self.stop_attempt(now, call);
                 self.end_call(call, End::Failed(status.code, status.message));
             }
+            requester::Output::Hedge { .. } => unreachable!("nobody asked for it"),
             requester::Output::Ready { .. } => {}
         }
         true

@@ -134,7 +134,8 @@ impl Context {
 
     /// How long the caller still waits: zero when the time is up, `None` when it waits for ever.
     ///
-    /// Work that this call causes elsewhere should get no more than this.
+    /// Calls that the handler makes get no more than this by themselves, whatever timeout they have; not so those of a task
+    /// that it spawns, which may outlive the call.
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }

@@ -57,6 +57,9 @@ pub use homing_core::name::{
     Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName,
     Range, ServiceName, Version, VersionReq,
 };
+pub use homing_core::requester::{
+    BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight,
+};
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use info::{
     Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,

@@ -13,8 +13,8 @@ mod words;
 use std::fmt;
 use std::path::Path;
 
-use crate::{coverage, output};
-pub(crate) use tree::{RustFile, Tree, extension};
+use crate::{coverage, output, promises};
+pub(crate) use tree::{RustFile, Tree, extension, numbered};
 
 /// One broken rule: where, what, and what to do about it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -54,6 +54,7 @@ const RULES: &[Rule] = &[
     manifests::unsafe_is_forbidden,
     manifests::dependencies_are_chosen,
     coverage::rows_are_true,
+    promises::promises_are_shown,
 ];
 
 /// Prints every violation in the checkout and fails if there is one.

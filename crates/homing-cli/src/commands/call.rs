@@ -12,7 +12,8 @@ use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use homing::{
-    CallError, Code, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started, Status,
+    CallError, Code, Hedge, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started,
+    Status,
 };
 
 /// Sends the payload, prints the reply.
@@ -49,6 +50,9 @@ async fn ask(
     if let Some(wanted) = &args.choice.instance {
         call = call.instance(instance(node, wanted)?);
     }
+    if let Some(key) = &args.choice.key {
+        call = call.key(key);
+    }
     call.await.map_err(|error| explained(error, &node.info()))
 }
 
@@ -74,6 +78,18 @@ pub(super) fn requester(
     }
     if let Some(balancer) = &choice.balancer {
         builder = builder.balancer(*balancer);
+    }
+    for label in &choice.subset {
+        builder = builder.subset(label.clone());
+    }
+    for weight in &choice.weight {
+        builder = builder.weight(weight.clone());
+    }
+    if let Some(time) = choice.hedge {
+        builder = builder.hedge(Hedge::After(time));
+    }
+    if choice.near {
+        builder = builder.near(choice.zone.as_deref());
     }
     builder.build()
 }

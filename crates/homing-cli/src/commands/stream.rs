@@ -52,6 +52,9 @@ async fn follow(
     if let Some(wanted) = &args.choice.instance {
         replies = replies.instance(instance(node, wanted)?);
     }
+    if let Some(key) = &args.choice.key {
+        replies = replies.key(key);
+    }
     if let Some(idle) = args.idle {
         replies = replies.idle(idle);
     }

@@ -49,8 +49,8 @@ fn a_payload_above_the_limit_is_refused_and_the_limit_named() {
 }
 
 #[test]
-fn listening_beyond_this_host_needs_a_word() {
-    refused("serve words --echo --listen 0.0.0.0:0", "insecure");
+fn listening_beyond_this_host_needs_a_key() {
+    refused("serve words --echo --listen 0.0.0.0:0", "homing key new");
 }
 
 #[test]

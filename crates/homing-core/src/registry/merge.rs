@@ -19,10 +19,13 @@ impl Registry {
             Ok((head, _)) => head,
             Err(bad) => return self.count_bad(&bad),
         };
-        if head.owner == self.own.id {
-            return self.hear_of_self(from, head.epoch, head.version);
-        }
-        if !self.may_take(&head) {
+        let is_own = head.owner == self.own.id;
+        let is_news = if is_own {
+            self.own.is_behind(head.epoch, head.version)
+        } else {
+            self.may_take(&head)
+        };
+        if !is_news {
             return;
         }
         let record = match Record::decode(bytes) {
@@ -31,6 +34,9 @@ impl Registry {
         };
         if self.own.signs && !is_vouched_for(&record, bytes, &*self.own.crypto) {
             return self.stats.forged += 1;
+        }
+        if is_own {
+            return self.hear_of_self(from, head.epoch, head.version);
         }
         self.take(now, Held { record: Arc::new(record), bytes: Bytes::copy_from_slice(bytes) });
     }

@@ -99,10 +99,14 @@ impl Own {
         self.tombstones.front().map(|oldest| oldest.until)
     }
 
+    /// Whether this node has not written that yet.
+    pub(crate) fn is_behind(&self, epoch: Epoch, version: u64) -> bool {
+        (epoch, version) > (self.epoch, self.version)
+    }
+
     /// Whether somebody else must have written what a peer knows of this node. Told once.
     pub(crate) fn is_disputed_by(&mut self, epoch: Epoch, version: u64) -> bool {
-        let elsewhere = epoch > self.epoch || (epoch == self.epoch && version > self.version);
-        let news = elsewhere && self.standing == Standing::Good;
+        let news = self.is_behind(epoch, version) && self.standing == Standing::Good;
         if news {
             self.standing = Standing::Disputed;
         }

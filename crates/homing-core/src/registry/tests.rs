@@ -452,6 +452,32 @@ fn an_unsigned_or_forged_record_is_dropped_where_records_are_signed() {
     }
 }
 
+/// What a registry that signs makes of a record of its own, of a version that it never wrote: the disputes, and what
+/// counts as forged.
+#[track_caller]
+fn hear_of_oneself(crypto: Fake, expect: (usize, u64)) {
+    let (now, rng) = (Time::ZERO, Rng::from_seed(1));
+    let (me, epoch) = (Fake::signing(1), Epoch(1));
+    let mut own = Own::new(me.id(), epoch, Arc::new(crypto));
+    let held = own.write(RecordKey(1), Body::Tombstone).unwrap();
+    let mut message = vec![message::RUMOURS];
+    crate::wire::put_bytes(&mut message, &held.bytes);
+    let mut registry = Registry::new(Role::Member, me.id(), epoch, rng, Arc::new(me));
+    registry.handle_input(now, Input::Members(vec![id(2)]));
+    let heard = Input::Message { from: id(2), via: Via::Datagram, bytes: &message };
+    registry.handle_input(now, heard);
+    let outputs = std::iter::from_fn(|| registry.poll_output());
+    let disputes = outputs.filter(|output| matches!(output, Output::Disputed { .. })).count();
+    assert_eq!((disputes, registry.stats().forged), expect);
+}
+
+#[test]
+fn an_identity_is_disputed_by_what_it_signed_elsewhere_and_not_by_a_forgery() {
+    hear_of_oneself(Fake::signing(1), (1, 0));
+    hear_of_oneself(Fake::signing(6), (0, 1));
+    hear_of_oneself(Fake::PLAIN, (0, 1));
+}
+
 #[test]
 fn a_stranger_is_not_heard_and_the_unknown_is_counted() {
     let mut world = World::new(2, 1);

@@ -8,9 +8,10 @@
 //! decryption), but cannot export the secret that the link's proofs need.
 
 use super::reader::READ_BUFFER;
-use crate::security::{Session, not_tls, plain_homing, refusal};
+use crate::security::{Session, long_handshake, not_tls, plain_homing, refusal};
 use bytes::BytesMut;
 use homing_core::crypto::Role;
+use homing_core::limits::TLS_HANDSHAKE_MAX;
 use homing_core::link::{Input, Link};
 use homing_core::talk::Status;
 use homing_core::time::Time;
@@ -45,8 +46,8 @@ pub(crate) struct Tls {
 enum Stage {
     /// Nothing has come.
     Silence,
-    /// The peer speaks TLS, and has yet to complete its handshake.
-    Handshake,
+    /// The peer speaks TLS, and has yet to complete its handshake, of which so many bytes have come.
+    Handshake { heard: usize },
     /// The machines talk.
     Open,
     /// Our last word is said; what stands here is to be sent instead of TLS.
@@ -104,7 +105,7 @@ impl Tls {
             return true;
         }
         match &self.stage {
-            Stage::Silence | Stage::Handshake | Stage::Open => {
+            Stage::Silence | Stage::Handshake { .. } | Stage::Open => {
                 self.has_words(link) || link.poll_timeout().is_none()
             }
             Stage::Over(plain) => !plain.is_empty(),
@@ -120,7 +121,7 @@ impl Tls {
     fn recognise(&mut self, bytes: &[u8]) -> Result<(), Status> {
         let (Stage::Silence, Some(first)) = (&self.stage, bytes.first()) else { return Ok(()) };
         if RECORD_KINDS.contains(first) {
-            self.stage = Stage::Handshake;
+            self.stage = Stage::Handshake { heard: 0 };
             return Ok(());
         }
         let (mut plain, mut status) = (Vec::new(), not_tls());
@@ -138,12 +139,13 @@ impl Tls {
         while !rest.is_empty() && !matches!(self.stage, Stage::Over(_)) {
             let connection = &mut self.session.connection;
             let too_much = |error: io::Error| refusal(&rustls::Error::General(error.to_string()));
-            if connection.read_tls(&mut rest).map_err(too_much)? == 0 {
+            let taken = connection.read_tls(&mut rest).map_err(too_much)?;
+            if taken == 0 {
                 return Ok(Peer::Ended);
             }
             let state = connection.process_new_packets().map_err(|error| refusal(&error))?;
-            if matches!(self.stage, Stage::Handshake) && !connection.is_handshaking() {
-                self.complete(now, link)?;
+            if let Stage::Handshake { heard } = self.stage {
+                self.shake_hands(now, link, heard + taken)?;
             }
             self.take_clear();
             if state.peer_has_closed() {
@@ -151,6 +153,15 @@ impl Tls {
             }
         }
         Ok(Peer::Speaks)
+    }
+
+    /// So many bytes of the peer's handshake have come.
+    fn shake_hands(&mut self, now: Time, link: &mut Link, heard: usize) -> Result<(), Status> {
+        if !self.session.connection.is_handshaking() {
+            return self.complete(now, link);
+        }
+        self.stage = Stage::Handshake { heard };
+        if heard > TLS_HANDSHAKE_MAX { Err(long_handshake()) } else { Ok(()) }
     }
 
     fn complete(&mut self, now: Time, link: &mut Link) -> Result<(), Status> {

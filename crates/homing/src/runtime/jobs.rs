@@ -5,6 +5,7 @@
 
 use super::Runtime;
 use super::attached::Attached;
+use super::inherited;
 use super::offers::OfferCell;
 use super::pipe::PipeEnd;
 use super::talk::Line;
@@ -24,6 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// A request and whom to answer.
 pub(crate) struct Job {
@@ -127,6 +129,8 @@ pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
     let who = Caller { node: caller, claims };
     let context = Context::new(who, done.offer.called(&target), encoding, deadline, options);
     let context = context.over(line, asks);
+    // The deadline of a stream is that of its first item: what its handler asks elsewhere later is not bound by it.
+    let deadline = deadline.filter(|_| !done.offer.handler.gives_items());
     let mut working = idle_box();
     let begin = || done.offer.handler.start_in(&mut working, payload, context);
     let entered = catch_unwind(AssertUnwindSafe(begin));
@@ -135,12 +139,12 @@ pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
     }
     if batch::may_poll() {
         let mut cx = TaskContext::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = batch::timed(|| poll_once(&mut working, &mut cx)) {
+        if let Poll::Ready(answer) = batch::timed(|| poll_once(&mut working, deadline, &mut cx)) {
             keep_box(working);
             return done.finish(reply, answer);
         }
     }
-    spawn(done, reply, working);
+    spawn(done, reply, deadline, working);
 }
 
 thread_local! {
@@ -164,7 +168,7 @@ fn keep_box(working: Working) {
     });
 }
 
-fn spawn(done: Done, reply: Reply, mut working: Working) {
+fn spawn(done: Done, reply: Reply, deadline: Option<Instant>, mut working: Working) {
     if !reply.note_starting() {
         return;
     }
@@ -174,17 +178,17 @@ fn spawn(done: Done, reply: Reply, mut working: Working) {
     };
     let task = tokio::spawn(async move {
         let answer = match reply {
-            Reply::Link { .. } => poll_fn(|cx| poll_once(&mut working, cx)).await,
+            Reply::Link { .. } => poll_fn(|cx| poll_once(&mut working, deadline, cx)).await,
             Reply::Local(mut caller) => {
                 let answer = tokio::select! {
-                    answer = poll_fn(|cx| poll_once(&mut working, cx)) => answer,
+                    answer = poll_fn(|cx| poll_once(&mut working, deadline, cx)) => answer,
                     () = caller.closed() => return,
                 };
                 return done.finish(Reply::Local(caller), answer);
             }
             Reply::Pipe(pipe) => {
                 let answer = tokio::select! {
-                    answer = poll_fn(|cx| poll_once(&mut working, cx)) => answer,
+                    answer = poll_fn(|cx| poll_once(&mut working, deadline, cx)) => answer,
                     () = poll_fn(|cx| pipe.0.poll_closed(cx)) => return,
                 };
                 return done.finish(Reply::Pipe(pipe), answer);
@@ -197,8 +201,13 @@ fn spawn(done: Done, reply: Reply, mut working: Working) {
     }
 }
 
-fn poll_once(working: &mut Working, cx: &mut TaskContext<'_>) -> Poll<Answer> {
-    match catch_unwind(AssertUnwindSafe(|| working.poll(cx))) {
+fn poll_once(
+    working: &mut Working,
+    deadline: Option<Instant>,
+    cx: &mut TaskContext<'_>,
+) -> Poll<Answer> {
+    let poll = || inherited::within(deadline, || working.poll(cx));
+    match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(Err(status))) => Poll::Ready(Err(status)),
         Ok(Poll::Ready(Ok(reply))) => {

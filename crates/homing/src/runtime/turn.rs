@@ -233,6 +233,10 @@ impl Turner {
 
     fn end(&self, status: Status) {
         tracing::error!(%status, "this node cannot go on");
+        // Nobody else ends them: they would stay until their peers let go.
+        for link in self.runtime.links.all() {
+            link.handle(link::Input::Close(status.clone()));
+        }
         self.runtime.events.tell(Event::Error(status));
         self.runtime.end_life();
         self.runtime.events.tell(Event::Closed);

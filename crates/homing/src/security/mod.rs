@@ -17,7 +17,7 @@ pub use self::authority::{Authority, AuthorityError};
 pub use self::identity::IdentityError;
 pub use self::keyfile::{KeyFile, KeyFileError, Rotation};
 pub use self::keys::{BadKey, Key};
-pub(crate) use self::refusal::{not_tls, plain_homing, refusal};
+pub(crate) use self::refusal::{long_handshake, not_tls, plain_homing, refusal};
 pub(crate) use self::ring::{RingCrypto, key_id, sha256};
 pub(crate) use self::tls::{Session, Tls};
 

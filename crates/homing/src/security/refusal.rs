@@ -1,6 +1,7 @@
 //! What does it mean that a channel did not come about? In words for whoever reads why a dial failed.
 
 use super::authority::certificate_flaw;
+use homing_core::limits::TLS_HANDSHAKE_MAX;
 use homing_core::talk::{Code, Status};
 use rustls::{AlertDescription, Error};
 
@@ -62,6 +63,14 @@ pub(crate) fn plain_homing() -> Status {
 /// Something else than TLS came.
 pub(crate) fn not_tls() -> Status {
     let message = "the other side does not speak TLS: it has no mesh key, or is no homing node";
+    refused(Code::FailedPrecondition, message)
+}
+
+/// What came was TLS, and too much of it.
+pub(crate) fn long_handshake() -> Status {
+    let message = format!(
+        "the other side's TLS handshake has more than {TLS_HANDSHAKE_MAX} bytes: it shows too many certificates, or is no homing node"
+    );
     refused(Code::FailedPrecondition, message)
 }
 

@@ -5,8 +5,10 @@ use crate::error::CallError;
 use crate::requester::{Shared, unanswered};
 use crate::runtime::calls::streams::{Asking, Brought, Flowing};
 use crate::runtime::calls::{Aim, Terms, refused};
+use crate::runtime::inherited;
 use bytes::Bytes;
 use futures_core::Stream;
+use homing_core::balance::Affinity;
 use homing_core::id::NodeId;
 use homing_core::limits::DEADLINE_MAX;
 use homing_core::link::Place;
@@ -58,8 +60,13 @@ impl Plan {
             (Ok(aim), Ok(mut asking)) => {
                 shared.show(&mut asking.options);
                 terms.begun = shared.runtime.clock.now();
-                terms.deadline = Some(terms.begun + timeout.unwrap_or(search).min(DEADLINE_MAX));
-                asking.first = timeout.map(|span| terms.begun + span.min(DEADLINE_MAX));
+                let inherited = inherited::deadline().map(|at| shared.runtime.clock.time(at));
+                let within = |span: Duration| {
+                    let own = terms.begun + span.min(DEADLINE_MAX);
+                    inherited.map_or(own, |inherited| inherited.min(own))
+                };
+                terms.deadline = Some(within(timeout.unwrap_or(search)));
+                asking.first = timeout.map(within);
                 shared.desk.stream(&aim, asking, terms).await
             }
             (Err(status), _) | (_, Err(status)) => Err(refused(status)),
@@ -106,6 +113,12 @@ impl<T> Replies<T> {
     /// Only an instance of this node will do.
     pub fn instance(mut self, node: NodeId) -> Self {
         self.plan(|plan| plan.terms.instance = Some(node));
+        self
+    }
+
+    /// Goes where other calls of this key go, whatever the balancer.
+    pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.plan(|plan| plan.terms.affinity = Some(Affinity::of(key.as_ref())));
         self
     }
 

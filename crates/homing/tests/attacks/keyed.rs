@@ -7,7 +7,7 @@ use super::tap::record;
 use homing::{Config, Key, Node};
 
 /// A mesh with a key, of which nothing leaves this host.
-fn keyed() -> Config {
+pub(crate) fn keyed() -> Config {
     Config::isolated().key(Key::generate())
 }
 
@@ -36,7 +36,8 @@ fn an_older_tls_is_refused() {
     // No session, one suite of TLS 1.2, no compression, no extensions: nothing newer is offered.
     hello.extend(b"\x00\x00\x02\xc0\x2f\x01\x00\x00\x00");
     let heard = say_to_keyed(&async |_: &Victim| hello.clone()).found;
-    assert_eq!(heard.first(), Some(&0x15), "an alert, and no handshake: {heard:?}");
+    // The alert may be lost: a connection that is closed before all was read is reset.
+    assert!(matches!(heard.first(), None | Some(0x15)), "no handshake: {heard:?}");
 }
 
 #[test]

@@ -6,12 +6,18 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+mod access;
 mod attacker;
 mod bystander;
+mod certificates;
 mod floods;
 mod forged;
 mod garbage;
+mod handshakes;
+mod insider;
 mod insiders;
 mod keyed;
+mod lives;
+mod records;
 mod slow;
 mod tap;

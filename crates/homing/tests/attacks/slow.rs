@@ -14,7 +14,7 @@ fn who_sends_its_handshake_byte_by_byte_is_closed_when_its_time_is_up() {
     config.timings.handshake = HANDSHAKE;
     let outcome = check_on(config, async |victim| {
         let mut slow = Vec::new();
-        for _ in 0..100 {
+        for _ in 0..50 {
             slow.push(connect(ELSEWHERE, victim.at).await.unwrap());
         }
         let begun = Instant::now();
@@ -34,6 +34,6 @@ fn who_sends_its_handshake_byte_by_byte_is_closed_when_its_time_is_up() {
     });
     assert!(outcome.found >= HANDSHAKE / 2, "closed early, after {:?}", outcome.found);
     let connections = outcome.stats.connections;
-    assert!(connections.too_slow >= 100, "{connections:?}");
+    assert!(connections.too_slow >= 50, "{connections:?}");
     assert_eq!(connections.half_open, 0, "{connections:?}");
 }

@@ -9,7 +9,7 @@ use crate::net::Socket;
 use crate::testing::Network;
 use bytes::BytesMut;
 use homing_core::crypto::Role;
-use homing_core::limits::HANDSHAKE_TIME;
+use homing_core::limits::{HANDSHAKE_TIME, TLS_HANDSHAKE_MAX};
 use homing_core::talk::{Code, Status};
 use tokio::time::Duration;
 
@@ -144,6 +144,18 @@ async fn broken_tls_is_refused() {
         assert_eq!(status.code, Code::FailedPrecondition, "{status}");
         assert!(took < Duration::from_secs(1), "{bytes:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tls_handshake_that_is_too_long_is_refused_before_its_end() {
+    // Records of a single message that is announced as one of 60,000 bytes, which TLS allows.
+    let mut message = vec![1, 0, 60_000_u16.to_be_bytes()[0], 60_000_u16.to_be_bytes()[1]];
+    message.resize(TLS_HANDSHAKE_MAX + 8 * 1024, 0);
+    let records = message.chunks(4_096).flat_map(|part| [&[22, 3, 1, 16, 0], part].concat());
+    let (_, status, took) = answer_to(Role::Acceptor, &records.collect::<Vec<_>>()).await;
+    assert_eq!(status.code, Code::FailedPrecondition, "{status}");
+    assert!(status.message.contains("TLS handshake has more than"), "{status}");
+    assert!(took < Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 //! It may be tried again until its first item came, or, where the caller streams too, until it was opened. From then on
 //! it is as good as its link.
 
-use super::seat::Seat;
+use super::seat::{Seat, Which};
 use super::{
     Aim, Answered, Attempt, Desk, Order, Terms, Unanswered, closed, failed, refused, with_attempt,
 };
@@ -21,6 +21,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+/// What the machine keeps to.
+const ONE_AT_A_TIME: &str = "one attempt at a stream is under way at a time";
 
 /// What a stream is opened with.
 #[derive(Clone, Debug)]
@@ -84,6 +87,7 @@ impl Desk {
             };
             let (node, key, attempt) = match order {
                 Order::Start { node, key, attempt } => (node, key, attempt),
+                Order::Hedge { .. } => unreachable!("{ONE_AT_A_TIME}"),
                 Order::Fail(status) => return Err(Unanswered { status, node: asked }),
             };
             asked = Some((node, key));
@@ -94,8 +98,8 @@ impl Desk {
                 tried = self.try_stream(aim, (node, key), asking) => tried,
                 order = poll_fn(|cx| seat.poll_order(cx)) => match order {
                     Order::Fail(status) => return Err(Unanswered { status, node: asked }),
-                    Order::Start { .. } => {
-                        unreachable!("no attempt starts while one is under way")
+                    Order::Start { .. } | Order::Hedge { .. } => {
+                        unreachable!("{ONE_AT_A_TIME}")
                     }
                 },
             };
@@ -105,9 +109,11 @@ impl Desk {
                     let (seat, heard) = (Some(seat), Heard::Nothing);
                     return Ok(Flowing { talk, seat, node, key, first, heard });
                 }
-                Err(link::Outcome::Failed(status)) => seat.report(Outcome::Failed(*status)),
-                Err(link::Outcome::Lost) => seat.report(Outcome::Lost),
-                Err(_) => seat.report(Outcome::NotSent),
+                Err(link::Outcome::Failed(status)) => {
+                    seat.report(Which::First, Outcome::Failed(*status));
+                }
+                Err(link::Outcome::Lost) => seat.report(Which::First, Outcome::Lost),
+                Err(_) => seat.report(Which::First, Outcome::NotSent),
             }
         }
     }
@@ -155,8 +161,13 @@ impl Desk {
     }
 
     /// A call of this node's to a method of its own that answers with a stream: of one, or it fails.
-    pub(super) async fn call_stream_here(&self, call: Attempt<'_>) -> link::Outcome {
-        let Attempt { aim, key, deadline: first, payload, options, .. } = call;
+    pub(super) async fn call_stream_here(
+        &self,
+        call: Attempt<'_>,
+        payload: Payload,
+        options: Option<Box<Options>>,
+    ) -> link::Outcome {
+        let Attempt { aim, key, deadline: first, .. } = call;
         let asking = Asking { payload, options, asks: Asks::All, idle: None, first };
         let talk = self.stream_here(aim, key, asking);
         match Leaving(Some(talk)).next().await {
@@ -254,7 +265,7 @@ impl Flowing {
         };
         if let Some(mut seat) = self.seat.take() {
             let now = seat.desk.runtime.clock.now();
-            seat.finish(now);
+            seat.finish(now, Which::First);
         }
         brought
     }
@@ -275,7 +286,7 @@ impl Flowing {
             (Status::new(Code::Unavailable, message), Outcome::Lost)
         };
         if let Some(seat) = self.seat.take() {
-            seat.report(outcome);
+            seat.report(Which::First, outcome);
         }
         Brought::Failed(Unanswered { status, node })
     }
