@@ -45,6 +45,10 @@ pub const WINDOW: u32 = 256 * 1024;
 pub const LINK_WINDOW: u32 = 16 * 1024 * 1024;
 /// Bytes that a process holds for its peers. Beyond, calls are refused with `RESOURCE_EXHAUSTED`, not started.
 pub const BUDGET: usize = 256 * 1024 * 1024;
+/// What an item of a stream costs of the windows beside its bytes, so that windows bound empty items too.
+pub const ITEM_COST: u32 = 64;
+/// Bytes of items that wait at their writer's side of a link. A writer that has said so much waits until half has left.
+pub const STREAM_QUEUE: usize = 64 * 1024;
 /// Methods bound to a number on one link and side. Beyond, names travel in each call.
 pub const BINDINGS_MAX: u32 = 1_024;
 /// Frames waiting to be written on one link. Beyond, new calls are refused with `RESOURCE_EXHAUSTED`, not started.

@@ -5,16 +5,19 @@ use crate::encoding::{from_payload, to_payload};
 use crate::error::CallError;
 use crate::info::Instance;
 use crate::runtime::Runtime;
+use crate::runtime::calls::streams::Asking;
 use crate::runtime::calls::{Aim, Answered, Desk, Terms, Unanswered, refused};
 use crate::runtime::inherited;
 use crate::security::random;
+use crate::streams::{Opening, Plan, Replies};
 use bytes::Bytes;
 use homing_core::balance::{Affinity, Balancer};
 use homing_core::id::NodeId;
 use homing_core::limits::DEADLINE_MAX;
+use homing_core::link::Asks;
 use homing_core::name::{Address, BadName, Label, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::{Hedge, Here, Locality, Policy, Wait, Weight};
+use homing_core::requester::{Hedge, Here, Kind, Locality, Policy, Wait, Weight};
 use homing_core::rng::Rng;
 use homing_core::talk::{Encoding, Options, Payload, Status};
 use serde::Serialize;
@@ -33,16 +36,16 @@ pub struct Requester {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    desk: Arc<Desk>,
-    runtime: Arc<Runtime>,
+pub(crate) struct Shared {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) runtime: Arc<Runtime>,
     manner: Manner,
     _follower: DropGuard,
 }
 
 impl Shared {
     /// Puts in who calls, beside its node: a token, or the foreign system.
-    fn show(&self, options: &mut Option<Box<Options>>) {
+    pub(crate) fn show(&self, options: &mut Option<Box<Options>>) {
         if let Some(origin) = &self.manner.origin {
             options.get_or_insert_default().origin = origin.clone();
             return;
@@ -263,6 +266,40 @@ impl Callee {
         self.begin(Ok(payload))
     }
 
+    /// A call that is answered with a stream. Nothing happens until it is polled.
+    pub fn stream<Q: Serialize + ?Sized, R>(&self, request: &Q) -> Replies<R> {
+        self.replies(to_payload(request, self.shared.manner.encoding))
+    }
+
+    /// As [`stream`](Self::stream), with bytes.
+    pub fn stream_raw<R>(&self, payload: Payload) -> Replies<R> {
+        self.replies(Ok(payload))
+    }
+
+    /// A stream in both directions. Nothing happens until it is awaited; from then on it is not tried again.
+    pub fn open<Q: Serialize, R>(&self) -> Opening<Q, R> {
+        let plan = self.plan(Ok(Payload::default()), Asks::Nothing, None);
+        Opening::new(Arc::clone(&self.shared), plan, self.shared.manner.encoding)
+    }
+
+    fn replies<R>(&self, payload: Result<Payload, Status>) -> Replies<R> {
+        let timeout = Some(self.shared.manner.timeout);
+        Replies::planned(Arc::clone(&self.shared), self.plan(payload, Asks::All, timeout))
+    }
+
+    fn plan(
+        &self,
+        payload: Result<Payload, Status>,
+        asks: Asks,
+        timeout: Option<Duration>,
+    ) -> Plan {
+        let Manner { timeout: search, wait, repeatable, .. } = self.shared.manner;
+        let terms = Terms { wait, repeatable, kind: Kind::Stream, ..Terms::default() };
+        let asking =
+            payload.map(|payload| Asking { payload, options: None, asks, idle: None, first: None });
+        Plan { aim: self.aim.clone(), asking, timeout, search, terms }
+    }
+
     fn begin(&self, payload: Result<Payload, Status>) -> Call {
         let Manner { timeout, wait, repeatable, .. } = self.shared.manner;
         let terms = Terms { wait, repeatable, ..Terms::default() };
@@ -340,10 +377,7 @@ impl Call {
                 let metadata = options.map_or_else(Vec::new, |options| options.metadata);
                 Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
             }
-            Err(Unanswered { status, node }) => {
-                let instance = node.map(|(node, key)| shared.runtime.instance(node, key));
-                Err(CallError::new(status, instance))
-            }
+            Err(failed) => Err(unanswered(shared, failed)),
         }
     }
 }
@@ -355,6 +389,12 @@ impl IntoFuture for Call {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.make())
     }
+}
+
+/// A failure as the program sees it.
+pub(crate) fn unanswered(shared: &Shared, failed: Unanswered) -> CallError {
+    let Unanswered { status, node } = failed;
+    CallError::new(status, node.map(|(node, key)| shared.runtime.instance(node, key)))
 }
 
 /// What a call came back with.

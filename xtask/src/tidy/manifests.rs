@@ -27,6 +27,7 @@ const ALLOWED: &[Allowed] = &[
             "bytes",
             "data-encoding",
             "futures-core",
+            "futures-sink",
             "homing-core",
             "if-addrs",
             "parking_lot",

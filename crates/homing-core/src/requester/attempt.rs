@@ -1,7 +1,7 @@
 //! How does one call get from attempt to attempt? From its begin to its reply or failure.
 
 use super::absent::absent;
-use super::calls::{Attempt, CallState};
+use super::calls::{Attempt, CallState, Pace};
 use super::eligible::Absence;
 use super::health::Mark;
 use super::seats::Marked;
@@ -32,6 +32,9 @@ impl Requester {
         let Some((attempt, other)) = which.of(call.state) else { return };
         let repeatable = attempt.repeatable || call.repeatable;
         let (seat, took) = (attempt.seat, now - attempt.since);
+        if call.pace == Pace::Flowing && matches!(outcome, Outcome::Replied) {
+            return self.end_flow(now, key);
+        }
         if let Some(mark) = mark(&outcome) {
             self.mark(now, seat, Marked { took, mark });
         }
@@ -61,6 +64,25 @@ impl Requester {
                 self.retry_if_allowed(now, key, status, repeatable);
             }
         }
+    }
+
+    /// The first item of a stream came: what it took is what is known of its instance.
+    pub(super) fn flow(&mut self, now: Time, key: CallKey) {
+        let Some(call) = self.calls.find(key) else { return };
+        let CallState::Running(attempt) = call.state else { return };
+        let (target, took) = (call.target, now - attempt.since);
+        if let Some(mark) = mark(&Outcome::Replied) {
+            self.mark(now, attempt.seat, Marked { took, mark });
+        }
+        self.calls.commit(key);
+        self.note_duration(target, took);
+    }
+
+    /// A stream has ended well: how long it was says nothing of anybody.
+    fn end_flow(&mut self, now: Time, key: CallKey) {
+        self.release(now, key);
+        self.calls.remove(key);
+        self.stats.replied += 1;
     }
 
     fn succeed(&mut self, now: Time, key: CallKey, took: Duration) {

@@ -6,10 +6,10 @@
 
 use super::seats::SeatKey;
 use super::target::Wish;
-use super::{Begin, CallKey, TargetKey, Wait};
+use super::{Begin, CallKey, Kind, TargetKey, Wait};
 use crate::balance::Affinity;
 use crate::id::NodeId;
-use crate::limits::TICK;
+use crate::limits::{ATTEMPTS_MAX, TICK};
 use crate::talk::{Started, Status};
 use crate::time::Time;
 
@@ -26,6 +26,7 @@ pub(super) struct Call {
     pub(super) instance: Option<NodeId>,
     pub(super) affinity: Option<Affinity>,
     pub(super) deadline: Time,
+    pub(super) pace: Pace,
     /// When a second attempt is started beside the one under way; never, mostly.
     hedge_at: Time,
     pub(super) state: CallState,
@@ -60,6 +61,17 @@ pub(super) struct Attempt {
     pub(super) since: Time,
 }
 
+/// What an answer is waited for in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Pace {
+    /// One piece.
+    Call,
+    /// Items, of which none came.
+    Stream,
+    /// Items that come.
+    Flowing,
+}
+
 impl Call {
     fn new(begin: &Begin) -> Self {
         Self {
@@ -71,6 +83,10 @@ impl Call {
             instance: begin.instance,
             affinity: begin.affinity,
             deadline: begin.deadline.unwrap_or(Time::MAX),
+            pace: match begin.kind {
+                Kind::Call => Pace::Call,
+                Kind::Stream => Pace::Stream,
+            },
             hedge_at: Time::MAX,
             state: CallState::Choosing,
             last: None,
@@ -143,6 +159,14 @@ impl Calls {
     /// Ends a call that is not parked.
     pub(super) fn remove(&mut self, key: CallKey) -> Option<Call> {
         self.slots.get_mut(key.0)?.take()
+    }
+
+    /// A stream flows: it ends when its attempt does, and is not tried again.
+    pub(super) fn commit(&mut self, key: CallKey) {
+        if let Some(call) = self.find(key) {
+            (call.deadline, call.hedge_at) = (Time::MAX, Time::MAX);
+            (call.ran, call.pace) = (ATTEMPTS_MAX, Pace::Flowing);
+        }
     }
 
     /// A second attempt at a call is due then, if the first is not answered before.

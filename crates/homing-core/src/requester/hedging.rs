@@ -1,6 +1,6 @@
 //! When is a call made a second time before the first attempt has failed?
 
-use super::calls::{Attempt, CallState};
+use super::calls::{Attempt, CallState, Pace};
 use super::policy::Hedge;
 use super::target::{Means, Wish};
 use super::{CallKey, Output, REGISTERED, Requester, TargetKey};
@@ -11,7 +11,8 @@ impl Requester {
     /// An attempt has started: when a second one is due beside it, if the call may run twice.
     pub(super) fn plan_hedge(&mut self, now: Time, key: CallKey, offered: bool) {
         let call = self.calls.live(key);
-        let (target, may_repeat) = (call.target, offered || call.repeatable);
+        let one_reply = call.pace == Pace::Call;
+        let (target, may_repeat) = (call.target, one_reply && (offered || call.repeatable));
         let delay = match self.policy.hedge {
             Hedge::Never => return,
             Hedge::AfterP95 => self.target(target).recent.p95(),

@@ -45,6 +45,18 @@ pub struct Begin {
     pub instance: Option<NodeId>,
     /// It goes where other calls of this affinity go, whatever the balancer.
     pub affinity: Option<Affinity>,
+    /// What answers it.
+    pub kind: Kind,
+}
+
+/// What answers a call.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Kind {
+    /// One reply.
+    #[default]
+    Call,
+    /// Items. Until the first came it is tried as a call is, but never at two instances at once.
+    Stream,
 }
 
 /// How one attempt ended.
@@ -96,6 +108,12 @@ pub enum Input {
         call: CallKey,
         /// How.
         outcome: Outcome,
+    },
+    /// The first item of a stream came: its time does not end any more, and no further attempt is made. Ignored for a
+    /// call that has ended.
+    Flowing {
+        /// Which call.
+        call: CallKey,
     },
     /// The second attempt that [`Output::Hedge`] started has ended. Ignored where it came too late.
     Hedged {

@@ -30,7 +30,7 @@ mod seats;
 mod target;
 mod verdict;
 
-pub use input::{Begin, CallKey, Input, LinkState, Outcome, Output, TargetKey, Wait};
+pub use input::{Begin, CallKey, Input, Kind, LinkState, Outcome, Output, TargetKey, Wait};
 pub use policy::{BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight};
 
 use crate::limits::{TARGETS_MAX, UNREACHABLE_REST};
@@ -111,6 +111,7 @@ impl Requester {
             Input::Hedged { call, outcome } => {
                 self.finish_attempt(now, call, Which::Second, outcome);
             }
+            Input::Flowing { call } => self.flow(now, call),
             Input::Abandon { call } => self.abandon(now, call),
             Input::Snapshot(snapshot) => self.adopt(now, snapshot),
             Input::Target { key, namespace, address } => {

@@ -98,6 +98,7 @@ impl Play {
             repeatable: false,
             instance: None,
             affinity: None,
+            kind: Kind::Call,
         };
         Self { requester, now: Time::ZERO, calls: 0, usual, log: String::new() }
     }
@@ -552,4 +553,20 @@ fn a_target_is_forgotten_once_its_calls_have_ended() {
     let play = play.ends(0, Outcome::Replied).input(forget());
     assert!(play.requester.targets[0].is_none());
     assert!(play.requester.seats.is_empty());
+}
+
+#[test]
+fn a_stream_that_flows_has_no_deadline_and_is_not_tried_again() {
+    Play::new("words")
+        .with(|begin| begin.repeatable = true)
+        .world(&["1 words", "2 words"])
+        .begin(1)
+        .input(Input::Flowing { call: CallKey(0) })
+        .until(60_000)
+        .said("ready | 0>1")
+        .ends(0, Outcome::Lost)
+        .said(concat!(
+            "0~: UNAVAILABLE: the link to node 01010101 broke before an answer: ",
+            "the call may have run"
+        ));
 }

@@ -1,7 +1,13 @@
 //! What travels on a link once both sides know each other?
 //!
 //! One grammar for calls, streams, topics and jobs (decisions A7): `Open · Data · End · Reset · Credit`. A call is an
-//! Open and a Data that each end their side at once.
+//! Open and a Data that each end their side at once. In a stream a side says several payloads: each is whole with the
+//! flag of neither more nor last, and the last one has it. A side that ends without a last value says End with OK, or a
+//! last Data with the option `nothing`; with that option an Open has no first item either.
+//!
+//! Credit: a side whose only payload fits in one piece pays nothing. Once a side has said a piece that is not its last,
+//! each piece costs its bytes, and [`ITEM_COST`](crate::limits::ITEM_COST) more where it ends a payload. What is paid on
+//! the link is given back when it was read; in a conversation, when the program has taken it.
 //!
 //! ```text
 //! length varint (of all that follows)   kind: low 5 bits, flags: high 3 bits   ...

@@ -15,9 +15,11 @@ mod keys;
 mod links;
 mod listen;
 pub(crate) mod offers;
+mod pipe;
 mod show;
 mod start;
 mod stats;
+pub(crate) mod talk;
 mod turn;
 mod unheard;
 

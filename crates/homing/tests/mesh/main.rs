@@ -19,3 +19,4 @@ mod myself;
 mod offers;
 mod pairs;
 mod real;
+mod streams;

@@ -140,6 +140,7 @@ impl Model {
             repeatable,
             instance: self.rng.chance(1, 8).then(|| node(1)),
             affinity: self.rng.chance(1, 8).then(|| Affinity::of(b"key")),
+            kind: if self.rng.chance(1, 8) { Kind::Stream } else { Kind::Call },
         };
         self.input(Input::Begin(begin));
     }

@@ -29,6 +29,11 @@ fn with_options(piece: Piece) -> Piece {
     Piece { options: Some(Box::new(Options { attempt: 2, ..Options::default() })), ..piece }
 }
 
+fn nothing(then: Then) -> Piece {
+    let options = Options { nothing: true, ..Options::default() };
+    Piece { options: Some(Box::new(options)), encoding: Encoding::Raw, ..piece(b"", then) }
+}
+
 fn open(callee: Callee, millis: Option<u64>, piece: Piece) -> Frame {
     let deadline = millis.map(Duration::from_millis);
     Frame::Open { conversation: 8191, callee, deadline, piece }
@@ -54,6 +59,9 @@ fn golden_frames() -> Vec<(&'static str, Frame)> {
         ("data-end", data(piece(b"[1]", Then::End))),
         ("data-rest", data(piece(b"[1", Then::Rest))),
         ("data-next", data(piece(b"", Then::Next))),
+        ("open-nothing", open(Callee::Bound(1), None, nothing(Then::Next))),
+        ("data-item", data(piece(b"[1]", Then::Next))),
+        ("data-nothing", data(nothing(Then::End))),
         ("data-options", data(with_options(piece(b"1", Then::End)))),
         ("end-ok", end(Status::new(Code::Ok, ""))),
         ("end-full", end(full())),

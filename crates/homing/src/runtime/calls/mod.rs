@@ -8,18 +8,20 @@ mod aim;
 mod race;
 mod seat;
 mod state;
+pub(crate) mod streams;
 
 pub(crate) use aim::Aim;
 
 use super::Runtime;
 use super::jobs::{Job, Reply as JobReply};
+use super::talk::Line;
 use crate::crank::{Answer, Ended, LinkCell, Ticket};
 use homing_core::balance::Affinity;
 use homing_core::id::NodeId;
-use homing_core::link::{self, Open};
+use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::{RecordKey, Snapshot};
-use homing_core::requester::{Input, LinkState, Policy, Requester, Wait};
+use homing_core::requester::{Input, Kind, LinkState, Policy, Requester, Wait};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
@@ -58,6 +60,7 @@ pub(crate) struct Terms {
     pub(crate) repeatable: bool,
     pub(crate) instance: Option<NodeId>,
     pub(crate) affinity: Option<Affinity>,
+    pub(crate) kind: Kind,
 }
 
 /// A reply and who gave it.
@@ -202,7 +205,8 @@ impl Desk {
         let Some(link) = link else { return Ended::at(call.now, link::Outcome::NotSent) };
         let (key, target) = call.aim.target(&self.runtime, call.key);
         let Attempt { now, deadline, .. } = call;
-        let mut open = Some(Open { token: 0, key, target: &target, deadline, payload, options });
+        let (target, shape) = (&target, Shape::Call);
+        let mut open = Some(Open { token: 0, key, target, deadline, payload, options, shape });
         let mut ticket: Option<Ticket> = None;
         poll_fn(|cx| match (&mut ticket, open.take()) {
             (Some(ticket), _) => ticket.poll(cx),
@@ -235,6 +239,10 @@ impl Desk {
     ) -> Ended {
         let (answer, answered) = oneshot::channel::<Answer>();
         let (_, target) = call.aim.target(&self.runtime, call.key);
+        if self.runtime.offers.gives_items(&target) {
+            let outcome = self.call_stream_here(call, payload, options).await;
+            return Ended::at(self.runtime.clock.now(), outcome);
+        }
         let job = Job {
             reply: JobReply::Local(answer),
             caller: self.runtime.me.id,
@@ -242,6 +250,8 @@ impl Desk {
             deadline: call.deadline,
             payload,
             options: options.map_or_else(Options::default, |options| *options),
+            asks: Asks::All,
+            line: Line::Answer,
             claims: None,
         };
         let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };

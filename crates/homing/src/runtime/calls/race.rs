@@ -85,6 +85,7 @@ fn is_answer(ended: &Ended) -> bool {
 pub(super) fn settled(outcome: link::Outcome) -> Result<(Payload, Option<Box<Options>>), Outcome> {
     match outcome {
         link::Outcome::Reply(payload, options) => Ok((payload, options)),
+        link::Outcome::Nothing => unreachable!("a call is not a stream"),
         link::Outcome::Failed(status) => Err(Outcome::Failed(*status)),
         link::Outcome::NotSent => Err(Outcome::NotSent),
         link::Outcome::Lost => Err(Outcome::Lost),

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 
 /// A call's hold on its requester. Dropping it abandons the call.
 pub(super) struct Seat {
-    desk: Arc<Desk>,
-    call: CallKey,
+    pub(super) desk: Arc<Desk>,
+    pub(super) call: CallKey,
     /// As it stands in the slot.
     waker: Waker,
     stage: Stage,
@@ -50,7 +50,7 @@ impl Seat {
         terms: &Terms,
         waker: &Waker,
     ) -> (Self, Option<Order>) {
-        let Terms { deadline, wait, repeatable, instance, affinity, .. } = *terms;
+        let Terms { deadline, wait, repeatable, instance, affinity, kind, .. } = *terms;
         let call = Cell::new(CallKey(0));
         let order = desk.turn_with(
             terms.begun,
@@ -59,7 +59,16 @@ impl Seat {
                 call.set(CallKey(state.slots.insert(slot)));
                 let call = call.get();
                 let target = aim.key;
-                Input::Begin(Begin { call, target, deadline, wait, repeatable, instance, affinity })
+                Input::Begin(Begin {
+                    call,
+                    target,
+                    deadline,
+                    wait,
+                    repeatable,
+                    instance,
+                    affinity,
+                    kind,
+                })
             },
             |state| state.take_order(call.get()),
         );

@@ -182,6 +182,7 @@ impl World {
             repeatable: true,
             instance: None,
             affinity: None,
+            kind: Kind::Call,
         };
         self.requesters[requester].handle_input(self.now, Input::Begin(begin));
         self.obey(requester);
