@@ -58,6 +58,7 @@ const ALLOWED: &[Allowed] = &[
             "hdrhistogram",
             "homing",
             "indicatif",
+            "mimalloc",
             "rustix",
             "serde",
             "serde_json",
