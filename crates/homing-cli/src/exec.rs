@@ -6,17 +6,18 @@
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::env;
+use std::future::Future;
 use std::io;
 use std::mem;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use homing::limits::{MESSAGE_MAX, PAYLOAD_MAX};
-use homing::{Code, Status};
+use homing::{Code, Item, RawItems, Status};
 
 /// Between asking a group to end and ending it.
 const GRACE: Duration = Duration::from_secs(2);
@@ -59,6 +60,25 @@ impl Program {
             tokio::try_join!(feed(stdin, job.input), read_reply(stdout), read_end(stderr))?;
         let status = group.wait().await.map_err(broken)?;
         if status.success() { Ok(reply) } else { Err(failed(status, &complaint)) }
+    }
+
+    /// Runs it once; what is asked is its stdin, as lines where it is several items, and each line of its stdout goes to
+    /// `write` as it comes. Dropping this future ends all its processes. Fails as [`run`](Self::run) does, or as `write`.
+    pub(crate) async fn follow<F>(
+        &self,
+        job: Job<'_>,
+        items: RawItems,
+        write: impl FnMut(Vec<u8>) -> F,
+    ) -> Result<(), Status>
+    where
+        F: Future<Output = Result<(), Status>>,
+    {
+        let mut group = Group::start(self.command(job))?;
+        let Pipes { stdin, stdout, stderr } = group.pipes();
+        let ((), (), complaint) =
+            tokio::try_join!(feed_items(stdin, items), lines(stdout, write), read_end(stderr))?;
+        let status = group.wait().await.map_err(broken)?;
+        if status.success() { Ok(()) } else { Err(failed(status, &complaint)) }
     }
 
     fn command(&self, job: Job<'_>) -> Command {
@@ -164,6 +184,52 @@ async fn feed(mut stdin: ChildStdin, input: &[u8]) -> Result<(), Status> {
     match stdin.write_all(input).await {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(broken(error)),
         _ => Ok(()),
+    }
+}
+
+async fn feed_items(mut stdin: ChildStdin, mut items: RawItems) -> Result<(), Status> {
+    while let Some(item) = items.next().await {
+        let (bytes, end) = match item? {
+            Item::Partial(payload) if payload.bytes.last() != Some(&b'\n') => {
+                (payload.bytes, &b"\n"[..])
+            }
+            Item::Partial(payload) | Item::Final(payload) => (payload.bytes, &b""[..]),
+        };
+        for part in [&bytes[..], end] {
+            match stdin.write_all(part).await {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    return Err(broken(error));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hands on each line without its end; the last one may have none.
+async fn lines<F>(
+    stdout: impl AsyncRead + Unpin,
+    mut write: impl FnMut(Vec<u8>) -> F,
+) -> Result<(), Status>
+where
+    F: Future<Output = Result<(), Status>>,
+{
+    let mut stdout = BufReader::new(stdout);
+    let max = u64::try_from(PAYLOAD_MAX).unwrap_or(u64::MAX);
+    loop {
+        let mut line = Vec::new();
+        (&mut stdout).take(max + 1).read_until(b'\n', &mut line).await.map_err(broken)?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        } else if line.len() > PAYLOAD_MAX {
+            let message = format!("a line of the program is longer than {PAYLOAD_MAX} bytes");
+            return Err(Status::new(Code::ResourceExhausted, message));
+        }
+        write(line).await?;
     }
 }
 

@@ -19,6 +19,11 @@ mod span;
 
 use std::process::ExitCode;
 
+/// Payloads of a megabyte come and go all the time: the system's allocator gives each back to the kernel, and takes page
+/// faults for the next one. This one keeps some.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = match args::parse() {
         Ok(args) => args,

@@ -79,6 +79,14 @@ impl Output {
         })
     }
 
+    /// An item of a stream: these bytes, as a line, at once.
+    pub(crate) fn item(self, bytes: &[u8]) -> Result<(), Failure> {
+        write_out(|out| {
+            out.write_all(bytes)?;
+            if bytes.last() == Some(&b'\n') { Ok(()) } else { writeln!(out) }
+        })
+    }
+
     /// A JSON document, for `--json` of a listing.
     pub(crate) fn document(self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).context("cannot write JSON")?;

@@ -25,6 +25,7 @@ pub mod registry;
 pub mod requester;
 pub mod responder;
 pub mod rng;
+pub mod slots;
 pub mod talk;
 pub mod time;
 pub mod wire;

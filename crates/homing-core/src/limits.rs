@@ -45,6 +45,10 @@ pub const WINDOW: u32 = 256 * 1024;
 pub const LINK_WINDOW: u32 = 16 * 1024 * 1024;
 /// Bytes that a process holds for its peers. Beyond, calls are refused with `RESOURCE_EXHAUSTED`, not started.
 pub const BUDGET: usize = 256 * 1024 * 1024;
+/// What an item of a stream costs of the windows beside its bytes, so that windows bound empty items too.
+pub const ITEM_COST: u32 = 64;
+/// Bytes of items that wait at their writer's side of a link. A writer that has said so much waits until half has left.
+pub const STREAM_QUEUE: usize = 64 * 1024;
 /// Methods bound to a number on one link and side. Beyond, names travel in each call.
 pub const BINDINGS_MAX: u32 = 1_024;
 /// Frames waiting to be written on one link. Beyond, new calls are refused with `RESOURCE_EXHAUSTED`, not started.
@@ -250,10 +254,39 @@ pub const BROKEN_REST: Duration = Duration::from_millis(100);
 pub const UNREACHABLE_REST: Duration = Duration::from_secs(1);
 /// Seconds over which the retry budget counts.
 pub const RETRY_WINDOW: usize = 10;
-/// Retries per hundred first attempts (decisions: retry budget), beyond [`RETRY_BURST`].
+/// Retries per hundred calls (decisions: retry budget), beyond [`RETRIES_PER_SECOND`].
 pub const RETRY_PERCENT: u32 = 20;
-/// Retries that are always allowed within [`RETRY_WINDOW`].
-pub const RETRY_BURST: u32 = 100;
+/// Retries that are always allowed per second, on average over [`RETRY_WINDOW`].
+pub const RETRIES_PER_SECOND: u32 = 10;
+/// Calls to an address from whose durations is known which are long, where calls are hedged.
+pub const RECENT_MAX: usize = 128;
+/// Failures in a row after which an instance is set aside.
+pub const FAILURES_IN_A_ROW: u32 = 5;
+/// How many times as long as its peers an instance takes that is set aside.
+pub const LAG_FACTOR: u32 = 5;
+/// And by how much longer: what is less than this behind is left to the balancer.
+pub const LAG_LEAST: Duration = Duration::from_millis(5);
+/// Answers of an instance before its average means anything; it is over about as many.
+pub const LAG_SAMPLES: u32 = 32;
+/// Between two comparisons of the instances of one target with each other.
+pub const LAG_PERIOD: Duration = Duration::from_secs(1);
+/// How long an instance is set aside the first time. It doubles, up to [`EJECTION_LONGEST`].
+pub const EJECTION_FIRST: Duration = Duration::from_secs(1);
+/// The longest time for which an instance is set aside.
+pub const EJECTION_LONGEST: Duration = Duration::from_mins(1);
+/// What a failed attempt counts for at least as a latency, so that an instance that fails at once does not draw the calls
+/// of all.
+pub const FAILURE_LATENCY: Duration = Duration::from_secs(1);
+/// Slots that a requester holds when nobody said (decisions E10).
+pub const SLOTS_HELD: usize = 100;
+/// Slots that a requester may hold.
+pub const SLOTS_HELD_MAX: usize = 4_096;
+/// Slots of one instance that are held. One more requester that asks is told that there is none.
+pub const SLOTS_MAX: usize = 65_536;
+/// A lease of a slot ends so long after its last use.
+pub const SLOT_LEASE: Duration = Duration::from_secs(10);
+/// Who was asked for a slot and does not answer for so long is not waited for.
+pub const SLOT_ANSWER_TIME: Duration = Duration::from_secs(5);
 /// Calls of one offer handled at once when nobody said.
 pub const CONCURRENCY: u32 = 4_096;
 /// Calls of one offer that wait for their turn when nobody said.

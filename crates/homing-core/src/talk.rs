@@ -237,6 +237,9 @@ pub struct Options {
     pub attempt: u8,
     /// The user's own names and values, in the order given. Key 10, once each.
     pub metadata: Vec<(String, Bytes)>,
+    /// The payload is none, and its bytes are empty: a stream is opened before its first item, or ended without a last
+    /// one. Key 12.
+    pub nothing: bool,
     /// The foreign system on whose behalf a bridge calls, as `bridge:NAME`. Key 13: who does not know it must not take
     /// what is foreign for the bridge itself.
     pub origin: Bytes,
@@ -253,6 +256,7 @@ impl Options {
             && self.attempt == 0
             && self.origin.is_empty()
             && self.metadata.is_empty()
+            && !self.nothing
     }
 }
 

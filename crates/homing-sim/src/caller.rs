@@ -9,7 +9,7 @@ use homing_core::link::CallId;
 use homing_core::name::Namespace;
 use homing_core::node::LinkId;
 use homing_core::registry::RecordKey;
-use homing_core::requester::{Begin, CallKey, Input, Requester, TargetKey, Wait};
+use homing_core::requester::{Begin, CallKey, Input, Kind, Requester, TargetKey, Wait};
 use homing_core::rng::Rng;
 use homing_core::talk::Payload;
 use homing_core::time::Time;
@@ -77,6 +77,8 @@ impl Caller {
             wait: Wait::ForInstance,
             repeatable: order.repeatable,
             instance: None,
+            affinity: None,
+            kind: Kind::Call,
         };
         self.requester.handle_input(now, Input::Begin(begin));
     }

@@ -7,7 +7,7 @@ use crate::process::Process;
 use crate::server::{Decision, Origin};
 use crate::wires::{LineDialler, LinePhase};
 use homing_core::id::NodeId;
-use homing_core::link::{self, Open};
+use homing_core::link::{self, Open, Shape};
 use homing_core::node::{self, LinkId};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{self, CallKey};
@@ -27,6 +27,7 @@ impl Process {
                 self.stop_attempt(now, call);
                 self.end_call(call, End::Failed(status.code, status.message));
             }
+            requester::Output::Hedge { .. } => unreachable!("nobody asked for it"),
             requester::Output::Ready { .. } => {}
         }
         true
@@ -74,6 +75,9 @@ impl Process {
             }
             link::Output::RoundTrip(rtt) => {
                 self.node.handle_input(now, node::Input::RoundTrip { link: conn, rtt });
+            }
+            link::Output::Item { .. } | link::Output::AskedAll(_) | link::Output::Room(_) => {
+                unreachable!("nobody streams here")
             }
             link::Output::Draining => {
                 if let Some(line) = self.wires.touch(conn) {
@@ -140,8 +144,8 @@ impl Process {
         let payload = Payload::raw(pending.payload.clone());
         let (key, target) = mesh::target(key.0, offer);
         let token = self.caller.token(call);
-        let open =
-            Open { token, key, target: &target, deadline: Some(deadline), payload, options: None };
+        let (target, deadline, options, shape) = (&target, Some(deadline), None, Shape::Call);
+        let open = Open { token, key, target, deadline, payload, options, shape };
         let Some(line) = self.wires.touch(conn) else { return };
         match line.link.open(now, open) {
             Ok(id) => {
@@ -179,6 +183,7 @@ impl Process {
                 self.caller.requester.handle_input(now, input);
                 return self.end_call(call, end.unwrap_or(End::WrongReply));
             }
+            link::Outcome::Nothing => unreachable!("a call is not a stream"),
             link::Outcome::Failed(status) => requester::Outcome::Failed(*status),
             link::Outcome::NotSent => requester::Outcome::NotSent,
             link::Outcome::Lost => requester::Outcome::Lost,

@@ -27,6 +27,11 @@ impl Clock {
         self.start.checked_add(time.since(Time::ZERO))
     }
 
+    /// The time that `instant` is; the start where it lies before.
+    pub(crate) fn time(&self, instant: Instant) -> Time {
+        Time::ZERO + instant.saturating_duration_since(self.start)
+    }
+
     /// Sleeps until `time`; at once where it is past.
     pub(crate) async fn sleep_until(&self, time: Time) {
         match self.instant(time) {

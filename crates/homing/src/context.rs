@@ -1,8 +1,10 @@
 //! What may a handler know about the call it answers?
 
 use crate::access::Claims;
+use crate::runtime::talk::{Line, Talk};
 use bytes::Bytes;
 use homing_core::id::NodeId;
+use homing_core::link::Asks;
 use homing_core::name::{Method, Namespace, ServiceName, Version};
 use homing_core::talk::{Encoding, Options};
 use std::sync::Arc;
@@ -13,7 +15,8 @@ use tokio::time::Instant;
 ///
 /// A handler that wants it takes it as its second argument. Cheap to clone; it may outlive the call.
 ///
-/// There is no word for "cancelled": when the caller goes away or its time is up, the handler's future is dropped.
+/// When the caller goes away or its time is up, the handler's future is dropped; what it started elsewhere can see that
+/// by [`is_active`](Self::is_active) and [`closed`](Self::closed).
 #[derive(Clone, Debug)]
 pub struct Context {
     caller: Caller,
@@ -22,6 +25,8 @@ pub struct Context {
     deadline: Option<Instant>,
     /// `None` for the many calls that bring no options, so that they cost no allocation.
     options: Option<Arc<Options>>,
+    line: Line,
+    asks: Asks,
 }
 
 /// Who calls.
@@ -52,7 +57,37 @@ impl Context {
         options: Options,
     ) -> Self {
         let options = (!options.is_empty()).then(|| Arc::new(options));
-        Self { caller, asked, encoding, deadline, options }
+        Self { caller, asked, encoding, deadline, options, line: Line::Answer, asks: Asks::All }
+    }
+
+    /// The same, with what its caller can be reached by, and whether it says more than one payload.
+    pub(crate) fn over(self, line: Line, asks: Asks) -> Self {
+        Self { line, asks, ..self }
+    }
+
+    /// The stream to and from the caller; `None` where there is no caller.
+    pub(crate) fn talk(&self) -> Option<Talk> {
+        self.line.talk()
+    }
+
+    pub(crate) const fn asks(&self) -> Asks {
+        self.asks
+    }
+
+    /// Whether the caller still waits for something: an answer, or the next item of it.
+    ///
+    /// A handler's own future is dropped when its caller leaves; this is for what outlives it, a task or a thread that it
+    /// started.
+    pub fn is_active(&self) -> bool {
+        self.line.is_active()
+    }
+
+    /// Returns when the caller waits for nothing any more. See [`is_active`](Self::is_active).
+    pub async fn closed(&self) {
+        match self.talk() {
+            Some(talk) => talk.closed().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The node that calls.
@@ -101,7 +136,8 @@ impl Context {
 
     /// How long the caller still waits: zero when the time is up, `None` when it waits for ever.
     ///
-    /// Work that this call causes elsewhere should get no more than this.
+    /// Calls that the handler makes get no more than this by themselves, whatever timeout they have; not so those of a task
+    /// that it spawns, which may outlive the call.
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }

@@ -3,6 +3,10 @@
 //! Four shapes of handler are taken: with or without a [`Context`], and with a reply that cannot fail or a `Result`.
 //! Which one a function has, the compiler finds out; behind the door all of them are one erased shape.
 
+mod stream;
+
+pub use stream::{RawStreamHandler, StreamHandler};
+
 use crate::context::Context;
 use crate::encoding::{from_payload, to_reply};
 use bytes::Bytes;
@@ -139,7 +143,21 @@ pub(crate) type Working = ReusableBoxFuture<'static, Answer>;
 
 /// A handler without its types. Cheap to clone.
 #[derive(Clone)]
-pub struct ErasedHandler(Arc<dyn Start>);
+pub struct ErasedHandler {
+    start: Arc<dyn Start>,
+    kind: Kind,
+}
+
+/// Which sides of a call may be streams.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// None: it takes one payload and gives one.
+    Call,
+    /// The answer.
+    Answer,
+    /// What is asked, and the answer.
+    Both,
+}
 
 impl ErasedHandler {
     /// Begins to answer in a box that has served its call, which costs no allocation if it is large enough.
@@ -147,7 +165,24 @@ impl ErasedHandler {
     /// What was still at work there is dropped. Reading the request and the handler itself may panic, here as in every
     /// poll: call it where panics are caught. The box stays usable.
     pub(crate) fn start_in(&self, idle: &mut Working, request: Payload, context: Context) {
-        self.0.start(idle, request, context);
+        self.start.start(idle, request, context);
+    }
+
+    /// Whether a request may be a stream.
+    pub(crate) fn takes_items(&self) -> bool {
+        self.kind == Kind::Both
+    }
+
+    /// Whether the answer may be a stream.
+    pub(crate) fn gives_items(&self) -> bool {
+        self.kind != Kind::Call
+    }
+
+    pub(crate) fn new(
+        kind: Kind,
+        start: impl Fn(&mut Working, Payload, Context) + Send + Sync + 'static,
+    ) -> Self {
+        Self { start: Arc::new(start), kind }
     }
 }
 
@@ -200,10 +235,10 @@ where
     P: Into<Annotated<Payload>>,
 {
     fn erase_raw(self) -> ErasedHandler {
-        ErasedHandler(Arc::new(move |into: &mut Working, request, context| {
+        ErasedHandler::new(Kind::Call, move |into, request, context| {
             let answer = self(request, context);
             into.set(async move { answer.await.map(Into::into) });
-        }))
+        })
     }
 }
 
@@ -213,16 +248,16 @@ where
     Q: DeserializeOwned,
     A: Future<Output: IntoAnswer<K>> + Send + 'static,
 {
-    ErasedHandler(Arc::new(move |into: &mut Working, request: Payload, context| {
+    ErasedHandler::new(Kind::Call, move |into, request, context| {
         let asked_in = request.encoding;
         let answer = from_payload(&request).map(|value| call(value, context));
         drop(request);
         into.set(async move { answer.map_err(unstarted)?.await.into_answer(asked_in) });
-    }))
+    })
 }
 
 /// The request could not be read: the handler saw nothing of it.
-fn unstarted(why: Status) -> Status {
+pub(crate) fn unstarted(why: Status) -> Status {
     Status { started: Started::No, message: format!("the request: {}", why.message), ..why }
 }
 

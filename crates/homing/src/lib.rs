@@ -39,6 +39,7 @@ mod responder;
 mod runtime;
 pub mod security;
 pub mod stats;
+pub mod streams;
 pub mod testing;
 
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
@@ -46,7 +47,7 @@ pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{CallError, ConfigError, JoinError, ServeError};
 pub use events::{Event, Events};
-pub use handler::{Annotated, Handler, RawHandler};
+pub use handler::{Annotated, Handler, RawHandler, RawStreamHandler, StreamHandler};
 pub use homing_core::addr::TransportAddr;
 pub use homing_core::balance::{BadBalancer, Balancer};
 pub use homing_core::crypto::KeyId;
@@ -55,6 +56,9 @@ pub use homing_core::limits;
 pub use homing_core::name::{
     Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName,
     Range, ServiceName, Version, VersionReq,
+};
+pub use homing_core::requester::{
+    BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight,
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use info::{
@@ -66,6 +70,7 @@ pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use security::{Authority, Key, KeyFile};
 pub use stats::NodeStats;
+pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

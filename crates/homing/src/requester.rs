@@ -5,15 +5,19 @@ use crate::encoding::{from_payload, to_payload};
 use crate::error::CallError;
 use crate::info::Instance;
 use crate::runtime::Runtime;
+use crate::runtime::calls::streams::Asking;
 use crate::runtime::calls::{Aim, Answered, Desk, Terms, Unanswered, refused};
+use crate::runtime::inherited;
 use crate::security::random;
+use crate::streams::{Opening, Plan, Replies};
 use bytes::Bytes;
-use homing_core::balance::Balancer;
+use homing_core::balance::{Affinity, Balancer};
 use homing_core::id::NodeId;
 use homing_core::limits::DEADLINE_MAX;
-use homing_core::name::{Address, BadName, Namespace};
+use homing_core::link::Asks;
+use homing_core::name::{Address, BadName, Label, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::Wait;
+use homing_core::requester::{Hedge, Here, Kind, Locality, Policy, Wait, Weight};
 use homing_core::rng::Rng;
 use homing_core::talk::{Encoding, Options, Payload, Status};
 use serde::Serialize;
@@ -32,16 +36,16 @@ pub struct Requester {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    desk: Arc<Desk>,
-    runtime: Arc<Runtime>,
+pub(crate) struct Shared {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) runtime: Arc<Runtime>,
     manner: Manner,
     _follower: DropGuard,
 }
 
 impl Shared {
     /// Puts in who calls, beside its node: the foreign system behind it, if any, and the node's token.
-    fn show(&self, options: &mut Option<Box<Options>>) {
+    pub(crate) fn show(&self, options: &mut Option<Box<Options>>) {
         if let Some(origin) = &self.manner.origin {
             options.get_or_insert_default().origin = origin.clone();
         }
@@ -68,7 +72,7 @@ struct Manner {
 #[derive(Clone)]
 pub struct RequesterBuilder {
     runtime: Arc<Runtime>,
-    balancer: Balancer,
+    policy: Policy,
     manner: Manner,
 }
 
@@ -83,7 +87,7 @@ impl RequesterBuilder {
             token: None,
             origin: None,
         };
-        Self { runtime, balancer: Balancer::default(), manner }
+        Self { runtime, policy: Policy::default(), manner }
     }
 
     /// Looks services up here instead of in the node's namespace.
@@ -93,6 +97,9 @@ impl RequesterBuilder {
     }
 
     /// How long a call may take, waiting for an instance included. Default: 5 s; at most 24 days.
+    ///
+    /// A call that a handler makes never gets more than what is left of the call that the handler answers: deadlines
+    /// shrink on their way ([`Context::remaining`](crate::Context::remaining)).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.manner.timeout = timeout;
         self
@@ -104,9 +111,56 @@ impl RequesterBuilder {
         self
     }
 
-    /// How instances are chosen. Default: in turn.
+    /// How instances are chosen. Default: [`Balancer::PowerOfTwo`].
     pub fn balancer(mut self, balancer: Balancer) -> Self {
-        self.balancer = balancer;
+        self.policy.balancer = balancer;
+        self
+    }
+
+    /// Everything about how instances are chosen and what is done about those that fail, at once: it replaces what was set
+    /// before.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Only instances with this label are called; with several labels, only those that have all.
+    pub fn subset(mut self, label: Label) -> Self {
+        self.policy.subset.push(label);
+        self
+    }
+
+    /// Spreads calls over versions ([`Policy::weights`]); once for each range.
+    ///
+    /// ```
+    /// # fn example(node: &homing::Node) -> Result<(), homing::BadWeight> {
+    /// let canary = node.requester().weight("^1=9".parse()?).weight("^2=1".parse()?).build();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn weight(mut self, weight: Weight) -> Self {
+        self.policy.weights.push(weight);
+        self
+    }
+
+    /// Whether a call that takes long, and may run twice, is made at a second instance too; the first answer counts.
+    /// Default: [`Hedge::Never`].
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.policy.hedge = hedge;
+        self
+    }
+
+    /// Instances on the same host are called before those on the same network, and those before the rest. On the same
+    /// network is whose address begins with the same 24 bits (of IPv6: 64) as one of this node's; or whose label `zone`
+    /// is this one.
+    pub fn near(mut self, zone: Option<&str>) -> Self {
+        let here = Here {
+            node: self.runtime.me.id,
+            host: Some(self.runtime.host()),
+            ips: self.runtime.addresses().iter().filter_map(|at| Some(at.tcp()?.ip())).collect(),
+            zone: zone.map(str::to_owned),
+        };
+        self.policy.locality = Locality::Nearest(here);
         self
     }
 
@@ -141,8 +195,8 @@ impl RequesterBuilder {
     /// The requester.
     pub fn build(self) -> Requester {
         let rng = Rng::from_seed(u64::from_be_bytes(random()));
-        let (desk, follower) = Desk::start(&self.runtime, self.balancer, rng);
-        let Self { runtime, manner, .. } = self;
+        let Self { runtime, policy, manner } = self;
+        let (desk, follower) = Desk::start(&runtime, policy, rng);
         Requester { shared: Arc::new(Shared { desk, runtime, manner, _follower: follower }) }
     }
 }
@@ -212,6 +266,40 @@ impl Callee {
         self.begin(Ok(payload))
     }
 
+    /// A call that is answered with a stream. Nothing happens until it is polled.
+    pub fn stream<Q: Serialize + ?Sized, R>(&self, request: &Q) -> Replies<R> {
+        self.replies(to_payload(request, self.shared.manner.encoding))
+    }
+
+    /// As [`stream`](Self::stream), with bytes.
+    pub fn stream_raw<R>(&self, payload: Payload) -> Replies<R> {
+        self.replies(Ok(payload))
+    }
+
+    /// A stream in both directions. Nothing happens until it is awaited; from then on it is not tried again.
+    pub fn open<Q: Serialize, R>(&self) -> Opening<Q, R> {
+        let plan = self.plan(Ok(Payload::default()), Asks::Nothing, None);
+        Opening::new(Arc::clone(&self.shared), plan, self.shared.manner.encoding)
+    }
+
+    fn replies<R>(&self, payload: Result<Payload, Status>) -> Replies<R> {
+        let timeout = Some(self.shared.manner.timeout);
+        Replies::planned(Arc::clone(&self.shared), self.plan(payload, Asks::All, timeout))
+    }
+
+    fn plan(
+        &self,
+        payload: Result<Payload, Status>,
+        asks: Asks,
+        timeout: Option<Duration>,
+    ) -> Plan {
+        let Manner { timeout: search, wait, repeatable, .. } = self.shared.manner;
+        let terms = Terms { wait, repeatable, kind: Kind::Stream, ..Terms::default() };
+        let asking =
+            payload.map(|payload| Asking { payload, options: None, asks, idle: None, first: None });
+        Plan { aim: self.aim.clone(), asking, timeout, search, terms }
+    }
+
     fn begin(&self, payload: Result<Payload, Status>) -> Call {
         let Manner { timeout, wait, repeatable, .. } = self.shared.manner;
         let terms = Terms { wait, repeatable, ..Terms::default() };
@@ -240,7 +328,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// How long this call may take.
+    /// How long this call may take. In a handler, never longer than the call that it answers.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -258,6 +346,12 @@ impl Call {
         self
     }
 
+    /// Goes to the instance where all calls with this key go, whatever the balancer ([`Balancer::Hash`]).
+    pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.terms.affinity = Some(Affinity::of(key.as_ref()));
+        self
+    }
+
     /// Sends a name and value along; all together at most 4 KiB.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
         self.options.get_or_insert_default().metadata.push((name.into(), value.into()));
@@ -271,7 +365,9 @@ impl Call {
         let made = match (callee.aim, payload) {
             (Ok(aim), Ok(payload)) => {
                 terms.begun = shared.runtime.clock.now();
-                terms.deadline = Some(terms.begun + timeout.min(DEADLINE_MAX));
+                let inherited = inherited::deadline().map(|at| shared.runtime.clock.time(at));
+                let own = terms.begun + timeout.min(DEADLINE_MAX);
+                terms.deadline = Some(inherited.map_or(own, |inherited| inherited.min(own)));
                 shared.desk.call(&aim, payload, options, terms).await
             }
             (Err(status), _) | (_, Err(status)) => Err(refused(status)),
@@ -281,10 +377,7 @@ impl Call {
                 let metadata = options.map_or_else(Vec::new, |options| options.metadata);
                 Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
             }
-            Err(Unanswered { status, node }) => {
-                let instance = node.map(|(node, key)| shared.runtime.instance(node, key));
-                Err(CallError::new(status, instance))
-            }
+            Err(failed) => Err(unanswered(shared, failed)),
         }
     }
 }
@@ -296,6 +389,12 @@ impl IntoFuture for Call {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.make())
     }
+}
+
+/// A failure as the program sees it.
+pub(crate) fn unanswered(shared: &Shared, failed: Unanswered) -> CallError {
+    let Unanswered { status, node } = failed;
+    CallError::new(status, node.map(|(node, key)| shared.runtime.instance(node, key)))
 }
 
 /// What a call came back with.

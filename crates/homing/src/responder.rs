@@ -1,7 +1,7 @@
 //! How does a program serve?
 
 use crate::error::ServeError;
-use crate::handler::{ErasedHandler, Handler, RawHandler};
+use crate::handler::{ErasedHandler, Handler, RawHandler, RawStreamHandler, StreamHandler};
 use crate::runtime::Runtime;
 use crate::runtime::offers::OfferCell;
 use bytes::Bytes;
@@ -136,6 +136,28 @@ impl ResponderBuilder {
     /// As [`serve`](Self::serve).
     pub async fn serve_raw(self, handler: impl RawHandler) -> Result<Responder, ServeError> {
         self.offer(handler.erase_raw()).await.map(Offer::guard)
+    }
+
+    /// Offers the service, by a handler that answers with a stream, takes one, or both.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_stream<M>(
+        self,
+        handler: impl StreamHandler<M>,
+    ) -> Result<Responder, ServeError> {
+        self.offer(handler.erase_stream()).await.map(Offer::guard)
+    }
+
+    /// Offers the service, by a handler of streams of bytes.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub async fn serve_stream_raw(
+        self,
+        handler: impl RawStreamHandler,
+    ) -> Result<Responder, ServeError> {
+        self.offer(handler.erase_raw_stream()).await.map(Offer::guard)
     }
 
     pub(crate) async fn offer(self, handler: ErasedHandler) -> Result<Offer, ServeError> {

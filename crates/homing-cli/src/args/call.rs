@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::span;
-use homing::{Address, Balancer};
+use homing::{Address, Balancer, Label, Weight};
 
 /// Call a service and print its reply.
 ///
@@ -16,6 +16,7 @@ use homing::{Address, Balancer};
   homing call words/count < README.md
   homing call words@1/count 'four words of input'    a range chooses among versions
   homing call 'price@>=1.2 <3/quote' '{\"item\": 7}' --encoding json --timeout 500ms
+  homing call orders -n --weight ^1=9 --weight ^2=1  one call in ten goes to the new version
   homing call clock -n --who                         no payload; tell who answered")]
 pub(crate) struct CallArgs {
     /// Whom to call: SERVICE[@RANGE][/METHOD]; ranges as npm writes them
@@ -59,12 +60,31 @@ pub(crate) struct ChoiceArgs {
     /// Fail at once when nobody offers it
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// How to choose among instances: round-robin or least-pending [default: round-robin]
+    /// How to choose among instances: p2c (the quicker and less busy of two), round-robin, random, least-pending, or
+    /// hash with --key [default: p2c]
     #[arg(long, value_name = "KIND")]
     pub(crate) balancer: Option<Balancer>,
+    /// Go where all calls with this key go
+    #[arg(long, value_name = "KEY", required_if_eq("balancer", "hash"))]
+    pub(crate) key: Option<String>,
     /// Only this instance: the id of its node, the first digits of it, or its name
     #[arg(long, value_name = "ID|NAME")]
     pub(crate) instance: Option<String>,
+    /// Only instances with this label; given several times, with all of them
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) subset: Vec<Label>,
+    /// Spread calls over versions: this range gets N parts; given once for each range
+    #[arg(long, value_name = "RANGE=N")]
+    pub(crate) weight: Vec<Weight>,
+    /// With --repeatable: ask a second instance too when there is no answer after this time; the first answer counts
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    pub(crate) hedge: Option<Duration>,
+    /// Prefer the same host, then the same network, then the rest
+    #[arg(long)]
+    pub(crate) near: bool,
+    /// Where this is: instances labelled `zone=ZONE` count as of the same network
+    #[arg(long, value_name = "ZONE", requires = "near")]
+    pub(crate) zone: Option<String>,
 }
 
 /// The encodings that a person can type.

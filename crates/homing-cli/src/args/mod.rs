@@ -8,17 +8,19 @@ mod intervals;
 mod key;
 mod listing;
 mod serve;
+mod stream;
 
 pub(crate) use access::{
     AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
 };
 pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
-pub(crate) use call::{CallArgs, InputArgs, TypedEncoding};
+pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
 pub(crate) use guard::GuardArgs;
 pub(crate) use intervals::IntervalArgs;
 pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRotateArgs, KeyWhat};
 pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
+pub(crate) use stream::StreamArgs;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -91,6 +93,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Serve(ServeArgs),
     Call(CallArgs),
+    Stream(StreamArgs),
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),

@@ -13,6 +13,7 @@ use homing::{Label, OfferName};
   homing serve words@1.2.0/count --exec 'wc -w'    the payload is its stdin, its stdout the reply
   homing serve echo@1.0.0 --echo                   an address without a method means the default one
   homing serve motd --reply 'all is well' --label zone=a
+  homing serve log --exec 'tail -f app.log' --stream    each line is an item of a stream
 
 A program finds the method in HOMING_METHOD, the caller's id in HOMING_CALLER and the milliseconds
 that are left in HOMING_DEADLINE_MS. When the caller goes away or time runs out, it is ended with
@@ -24,6 +25,9 @@ pub(crate) struct ServeArgs {
     pub(crate) service: OfferName,
     #[command(flatten)]
     pub(crate) answer: Answer,
+    /// Answer with a stream: each line that the program prints is an item, sent as it comes (`homing stream`)
+    #[arg(long, requires = "exec")]
+    pub(crate) stream: bool,
     #[command(flatten)]
     pub(crate) offer: OfferArgs,
     /// How long running calls may take to end after the first signal
@@ -61,7 +65,7 @@ pub(crate) struct OfferArgs {
     /// Up to 512 bytes that travel with the offer
     #[arg(long, value_name = "TEXT")]
     pub(crate) metadata: Option<String>,
-    /// Calls handled at once; more are refused [default: the cores for --exec, else 4096]
+    /// Calls handled at once; more are refused [default: the cores for --exec, 256 with --stream, else 4096]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) concurrency: Option<u32>,
     /// Calls that may wait for their turn before further ones are refused [default: 0]

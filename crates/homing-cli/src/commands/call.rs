@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-use crate::args::CallArgs;
+use crate::args::{CallArgs, ChoiceArgs};
 use crate::exit::Failure;
 use crate::opening::hint;
 use crate::output::Output;
@@ -12,7 +12,8 @@ use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use homing::{
-    CallError, Code, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started, Status,
+    CallError, Code, Hedge, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started,
+    Status,
 };
 
 /// Sends the payload, prints the reply.
@@ -40,18 +41,23 @@ async fn ask(
 ) -> Result<Reply, Failure> {
     // A full picture first: the highest version is chosen among all, and a name that nobody has is known not to exist.
     let _ = timeout(args.timeout, node.synced()).await;
-    let mut call = requester(node, args, started).to_address(&args.address).call_raw(payload);
+    let remaining = args.timeout.saturating_sub(started.elapsed());
+    let requester = requester(node, &args.choice, (args.repeatable, remaining));
+    let mut call = requester.to_address(&args.address).call_raw(payload);
     for (key, value) in &args.metadata {
         call = call.metadata(key.clone(), value.clone());
     }
     if let Some(wanted) = &args.choice.instance {
         call = call.instance(instance(node, wanted)?);
     }
+    if let Some(key) = &args.choice.key {
+        call = call.key(key);
+    }
     call.await.map_err(|error| explained(error, &node.info()))
 }
 
 /// Who found nobody on this host learns why nobody elsewhere was asked.
-fn explained(error: CallError, node: &NodeInfo) -> Failure {
+pub(super) fn explained(error: CallError, node: &NodeInfo) -> Failure {
     let nobody = error.code() == Code::NotFound && error.started() == Started::No;
     match hint(node).filter(|_| nobody) {
         Some(hint) => Failure::Nowhere(error.into(), hint),
@@ -59,20 +65,37 @@ fn explained(error: CallError, node: &NodeInfo) -> Failure {
     }
 }
 
-fn requester(node: &Node, args: &CallArgs, started: Instant) -> Requester {
-    let remaining = args.timeout.saturating_sub(started.elapsed()).max(Duration::from_millis(1));
-    let mut builder = node.requester().timeout(remaining).repeatable(args.repeatable);
-    if args.choice.no_wait {
+/// A requester that chooses as was typed, with what time is left.
+pub(super) fn requester(
+    node: &Node,
+    choice: &ChoiceArgs,
+    (repeatable, remaining): (bool, Duration),
+) -> Requester {
+    let remaining = remaining.max(Duration::from_millis(1));
+    let mut builder = node.requester().timeout(remaining).repeatable(repeatable);
+    if choice.no_wait {
         builder = builder.no_wait();
     }
-    if let Some(balancer) = &args.choice.balancer {
+    if let Some(balancer) = &choice.balancer {
         builder = builder.balancer(*balancer);
+    }
+    for label in &choice.subset {
+        builder = builder.subset(label.clone());
+    }
+    for weight in &choice.weight {
+        builder = builder.weight(weight.clone());
+    }
+    if let Some(time) = choice.hedge {
+        builder = builder.hedge(Hedge::After(time));
+    }
+    if choice.near {
+        builder = builder.near(choice.zone.as_deref());
     }
     builder.build()
 }
 
 /// The one instance whose node has this id, an id that starts so, or this name.
-fn instance(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
+pub(super) fn instance(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
     if let Ok(id) = wanted.parse() {
         return Ok(id);
     }

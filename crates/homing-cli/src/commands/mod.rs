@@ -7,6 +7,7 @@ mod key;
 mod ls;
 mod nodes;
 mod serve;
+mod stream;
 mod token;
 mod watch;
 
@@ -28,6 +29,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
     match args.command {
         Command::Serve(args) => serve::run(&args, &settings, output),
         Command::Call(args) => call::run(&args, &settings, output),
+        Command::Stream(args) => stream::run(&args, &settings, output),
         Command::Ls(args) => ls::run(&args, &settings, output),
         Command::Nodes(args) => nodes::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),

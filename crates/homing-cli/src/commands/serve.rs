@@ -13,7 +13,9 @@ use crate::output::Output;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{Code, Context, Encoding, Event, Guard, Node, Payload, Responder, Status};
+use homing::{
+    Code, Context, Encoding, Event, Guard, Node, Payload, RawItems, RawWriter, Responder, Status,
+};
 
 /// Offers the service until a signal (or the end of stdin, where asked) and lets its calls end.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -52,6 +54,12 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings, output: Output) -> Resu
 async fn offer(node: &Node, args: &ServeArgs) -> Result<Responder, Failure> {
     let builder = described(node, args);
     let responder = match answer(&args.answer) {
+        Reply::Program(program) if args.stream => {
+            let program = Arc::new(program);
+            let handler =
+                move |items, writer, context| follow(Arc::clone(&program), items, writer, context);
+            builder.serve_stream_raw(handler).await
+        }
         Reply::Program(program) => {
             let program = Arc::new(program);
             let handler = move |request, context| execute(Arc::clone(&program), request, context);
@@ -79,7 +87,7 @@ fn described(node: &Node, args: &ServeArgs) -> homing::ResponderBuilder {
     if let Some(metadata) = metadata {
         builder = builder.metadata(metadata.clone());
     }
-    if let Some(concurrency) = concurrency.or_else(|| cores_for(&args.answer)) {
+    if let Some(concurrency) = concurrency.or_else(|| usual_for(args)) {
         builder = builder.concurrency(concurrency);
     }
     if let Some(queue) = queue {
@@ -88,9 +96,15 @@ fn described(node: &Node, args: &ServeArgs) -> homing::ResponderBuilder {
     builder
 }
 
+/// Programs that run at once and mostly wait for something to say.
+const STREAMS: u32 = 256;
+
 /// A program per call takes a core; more at once only take each other's time (decisions E5).
-fn cores_for(answer: &Answer) -> Option<u32> {
-    answer.exec.as_ref()?;
+fn usual_for(args: &ServeArgs) -> Option<u32> {
+    args.answer.exec.as_ref()?;
+    if args.stream {
+        return Some(STREAMS);
+    }
     thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok())
 }
 
@@ -126,6 +140,27 @@ async fn execute(
     let reply = program.run(job).await?;
     let encoding = encoding_of_reply(request.encoding, &reply);
     Ok(Payload { encoding, bytes: reply.into() })
+}
+
+/// What is asked is the program's stdin, each line that it prints an item.
+async fn follow(
+    program: Arc<Program>,
+    items: RawItems,
+    writer: RawWriter,
+    context: Context,
+) -> Result<(), Status> {
+    let caller = context.caller().to_string();
+    let job =
+        Job { method: context.method().as_str(), caller: &caller, remaining: None, input: &[] };
+    program.follow(job, items, |line| writer.write(encoded_line(context.encoding(), line))).await
+}
+
+fn encoded_line(asked: Encoding, line: Vec<u8>) -> Payload {
+    let encoding = match encoding_of_reply(asked, &line) {
+        Encoding::Raw if str::from_utf8(&line).is_ok() => Encoding::Text,
+        encoding => encoding,
+    };
+    Payload { encoding, bytes: line.into() }
 }
 
 /// A program answers in the encoding of its request, where what it said is that (decisions E4).

@@ -112,3 +112,19 @@ fn meshes_never_meet() {
     house.run("call colour -n --mesh nowhere --no-wait").failed(15, "NOT_FOUND");
     assert_eq!(house.run("nodes --json").json().as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn labels_weights_and_keys_choose_among_instances() {
+    let house = House::new();
+    let _old = house.serve(&["v@1.2.0", "--reply", "old", "--label", "zone=a"]);
+    let _new = house.serve(&["v@2.0.0", "--reply", "new", "--label", "zone=b"]);
+    house.run("call v -n --subset zone=a").printed("old");
+    house.run("call v -n --weight ^1=1 --weight ^2=0").printed("old");
+    house.run("call v@1 -n --key user7").printed("old");
+    house.run("call v@* -n --balancer random --near --subset zone=b").printed("new");
+    house.run("call v -n --balancer hash").failed(2, "--key");
+    house.run("call v -n --weight ^1").failed(2, "it is written RANGE=N");
+    house
+        .run("call v -n --no-wait --subset zone=c")
+        .failed(24, "no instance of v with zone=c (with: zone=a, zone=b)");
+}

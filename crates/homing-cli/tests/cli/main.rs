@@ -15,3 +15,4 @@ mod keys;
 mod listings;
 mod load;
 mod programs;
+mod streams;

@@ -1,8 +1,28 @@
 //! Which of several instances takes the next call?
 //!
-//! Pure: who can be picked and how busy each is are arguments. Balancers to come (random, peak EWMA, consistent hash,
-//! slots, subsets) are further variants; what they must remember goes beside the [`Cursor`].
+//! Pure: who can be picked, how busy and how slow each is, and chance are arguments. What a balancer remembers from one
+//! pick to the next is in its [`Cursor`]; what is known of an instance's speed, in its [`Latency`]. No pick allocates.
+//!
+//! | balancer | looks at | cost of a pick among `n` |
+//! |---|---|---|
+//! | [`Balancer::PowerOfTwo`], the default | two of them | constant |
+//! | [`Balancer::RoundRobin`] | the next one | constant |
+//! | [`Balancer::Random`] | one | constant |
+//! | [`Balancer::LeastPending`] | all | `n` |
+//! | [`Balancer::Hash`] | all | `n` |
 
+mod hash;
+mod latency;
+mod least_pending;
+mod power_of_two;
+mod random;
+mod round_robin;
+
+pub use hash::{Affinity, Identity};
+pub use latency::Latency;
+pub use round_robin::Cursor;
+
+use crate::rng::Rng;
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,45 +30,77 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Balancer {
-    /// Each in turn: over any stretch of calls two instances differ by at most one.
+    /// Of any two the one that will probably answer first: the lower product of its latency of late and its calls under
+    /// way. Slow instances get few calls, and none is looked at for longer than the others.
     #[default]
+    PowerOfTwo,
+    /// Each in turn: over any stretch of calls two instances differ by at most one.
     RoundRobin,
+    /// Any of them.
+    Random,
     /// The one with the fewest calls of this requester under way; among equals, each in turn.
     LeastPending,
+    /// Calls with the same key ([`Affinity`]) go to the same instance, whoever makes them, as long as the instances stay;
+    /// when one comes or goes, only its share moves. A call without a key goes by [`Balancer::PowerOfTwo`].
+    Hash,
+}
+
+/// The instances of which one is to be picked, by their indices.
+pub trait Candidates {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many calls this one has under way; `None` where it must not be picked.
+    fn pending(&self, index: usize) -> Option<u32>;
+
+    /// What one more call there would cost ([`Latency::cost`]); `None` where it must not be picked.
+    fn cost(&self, index: usize) -> Option<u64>;
+
+    /// What tells it from all others, the same for everybody who looks at it.
+    fn identity(&self, index: usize) -> Identity;
 }
 
 impl Balancer {
     /// All balancers, in the order in which commands list them.
-    pub const ALL: [Self; 2] = [Self::RoundRobin, Self::LeastPending];
+    pub const ALL: [Self; 5] =
+        [Self::PowerOfTwo, Self::RoundRobin, Self::Random, Self::LeastPending, Self::Hash];
 
     /// The name used in commands.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::PowerOfTwo => "p2c",
             Self::RoundRobin => "round-robin",
+            Self::Random => "random",
             Self::LeastPending => "least-pending",
+            Self::Hash => "hash",
         }
     }
 
-    /// Picks one of `count` candidates, and moves the cursor past it.
-    ///
-    /// `pending` tells how many calls a candidate has under way, or `None` where it must not be picked. The answer is
-    /// `None` when none can be; the cursor then stays.
+    /// Picks a candidate, and moves the cursor past it. A call with an `affinity` goes by its hash, whatever the balancer.
+    /// The answer is `None` when none can be picked; the cursor then stays.
     pub fn pick(
         self,
+        candidates: &impl Candidates,
+        affinity: Option<Affinity>,
         cursor: &mut Cursor,
-        count: usize,
-        pending: impl Fn(usize) -> Option<u32>,
+        rng: &mut Rng,
     ) -> Option<usize> {
-        let mut turns = cursor.turns(count);
-        let picked = match self {
-            Self::RoundRobin => turns.find(|&index| pending(index).is_some()),
-            Self::LeastPending => turns
-                .filter_map(|index| pending(index).map(|pending| (pending, index)))
-                .min_by_key(|&(pending, _)| pending)
-                .map(|(_, index)| index),
-        }?;
-        cursor.next = picked + 1;
-        Some(picked)
+        if let Some(affinity) = affinity {
+            return hash::pick(candidates, affinity);
+        }
+        match self {
+            Self::PowerOfTwo | Self::Hash => power_of_two::pick(candidates, rng),
+            Self::RoundRobin => round_robin::pick(candidates, cursor),
+            Self::Random => {
+                random::pick(candidates.len(), rng, |index| candidates.pending(index).is_some())
+            }
+            Self::LeastPending => least_pending::pick(candidates, cursor),
+        }
     }
 }
 
@@ -60,7 +112,7 @@ impl fmt::Display for Balancer {
 
 /// Text that names no balancer.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no balancer is called {given:?}: round-robin and least-pending are")]
+#[error("no balancer is called {given:?}: p2c, round-robin, random, least-pending and hash are")]
 pub struct BadBalancer {
     given: String,
 }
@@ -76,82 +128,5 @@ impl FromStr for Balancer {
     }
 }
 
-/// Whose turn is next. Survives changes of the list: an index beyond its end wraps round.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Cursor {
-    next: usize,
-}
-
-impl Cursor {
-    /// Starts anywhere. Requesters start at random places, so that many of them do not all begin with the same instance.
-    pub fn starting_at(next: usize) -> Self {
-        Self { next }
-    }
-
-    /// All indices below `count`, the next in turn first.
-    fn turns(self, count: usize) -> impl Iterator<Item = usize> {
-        // The division is kept off the usual path: picks leave the cursor at most one past the end.
-        let first = match self.next {
-            next if next < count => next,
-            next if next == count => 0,
-            next => next.checked_rem(count).unwrap_or(0),
-        };
-        (first..count).chain(0..first)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Picks as often as `expect` is long among candidates with these loads (`None`: closed), starting at `start`.
-    #[track_caller]
-    fn check(balancer: Balancer, start: usize, loads: &[Option<u32>], expect: &[usize]) {
-        let mut cursor = Cursor::starting_at(start);
-        let picks: Vec<_> = expect
-            .iter()
-            .filter_map(|_| balancer.pick(&mut cursor, loads.len(), |index| loads[index]))
-            .collect();
-        assert_eq!(picks, expect);
-    }
-
-    #[test]
-    fn each_has_its_turn() {
-        check(Balancer::RoundRobin, 0, &[Some(0), Some(9), Some(0)], &[0, 1, 2, 0, 1, 2]);
-    }
-
-    #[test]
-    fn a_start_beyond_the_end_wraps_round() {
-        check(Balancer::RoundRobin, 7, &[Some(0), Some(0), Some(0)], &[1, 2, 0]);
-        check(Balancer::RoundRobin, usize::MAX, &[Some(0)], &[0, 0]);
-    }
-
-    #[test]
-    fn who_must_not_be_picked_is_passed_over() {
-        check(Balancer::RoundRobin, 0, &[None, Some(0), None, Some(0)], &[1, 3, 1, 3]);
-        check(Balancer::LeastPending, 0, &[None, Some(5), Some(7)], &[1, 1]);
-    }
-
-    #[test]
-    fn the_least_busy_is_picked_and_equals_take_turns() {
-        check(Balancer::LeastPending, 0, &[Some(2), Some(1), Some(1)], &[1, 2, 1, 2]);
-    }
-
-    #[test]
-    fn nobody_is_picked_from_nobody() {
-        for balancer in Balancer::ALL {
-            let mut cursor = Cursor::starting_at(3);
-            assert_eq!(balancer.pick(&mut cursor, 0, |_| Some(0)), None);
-            assert_eq!(balancer.pick(&mut cursor, 2, |_| None), None);
-        }
-    }
-
-    #[test]
-    fn a_balancer_reads_back_from_its_name() {
-        for balancer in Balancer::ALL {
-            assert_eq!(balancer.to_string().parse(), Ok(balancer));
-        }
-        let error = "fairest".parse::<Balancer>().unwrap_err();
-        assert!(error.to_string().contains("\"fairest\""), "{error}");
-    }
-}
+mod tests;

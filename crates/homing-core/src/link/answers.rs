@@ -3,7 +3,7 @@
 use super::outbox::Sender;
 use super::payload::{self, Outgoing};
 use super::requests::Stage as RequestStage;
-use super::{Link, RequestId};
+use super::{Conversation, Link, Place, RequestId};
 use crate::limits::OPTIONS_MAX;
 use crate::talk::{Code, Options, Payload, Started, Status};
 use crate::wire::options::options_len;
@@ -11,15 +11,18 @@ use crate::wire::options::options_len;
 impl Link {
     /// Whether the program's answer to a request is still waited for.
     pub fn is_running(&mut self, request: RequestId) -> bool {
-        self.requests
-            .at(request)
-            .is_some_and(|request| matches!(request.stage, RequestStage::Running))
+        self.requests.at(request).is_some_and(|request| request.is_at_work())
     }
 
     pub(super) fn reply(&mut self, id: RequestId, payload: Payload, options: Option<Box<Options>>) {
         let Some(request) = self.requests.at(id) else { return };
-        if !matches!(request.stage, RequestStage::Running) {
-            return;
+        match request.stage {
+            RequestStage::Running => {}
+            RequestStage::Replying(_) => {
+                let conversation = Conversation::Request(id);
+                return self.say(conversation, payload, options, Place::Last);
+            }
+            RequestStage::Arriving(_) | RequestStage::Ending(_) | RequestStage::Said => return,
         }
         request.incoming.release(&self.budget);
         let held = payload::check_size(&payload.bytes)
@@ -28,17 +31,22 @@ impl Link {
         if let Err(status) = held {
             return self.say_end(id, Status { started: Started::Maybe, ..status });
         }
-        let outgoing = Outgoing::new(payload, options, self.terms.theirs.conversation);
-        let bulk = outgoing.is_bulk();
-        request.stage = RequestStage::Replying(outgoing);
-        self.outbox.push_sender(Sender::Reply(id), bulk);
-        self.requests.wheel.disarm(id.slot);
+        self.begin_reply(id, Outgoing::new(payload, options, self.terms.theirs.conversation));
     }
 
     pub(super) fn fail(&mut self, id: RequestId, status: Status) {
         let Some(request) = self.requests.at(id) else { return };
-        if matches!(request.stage, RequestStage::Running) {
-            self.say_end(id, status);
+        match &mut request.stage {
+            RequestStage::Running => self.say_end(id, status),
+            RequestStage::Replying(outgoing) if outgoing.is_open() => {
+                if let Some(status) = outgoing.end_with(Box::new(status)) {
+                    self.say_end(id, *status);
+                }
+            }
+            RequestStage::Arriving(_)
+            | RequestStage::Replying(_)
+            | RequestStage::Ending(_)
+            | RequestStage::Said => {}
         }
     }
 

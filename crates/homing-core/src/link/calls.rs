@@ -2,8 +2,10 @@
 
 use crate::budget::Budget;
 use crate::link::bindings::TargetKey;
-use crate::link::payload::{Assembly, Outgoing};
+use crate::link::conversation::Shape;
+use crate::link::payload::{Assembly, Outgoing, Sending};
 use crate::link::wheel::Wheel;
+use crate::talk::{Code, Status};
 use crate::time::Time;
 use crate::wire::Target;
 use slab::Slab;
@@ -16,16 +18,34 @@ pub struct CallId {
     pub(super) generation: u32,
 }
 
-/// One call under way.
+/// One call or stream under way.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) generation: u32,
     pub(super) key: TargetKey,
     pub(super) target: Arc<Target>,
+    /// Of a stream: until its first item.
     pub(super) deadline: Option<Time>,
+    pub(super) shape: Shape,
     pub(super) outgoing: Outgoing,
     pub(super) incoming: Assembly,
     pub(super) interest: Interest,
+}
+
+impl Call {
+    /// How it fails when its time has run out.
+    pub(super) fn out_of_time(&self) -> Status {
+        match (self.outgoing.state, self.shape) {
+            (Sending::Unsent, _) => {
+                Status::not_started(Code::DeadlineExceeded, "the call's time ran out")
+            }
+            (_, Shape::Stream { idle: Some(idle), .. }) if self.deadline.is_none() => {
+                let message = format!("the stream brought nothing for {} ms", idle.as_millis());
+                Status::new(Code::DeadlineExceeded, message)
+            }
+            _ => Status::new(Code::DeadlineExceeded, "the call's time ran out"),
+        }
+    }
 }
 
 /// Whether anybody still waits for the answer.

@@ -167,8 +167,15 @@ impl Handshake {
         let common = dialler.iter().find(|key| acceptor.contains(key)).copied();
         common.ok_or_else(|| {
             let (mine, theirs) = (listed(&self.mine.keys), listed(&theirs.keys));
-            let message =
-                format!("no mesh key in common: this side holds {mine}, the other side {theirs}");
+            let message = match self.role {
+                // A stranger may ask: it is not told which.
+                Role::Acceptor => "no mesh key in common".to_owned(),
+                Role::Dialler => {
+                    format!(
+                        "no mesh key in common: this side holds {mine}, the other side {theirs}"
+                    )
+                }
+            };
             Status::not_started(Code::Unauthenticated, message)
         })
     }

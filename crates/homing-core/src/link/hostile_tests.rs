@@ -3,10 +3,12 @@
 use super::tests::Pair;
 use super::*;
 use crate::crypto::Proof;
-use crate::limits::{CONTROL_WAITING_MAX, CONVERSATIONS_MAX, LINK_WINDOW, OUTBOX_MAX, WINDOW};
+use crate::limits::{
+    CONTROL_WAITING_MAX, CONVERSATIONS_MAX, ITEM_COST, LINK_WINDOW, OUTBOX_MAX, WINDOW,
+};
 use crate::rng::Rng;
 use crate::talk::Encoding;
-use crate::wire::{Callee, Piece, Then};
+use crate::wire::{Callee, Piece, Target, Then};
 
 fn target() -> Target {
     Target {
@@ -68,6 +70,38 @@ fn the_window_of_the_link_holds_whatever_the_conversations() {
     check(all(), "");
     let more = open(conversations * 2 + 1, piece(CHUNK_MAX, Then::Rest));
     check(all().chain([more]), &format!("{BROKE} chunk: beyond the window)"));
+}
+
+#[test]
+fn items_that_nobody_takes_end_the_link_beyond_the_window_however_small_they_are() {
+    for size in [0, CHUNK_MAX] {
+        // The first is handed over with its request, and is counted until credit for it is written.
+        let whole = WINDOW as usize / (size + ITEM_COST as usize);
+        let items = |count| {
+            let item = move |_| Frame::Data { conversation: 1, piece: piece(size, Then::Next) };
+            [open(1, piece(size, Then::Next))].into_iter().chain((1..count).map(item))
+        };
+        let seen = format!("item({size}) ").repeat(whole - 1);
+        check(items(whole), format!("asked({size}) {seen}").trim());
+        let broke = format!("asked({size}) {seen}cancelled {BROKE} chunk: beyond the window)");
+        let mut pair = Pair::open();
+        send(&mut pair, items(whole + 1));
+        assert_eq!(sorted(&pair.acceptor.take_log()), sorted(&broke));
+    }
+}
+
+fn sorted(log: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = log.split(' ').collect();
+    words.sort_unstable();
+    words
+}
+
+#[test]
+fn items_after_the_end_end_the_link() {
+    let item = |then| Frame::Data { conversation: 1, piece: piece(2, then) };
+    let frames = [open(1, piece(1, Then::Next)), item(Then::End), item(Then::Next)];
+    let log = format!("asked(1) last(2) asked-all cancelled {BROKE} data: after the end)");
+    check(frames, &log);
 }
 
 #[test]
@@ -225,7 +259,10 @@ fn no_order_of_frames_makes_a_link_panic_or_keep_what_it_held() {
         let budget = Arc::clone(&pair.dialler.link.budget);
         let before = budget.left();
         for token in 0..2 {
-            pair.call(token, [10, 40_000][rng.index(2)], Some(Duration::from_millis(20))).unwrap();
+            let asks = [Asks::All, Asks::First, Asks::Nothing][rng.index(3)];
+            let shape = [Shape::Call, Shape::Stream { asks, idle: None }][rng.index(2)];
+            let time = Some(Duration::from_millis(20));
+            pair.open_shaped(token, [10, 40_000][rng.index(2)], time, shape).unwrap();
         }
         for _ in 0..20 {
             let side = if rng.chance(1, 2) { &mut pair.dialler } else { &mut pair.acceptor };
@@ -238,10 +275,23 @@ fn no_order_of_frames_makes_a_link_panic_or_keep_what_it_held() {
             if rng.chance(1, 2) {
                 side.link.poll_transmit(pair.now, &mut Vec::new());
             }
-            for request in std::mem::take(&mut side.requests) {
+            for request in &side.requests {
+                let (request, conversation) = (request.id, Conversation::Request(request.id));
                 let payload = Payload::raw(vec![0; 30_000]);
-                let reply = Input::Reply { request: request.id, payload, options: None };
-                side.link.handle_input(pair.now, reply);
+                let place = Place::Partial;
+                side.link.handle_input(
+                    pair.now,
+                    match rng.below(6) {
+                        0 => Input::Reply { request, payload, options: None },
+                        1 => Input::Item { conversation, payload, options: None, place },
+                        2 => Input::EndItems(conversation),
+                        3 => Input::Discard(request),
+                        _ => match side.items.pop_front() {
+                            Some(Item { receipt, .. }) => Input::Taken { conversation, receipt },
+                            None => continue,
+                        },
+                    },
+                );
             }
             pair.now += Duration::from_millis(rng.below(4));
             side.link.handle_timeout(pair.now);

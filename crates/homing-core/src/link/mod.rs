@@ -8,11 +8,14 @@
 //! [`Link::open`] and [`Link::poll_transmit`].
 
 mod answers;
+mod arrivals;
 mod bindings;
 mod calls;
+mod conversation;
 mod credit;
 mod ending;
 mod handshake;
+mod items;
 mod keepalive;
 mod outbox;
 mod payload;
@@ -20,6 +23,7 @@ mod receive;
 mod requests;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod sample;
+mod streams;
 mod transmit;
 mod wheel;
 
@@ -30,11 +34,19 @@ mod hostile_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
+mod stream_model_tests;
+#[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
 
 pub use answers::check_load;
 pub use bindings::TargetKey;
 pub use calls::CallId;
+pub use conversation::{
+    Asks, Conversation, Item, Open, Outcome, Party, Place, Request, Room, Shape,
+};
+pub use items::Receipt;
 pub use keepalive::{Action, Keepalive, Patience};
 pub use requests::RequestId;
 pub use wheel::Wheel;
@@ -47,14 +59,15 @@ use crate::limits::{
 };
 use crate::talk::{Code, Options, Payload, Status};
 use crate::time::Time;
-use crate::wire::{Frame, Hello, Target, Windows};
+use crate::wire::{Frame, Hello, Windows};
 use bindings::Bindings;
 use bytes::{Bytes, BytesMut};
 use calls::{Call, Calls, Interest};
 use credit::Allowance;
 use handshake::Handshake;
+use items::Intake;
 use outbox::{Outbox, Sender};
-use payload::{Assembly, Outgoing, Sending};
+use payload::{Assembly, Sending};
 use requests::{Requests, Stage as RequestStage};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -127,8 +140,32 @@ pub enum Input<'a> {
         /// Why.
         status: Status,
     },
-    /// Nobody waits for this call any more. Nothing happens when it has ended meanwhile.
+    /// Nobody waits for this call or stream any more. Nothing happens when it has ended meanwhile.
     Cancel(CallId),
+    /// The next item of a stream. Ask [`Link::room`] first; nothing happens when nobody listens any more, or this side
+    /// has ended. An answer to a request may be a stream: the last item is a [`Reply`](Self::Reply) too.
+    Item {
+        /// Which.
+        conversation: Conversation,
+        /// The item.
+        payload: Payload,
+        /// What accompanies it.
+        options: Option<Box<Options>>,
+        /// Whether it is the last.
+        place: Place,
+    },
+    /// A stream ends without a last item. Nothing happens when it has ended already.
+    EndItems(Conversation),
+    /// The program has taken an item that was put out: the peer may send more. Nothing happens when the conversation
+    /// has ended meanwhile.
+    Taken {
+        /// Of which conversation.
+        conversation: Conversation,
+        /// What came with the item.
+        receipt: Receipt,
+    },
+    /// Nobody takes the further items of a request any more; they are let go of as they come.
+    Discard(RequestId),
     /// A message for the peer's node machine, at most [`CHUNK_MAX`] bytes (a larger one is a bug, and panics). Nothing
     /// happens before [`Output::Established`].
     Control(Bytes),
@@ -150,6 +187,17 @@ pub enum Output {
     Request(Request),
     /// The peer gave a request up, or its time ran out: stop the work.
     Cancelled(RequestId),
+    /// An item of a stream came. It is held against its conversation's window until [`Input::Taken`].
+    Item {
+        /// Whose.
+        of: Party,
+        /// The item.
+        item: Item,
+    },
+    /// The peer has said all it asks: no further items of its request.
+    AskedAll(RequestId),
+    /// A stream takes more: said once after [`Link::room`] found none.
+    Room(Party),
     /// A call has ended. The only output with its token.
     Ended {
         /// As given to [`Link::open`].
@@ -167,51 +215,6 @@ pub enum Output {
     Idle,
     /// The link is no more. The last output.
     Closed(Status),
-}
-
-/// A call of the peer, whole.
-#[derive(Debug)]
-pub struct Request {
-    /// To answer it with.
-    pub id: RequestId,
-    /// What it is addressed to.
-    pub target: Arc<Target>,
-    /// When the caller stops waiting.
-    pub deadline: Option<Time>,
-    /// The payload.
-    pub payload: Payload,
-    /// What accompanies it.
-    pub options: Option<Box<Options>>,
-}
-
-/// How a call of this side ended.
-#[derive(Debug)]
-pub enum Outcome {
-    /// With an answer.
-    Reply(Payload, Option<Box<Options>>),
-    /// With a failure told by the peer or found here.
-    Failed(Box<Status>),
-    /// The link ended before a byte of it was written: nothing ran.
-    NotSent,
-    /// The link ended after that: it may have run.
-    Lost,
-}
-
-/// A call to be made.
-#[derive(Debug)]
-pub struct Open<'a> {
-    /// Comes back in [`Output::Ended`].
-    pub token: u64,
-    /// The process-wide number of the target.
-    pub key: TargetKey,
-    /// The target.
-    pub target: &'a Arc<Target>,
-    /// When to stop waiting.
-    pub deadline: Option<Time>,
-    /// The payload.
-    pub payload: Payload,
-    /// What accompanies it.
-    pub options: Option<Box<Options>>,
 }
 
 /// What happened on a link so far.
@@ -327,16 +330,21 @@ impl Link {
     /// The link takes no call now, or the call is over a limit. Nothing was begun and nothing ran.
     pub fn open(&mut self, now: Time, open: Open<'_>) -> Result<CallId, Status> {
         self.may_open(&open).inspect_err(|_| self.stats.refused += 1)?;
-        let outgoing = Outgoing::new(open.payload, open.options, self.terms.theirs.conversation);
+        let outgoing = self.first_payload(open.shape, open.payload, open.options);
         let (key, target, deadline) = (open.key, Arc::clone(open.target), open.deadline);
         let interest = Interest::Wanted(open.token);
-        let bulk = outgoing.is_bulk();
-        let incoming = Assembly::new(self.terms.mine.conversation);
+        let (bulk, shape) = (outgoing.is_bulk(), open.shape);
+        let intake = match shape {
+            Shape::Call => Intake::One,
+            Shape::Stream { .. } => Intake::items(),
+        };
+        let incoming = Assembly::new(self.terms.mine.conversation, intake);
         let id = self.calls.insert(|generation| Call {
             generation,
             key,
             target,
             deadline,
+            shape,
             outgoing,
             incoming,
             interest,
@@ -363,6 +371,12 @@ impl Link {
             Input::Reply { request, payload, options } => self.reply(request, payload, options),
             Input::Fail { request, status } => self.fail(request, status),
             Input::Cancel(call) => self.cancel(call),
+            Input::Item { conversation, payload, options, place } => {
+                self.say(conversation, payload, options, place);
+            }
+            Input::EndItems(conversation) => self.end_items(conversation),
+            Input::Taken { conversation, receipt } => self.taken(now, conversation, receipt),
+            Input::Discard(request) => self.discard(request),
             Input::Control(body) => self.control(body),
             Input::Drain => self.drain(now, Peer::MayOpen),
             Input::Close(status) => self.close(status),
@@ -483,7 +497,7 @@ impl Link {
     }
 
     /// Stops caring for a call: at once when it was never sent, else with a Reset, once the peer has ended it too.
-    fn give_up(&mut self, id: CallId, code: Code) {
+    pub(super) fn give_up(&mut self, id: CallId, code: Code) {
         let Some(call) = self.calls.at(id) else { return };
         if call.interest == Interest::Abandoned {
             return;
@@ -506,7 +520,7 @@ impl Link {
         for slot in expired.drain(..) {
             let Some((id, call)) = self.calls.in_slot(slot) else { continue };
             if let Interest::Wanted(token) = call.interest {
-                let outcome = Outcome::Failed(Box::new(out_of_time(call.outgoing.state)));
+                let outcome = Outcome::Failed(Box::new(call.out_of_time()));
                 self.outputs.push_back(Output::Ended { token, outcome });
             }
             self.give_up(id, Code::DeadlineExceeded);
@@ -521,6 +535,7 @@ impl Link {
                     self.say_end(id, Status::new(code, message));
                 }
                 RequestStage::Arriving(_) => self.say_end(id, Status::not_started(code, message)),
+                // A stream that has begun has no deadline.
                 RequestStage::Replying(_) | RequestStage::Ending(_) | RequestStage::Said => {}
             }
         }
@@ -556,15 +571,5 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.calls.drain(&self.budget);
         self.requests.drain(&self.budget);
-    }
-}
-
-fn out_of_time(state: Sending) -> Status {
-    let message = "the call's time ran out";
-    match state {
-        Sending::Unsent => Status::not_started(Code::DeadlineExceeded, message),
-        Sending::Queued | Sending::Parked | Sending::Sent => {
-            Status::new(Code::DeadlineExceeded, message)
-        }
     }
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::limits::{CHUNK_MAX, LINK_WINDOW, WINDOW};
 use crate::rng::Rng;
 use crate::talk::Started;
+use crate::wire::Target;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -117,7 +118,8 @@ impl Model {
         let key = TargetKey(u32::try_from(method).unwrap());
         let (payload, options) = payload(token, length);
         let target = &self.targets[method];
-        let open = Open { token, key, target, deadline, payload, options };
+        let shape = Shape::Call;
+        let open = Open { token, key, target, deadline, payload, options, shape };
         match self.sides[side].link.open(self.now, open) {
             Ok(id) => {
                 assert!(id.slot < self.profile.windows.conversations, "an id over the agreed");
@@ -286,7 +288,11 @@ impl Model {
                     self.sides[side].closed = true;
                 }
                 Output::Established(_) | Output::Draining | Output::RoundTrip(_) => {}
-                Output::Control(_) | Output::Idle => panic!("{output:?}"),
+                Output::Control(_)
+                | Output::Idle
+                | Output::Item { .. }
+                | Output::AskedAll(_)
+                | Output::Room(_) => panic!("{output:?}"),
             }
         }
     }
@@ -321,6 +327,7 @@ impl Model {
                 let full = status.code == Code::ResourceExhausted && small;
                 assert!(told || late || full, "{token}: {status} {known:?}");
             }
+            Outcome::Nothing => panic!("{token}: {known:?}"),
             Outcome::NotSent => assert!(broken && !known.seen, "{token}: {known:?}"),
             Outcome::Lost => assert!(broken, "{token}: {known:?}"),
         }
@@ -435,7 +442,8 @@ fn megabytes_both_ways_beyond_every_window_do_not_stall() {
         let (payload, options) = payload(token, 1 << 20);
         let target = &model.targets[0];
         let key = TargetKey(1);
-        let open = Open { token, key, target, deadline: None, payload, options };
+        let (deadline, shape) = (None, Shape::Call);
+        let open = Open { token, key, target, deadline, payload, options, shape };
         let id = model.sides[side].link.open(model.now, open).unwrap();
         let length = 1 << 20;
         let (seen, answer, ending) = (false, None, Ending::Open);

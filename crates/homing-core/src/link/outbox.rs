@@ -4,7 +4,7 @@
 //! small call never waits behind a big one for longer than [`BULK_IN_FLIGHT`](crate::limits::BULK_IN_FLIGHT)
 //! (decisions C10).
 
-use crate::limits::CHUNK_MAX;
+use crate::limits::{CHUNK_MAX, ITEM_COST};
 use crate::link::calls::CallId;
 use crate::link::requests::RequestId;
 use crate::wire::Frame;
@@ -94,7 +94,7 @@ impl Outbox {
     }
 
     /// The next in the round of bulk, while the peer takes a whole chunk of anybody. It gives back half of its window
-    /// at the latest, which is a chunk at least: so this never stalls for good.
+    /// at the latest, less an item's cost, and half is a chunk at least: so this never stalls for good.
     pub(super) fn pop_bulk(&mut self) -> Option<Sender> {
         if self.takes_chunk() { self.bulk.pop_front() } else { None }
     }
@@ -120,6 +120,6 @@ impl Outbox {
     }
 
     fn takes_chunk(&self) -> bool {
-        self.link_credit as usize >= CHUNK_MAX
+        self.link_credit as usize >= CHUNK_MAX + ITEM_COST as usize
     }
 }

@@ -1,19 +1,23 @@
 //! How does a payload that is larger than a piece leave, and how does it come together again?
 
 use super::credit::Allowance;
+use super::items::{Backlog, Held, Intake, Receipt, Waiting, cost_of};
 use crate::budget::Budget;
-use crate::limits::{CHUNK_MAX, PAYLOAD_MAX, UNCOUNTED_MAX};
+use crate::limits::{CHUNK_MAX, ITEM_COST, PAYLOAD_MAX, UNCOUNTED_MAX};
 use crate::talk::{Code, Encoding, Options, Payload, Status};
-use crate::wire::{Piece, Then};
+use crate::wire::{Malformed, Piece, Then};
 use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
 
-/// A payload on its way out, and how much of it may go.
+/// A payload on its way out, or the items of a stream, and how much of it may go.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     payload: Payload,
     options: Option<Box<Options>>,
     credit: u32,
     pub(super) state: Sending,
+    /// What comes after the payload; `None` where there is but one, as in a call.
+    backlog: Option<Box<Backlog>>,
 }
 
 /// Where a payload on its way out stands.
@@ -25,37 +29,120 @@ pub(super) enum Sending {
     Queued,
     /// Some were, and the next chunk is waiting for credit.
     Parked,
+    /// Whole items were, and the program has said no more yet.
+    Resting,
     /// All were.
     Sent,
 }
 
 impl Outgoing {
     pub(super) fn new(payload: Payload, options: Option<Box<Options>>, credit: u32) -> Self {
-        Self { payload, options, credit, state: Sending::Unsent }
+        Self { payload, options, credit, state: Sending::Unsent, backlog: None }
     }
 
-    /// Whether it leaves in chunks, under credit, rather than at once.
+    /// The first item of a stream: more may be [pushed](Self::push).
+    pub(super) fn stream(first: Waiting, credit: u32) -> Self {
+        let Waiting { payload, options, held } = first;
+        let backlog = Some(Box::new(Backlog::behind(held)));
+        Self { backlog, ..Self::new(payload, options, credit) }
+    }
+
+    /// Whether its next piece leaves under credit, rather than at once: each but one that is the first and the last.
     pub(super) fn is_bulk(&self) -> bool {
-        self.payload.bytes.len() > CHUNK_MAX || !matches!(self.state, Sending::Unsent)
+        self.payload.bytes.len() > CHUNK_MAX
+            || !matches!(self.state, Sending::Unsent)
+            || self.backlog.as_ref().is_some_and(|backlog| backlog.then() != Then::End)
     }
 
-    /// The next piece; `None` while credit of this conversation is lacking. The first piece always has it: no window
-    /// is smaller than a chunk.
+    /// Whether the program may say more.
+    pub(super) fn is_open(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.is_open())
+    }
+
+    /// The next piece; `None` while credit of this conversation, or something to say, is lacking. The first piece always
+    /// has it: no window is smaller than two chunks.
     pub(super) fn next_piece(&mut self) -> Option<Piece> {
+        if self.state == Sending::Resting {
+            return None;
+        }
         let length = self.payload.bytes.len().min(CHUNK_MAX);
+        let then = match &self.backlog {
+            _ if length < self.payload.bytes.len() => Then::Rest,
+            None => Then::End,
+            Some(backlog) => backlog.then(),
+        };
         if self.is_bulk() {
-            let cost = u32::try_from(length).expect("a chunk is a few KiB");
-            let Some(left) = self.credit.checked_sub(cost) else {
+            let Some(left) = self.credit.checked_sub(cost_of(length, then)) else {
                 self.state = Sending::Parked;
                 return None;
             };
             self.credit = left;
         }
         let bytes = self.payload.bytes.split_to(length);
-        let rest = !self.payload.bytes.is_empty();
-        self.state = if rest { Sending::Queued } else { Sending::Sent };
-        let then = if rest { Then::Rest } else { Then::End };
-        Some(Piece { encoding: self.payload.encoding, options: self.options.take(), bytes, then })
+        let piece =
+            Piece { encoding: self.payload.encoding, options: self.options.take(), bytes, then };
+        self.state = match then {
+            Then::Rest => Sending::Queued,
+            Then::Next => self.turn(),
+            Then::End => Sending::Sent,
+        };
+        Some(piece)
+    }
+
+    /// Goes on to the next item, if there is one.
+    fn turn(&mut self) -> Sending {
+        let Some(next) = self.backlog.as_mut().and_then(|backlog| backlog.pop()) else {
+            return Sending::Resting;
+        };
+        (self.payload, self.options) = next;
+        Sending::Queued
+    }
+
+    /// Adds an item of a stream that is open; whether it has to wait for its turn among the senders.
+    pub(super) fn push(&mut self, item: Waiting) -> bool {
+        let Some(backlog) = &mut self.backlog else { return false };
+        backlog.push(item);
+        let rested = self.state == Sending::Resting;
+        if rested {
+            self.state = self.turn();
+        }
+        rested
+    }
+
+    /// The item pushed last is the last.
+    pub(super) fn end(&mut self) {
+        self.backlog.iter_mut().for_each(|backlog| backlog.end());
+    }
+
+    /// Has this said after all items; it is given back where there are none that wait.
+    pub(super) fn end_with(&mut self, status: Box<Status>) -> Option<Box<Status>> {
+        match &mut self.backlog {
+            Some(backlog) if self.state != Sending::Resting => {
+                backlog.end_with(status);
+                None
+            }
+            Some(_) | None => Some(status),
+        }
+    }
+
+    /// What is to be said instead of a further item, once all have left.
+    pub(super) fn take_told(&mut self) -> Option<Box<Status>> {
+        match &mut self.backlog {
+            Some(backlog) if self.state == Sending::Resting => backlog.take_told(),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Whether the program may say more now; if not, [`has_room`](Self::has_room) will tell.
+    pub(super) fn ask_room(&mut self) -> bool {
+        let leaving = self.payload.bytes.len();
+        self.backlog.as_mut().is_some_and(|backlog| backlog.ask_room(leaving))
+    }
+
+    /// Whether a program that found no room is to be told that there is some.
+    pub(super) fn has_room(&mut self) -> bool {
+        let leaving = self.payload.bytes.len();
+        self.backlog.as_mut().is_some_and(|backlog| backlog.has_room(leaving))
     }
 
     /// The peer takes more: whether a parked payload can go on.
@@ -70,20 +157,23 @@ impl Outgoing {
 
     /// Nothing more of it goes; what was not sent is let go of.
     pub(super) fn stop(&mut self) {
-        self.payload = Payload::default();
-        self.options = None;
-        self.state = Sending::Sent;
+        *self = Self { state: Sending::Sent, ..Self::new(Payload::default(), None, 0) };
     }
 }
 
-/// A payload on its way in.
+/// Payloads on their way in.
 #[derive(Debug)]
 pub(super) struct Assembly {
     /// What the first of several pieces said of the whole.
     head: Option<(Encoding, Option<Box<Options>>)>,
     chunks: BytesMut,
+    /// Counted in the budget, for the payload that is coming in or the only one.
     held: usize,
-    chunked: bool,
+    /// As much, for the first of several.
+    kept: usize,
+    /// This side says more than one piece: each costs credit.
+    counted: bool,
+    pub(super) intake: Intake,
     pub(super) allowance: Allowance,
 }
 
@@ -91,41 +181,49 @@ pub(super) struct Assembly {
 pub(super) enum Added {
     /// The payload is not whole yet.
     Part,
+    /// The payload is whole, and perhaps another comes.
+    Item(Payload, Option<Box<Options>>),
     /// The payload is whole, and the side has said all.
     Whole(Payload, Option<Box<Options>>),
 }
 
 impl Assembly {
     /// Nothing yet, from a peer that was told of `window`.
-    pub(super) fn new(window: u32) -> Self {
+    pub(super) fn new(window: u32, intake: Intake) -> Self {
         Self {
             head: None,
             chunks: BytesMut::new(),
             held: 0,
-            chunked: false,
+            kept: 0,
+            counted: false,
+            intake,
             allowance: Allowance::new(window),
         }
     }
 
-    /// Bytes of the next piece that count against credit. To be asked once for each piece, wanted or not: the last
-    /// chunk of several is told from a small payload by what came before it.
-    pub(super) fn cost(&mut self, piece: &Piece) -> u32 {
-        self.chunked |= piece.then == Then::Rest;
-        if self.chunked { u32::try_from(piece.bytes.len()).unwrap_or(u32::MAX) } else { 0 }
-    }
-
-    /// Takes in a piece whose [`cost`](Self::cost) was asked.
+    /// What a piece costs, and whether the peer is to be told of credit. To be asked once for each piece, wanted or not:
+    /// the last of several is told from a small payload by what came before it.
     ///
     /// # Errors
-    /// The payload is over a limit, or of a kind that is not spoken yet: the conversation has to end.
+    /// The peer has sent more than it may.
+    pub(super) fn count(&mut self, piece: &Piece) -> Result<(u32, bool), Malformed> {
+        self.counted |= piece.then != Then::End;
+        if !self.counted {
+            return Ok((0, false));
+        }
+        let cost = cost_of(piece.bytes.len(), piece.then);
+        self.allowance.receive(cost)?;
+        Ok((cost, self.intake.settle(cost, piece.then, &mut self.allowance)))
+    }
+
+    /// Takes in a piece that was [counted](Self::count).
+    ///
+    /// # Errors
+    /// The payload is over a limit: the conversation has to end.
     pub(super) fn add(&mut self, piece: Piece, budget: &Budget) -> Result<Added, Status> {
         let Piece { encoding, options, bytes, then } = piece;
-        if then == Then::Next {
-            let message = "this method takes and gives one payload, not a stream";
-            return Err(Status::not_started(Code::Unimplemented, message));
-        }
-        if !self.chunked {
-            return Ok(Added::Whole(Payload { encoding, bytes }, options));
+        if self.head.is_none() && then != Then::Rest {
+            return Ok(Added::whole(then, Payload { encoding, bytes }, options));
         }
         if self.chunks.len() + bytes.len() > PAYLOAD_MAX {
             return Err(too_large());
@@ -138,7 +236,7 @@ impl Assembly {
         }
         let (encoding, options) = self.head.take().unwrap_or_default();
         let bytes = std::mem::take(&mut self.chunks).freeze();
-        Ok(Added::Whole(Payload { encoding, bytes }, options))
+        Ok(Added::whole(then, Payload { encoding, bytes }, options))
     }
 
     /// Counts a payload that came or goes as a whole, from [`UNCOUNTED_MAX`] on; chunks are counted already.
@@ -152,10 +250,43 @@ impl Assembly {
         self.hold(bytes, budget)
     }
 
+    /// The first payload is handed out, and others come: each waits until it is taken.
+    pub(super) fn begin_items(&mut self) {
+        self.kept = std::mem::take(&mut self.held);
+        self.intake = Intake::items();
+    }
+
+    /// Whether somebody takes items.
+    pub(super) fn takes_items(&self) -> bool {
+        matches!(self.intake, Intake::Items { .. })
+    }
+
+    /// An item of so many bytes is whole and handed out: what is given back once it is taken.
+    ///
+    /// # Errors
+    /// The process holds as much as it may.
+    pub(super) fn hand_out(
+        &mut self,
+        bytes: usize,
+        budget: &Arc<Budget>,
+    ) -> Result<Receipt, Status> {
+        let counted = std::mem::take(&mut self.held);
+        let held =
+            Held::take(budget, bytes + ITEM_COST as usize, counted).ok_or_else(over_budget)?;
+        Ok(Receipt { cost: self.intake.hand_out(), held })
+    }
+
+    /// Nobody takes what still comes; whether the peer is to be told of credit.
+    pub(super) fn drop_items(&mut self, budget: &Budget) -> bool {
+        self.release(budget);
+        self.intake.drop_all(&mut self.allowance)
+    }
+
     /// Gives back what is held. Call it when the conversation ends.
     pub(super) fn release(&mut self, budget: &Budget) {
-        if self.held > 0 {
-            budget.give(std::mem::take(&mut self.held));
+        let held = std::mem::take(&mut self.held) + std::mem::take(&mut self.kept);
+        if held > 0 {
+            budget.give(held);
         }
         self.head = None;
         self.chunks = BytesMut::new();
@@ -163,12 +294,26 @@ impl Assembly {
 
     fn hold(&mut self, bytes: usize, budget: &Budget) -> Result<(), Status> {
         if !budget.take(bytes) {
-            let message = "this process holds as much for its peers as it may (BUDGET)";
-            return Err(Status::not_started(Code::ResourceExhausted, message));
+            return Err(over_budget());
         }
         self.held += bytes;
         Ok(())
     }
+}
+
+impl Added {
+    fn whole(then: Then, payload: Payload, options: Option<Box<Options>>) -> Self {
+        match then {
+            Then::Rest => unreachable!("a rest is not whole"),
+            Then::Next => Self::Item(payload, options),
+            Then::End => Self::Whole(payload, options),
+        }
+    }
+}
+
+pub(super) fn over_budget() -> Status {
+    let message = "this process holds as much for its peers as it may (BUDGET)";
+    Status::not_started(Code::ResourceExhausted, message)
 }
 
 /// Checks a payload before anything of it is sent.

@@ -1,15 +1,16 @@
 //! What does a frame of the peer change?
 
 use super::handshake::Progress;
+use super::items::Intake;
 use super::outbox::{Credited, Sender};
-use super::payload::{Added, Assembly, Sending};
+use super::payload::{Assembly, Sending};
 use super::requests::Stage as RequestStage;
-use super::{CallId, Interest, Link, Outcome, Output, Peer, Request, RequestId, Stage};
+use super::{CallId, Interest, Link, Outcome, Output, Peer, Shape, Stage};
 use crate::crypto::Role;
 use crate::limits::CONVERSATIONS_MAX;
-use crate::talk::{Code, Options, Payload, Started, Status};
+use crate::talk::{Code, Payload, Status};
 use crate::time::Time;
-use crate::wire::{Callee, Frame, Malformed, Piece, Then};
+use crate::wire::{Callee, Frame, Malformed, Piece};
 use bytes::BytesMut;
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ impl Link {
             Frame::Open { conversation, callee, deadline, piece } => {
                 self.handle_open(now, Opened { conversation, callee, deadline, piece })
             }
-            Frame::Data { conversation, piece } => self.handle_data(conversation, piece),
+            Frame::Data { conversation, piece } => self.handle_data(now, conversation, piece),
             Frame::End { conversation, status } => self.handle_end(conversation, status),
             Frame::Reset { conversation, code } => self.handle_reset(conversation, code),
             Frame::Credit { conversation, bytes } => self.handle_credit(conversation, bytes),
@@ -133,7 +134,7 @@ impl Link {
         }
         let target = self.bindings.resolve(opened.callee)?;
         let deadline = opened.deadline.map(|left| now + left);
-        let incoming = Assembly::new(self.terms.mine.conversation);
+        let incoming = Assembly::new(self.terms.mine.conversation, Intake::One);
         let id = self
             .requests
             .insert(slot, target, deadline, incoming)
@@ -143,12 +144,12 @@ impl Link {
         self.take_request_piece(id, opened.piece)
     }
 
-    fn handle_data(&mut self, conversation: u32, piece: Piece) -> Result<(), Malformed> {
+    fn handle_data(&mut self, now: Time, conversation: u32, piece: Piece) -> Result<(), Malformed> {
         match self.whose(conversation)? {
             Whose::Ours(slot) => {
                 let (id, _) =
                     self.calls.in_slot(slot).ok_or(Malformed("data: no such conversation"))?;
-                self.take_reply_piece(id, piece)
+                self.take_reply_piece(now, id, piece)
             }
             Whose::Theirs(slot) => {
                 let (id, _) =
@@ -158,103 +159,10 @@ impl Link {
         }
     }
 
-    /// A piece of the peer's call.
-    fn take_request_piece(&mut self, id: RequestId, piece: Piece) -> Result<(), Malformed> {
-        let request = self.requests.at(id).expect("found just now");
-        if request.heard_all {
-            return Err(Malformed("data: after the end"));
-        }
-        request.heard_all = piece.then == Then::End;
-        let cost = request.incoming.cost(&piece);
-        let tell = request.incoming.allowance.take(cost)?;
-        let arriving = matches!(request.stage, RequestStage::Arriving(_));
-        if matches!(request.stage, RequestStage::Said) && request.heard_all {
-            self.requests.remove(id.slot, &self.budget); // Answered already; this was the peer's last word.
-        }
-        self.count_on_link(cost)?;
-        let Some(request) = self.requests.at(id).filter(|_| arriving) else { return Ok(()) };
-        match request.incoming.add(piece, &self.budget) {
-            Ok(Added::Part) if tell => self.outbox.push_credit(Credited::Request(id)),
-            Ok(Added::Part) => {}
-            Ok(Added::Whole(payload, options)) => {
-                if let Err(status) = self.admit(id, payload, options) {
-                    self.refuse(id, status);
-                }
-            }
-            Err(status) => self.refuse(id, status),
-        }
-        Ok(())
-    }
-
-    /// Hands a request that is whole to the program.
-    fn admit(
-        &mut self,
-        id: RequestId,
-        payload: Payload,
-        options: Option<Box<Options>>,
-    ) -> Result<(), Status> {
-        check_understood(options.as_deref())?;
-        let Some(request) = self.requests.at(id) else { return Ok(()) };
-        request.incoming.hold_whole(payload.bytes.len(), &self.budget)?;
-        let deadline = request.deadline;
-        if let RequestStage::Arriving(target) =
-            std::mem::replace(&mut request.stage, RequestStage::Running)
-        {
-            let request = Request { id, target, deadline, payload, options };
-            self.outputs.push_back(Output::Request(request));
-        }
-        Ok(())
-    }
-
-    fn refuse(&mut self, id: RequestId, status: Status) {
-        self.stats.refused += 1;
-        self.say_end(id, status);
-    }
-
-    /// A piece of the answer to our call.
-    fn take_reply_piece(&mut self, id: CallId, piece: Piece) -> Result<(), Malformed> {
-        let call = self.calls.at(id).expect("found just now");
-        if call.outgoing.state == Sending::Unsent {
-            return Err(Malformed("data: before its open"));
-        }
-        let last = piece.then == Then::End;
-        let cost = call.incoming.cost(&piece);
-        let tell = call.incoming.allowance.take(cost)?;
-        let interest = call.interest;
-        self.count_on_link(cost)?;
-        let Interest::Wanted(token) = interest else {
-            if last {
-                self.calls.remove(id.slot, &self.budget);
-            }
-            return Ok(());
-        };
-        let call = self.calls.at(id).expect("found just now");
-        let outcome = match call.incoming.add(piece, &self.budget) {
-            Ok(Added::Part) => {
-                if tell {
-                    self.outbox.push_credit(Credited::Call(id));
-                }
-                return Ok(());
-            }
-            Ok(Added::Whole(payload, options)) => match check_understood(options.as_deref()) {
-                Ok(()) => Outcome::Reply(payload, options),
-                Err(status) => failed_here(status),
-            },
-            Err(status) => failed_here(status),
-        };
-        self.outputs.push_back(Output::Ended { token, outcome });
-        if last {
-            self.finish_call(id);
-        } else {
-            self.give_up(id, Code::ResourceExhausted);
-        }
-        Ok(())
-    }
-
     /// The peer has said its last word on our call: say ours if it is not said, and free the id.
-    fn finish_call(&mut self, id: CallId) {
+    pub(super) fn finish_call(&mut self, id: CallId) {
         let Some(call) = self.calls.at(id) else { return };
-        if matches!(call.outgoing.state, Sending::Queued | Sending::Parked) {
+        if matches!(call.outgoing.state, Sending::Queued | Sending::Parked | Sending::Resting) {
             let conversation = self.our_conversation(id.slot);
             self.outbox.push_frame(Frame::Reset { conversation, code: Code::Ok });
         }
@@ -270,8 +178,9 @@ impl Link {
             return Err(Malformed("end: before its open"));
         }
         if let Interest::Wanted(token) = call.interest {
-            let outcome = match status.code {
-                Code::Ok => Outcome::Reply(Payload::default(), None),
+            let outcome = match (status.code, call.shape) {
+                (Code::Ok, Shape::Call) => Outcome::Reply(Payload::default(), None),
+                (Code::Ok, Shape::Stream { .. }) => Outcome::Nothing,
                 _ => Outcome::Failed(status),
             };
             self.outputs.push_back(Output::Ended { token, outcome });
@@ -287,15 +196,18 @@ impl Link {
         };
         let Some((id, request)) = self.requests.in_slot(slot) else { return Ok(()) };
         request.heard_all = true;
+        if request.is_at_work() {
+            self.outputs.push_back(Output::Cancelled(id));
+            self.say_end(id, Status::new(code, "the caller gave up"));
+            return Ok(());
+        }
         match &request.stage {
-            RequestStage::Running => {
-                self.outputs.push_back(Output::Cancelled(id));
-                self.say_end(id, Status::new(code, "the caller gave up"));
-            }
             RequestStage::Arriving(_) => {
                 self.say_end(id, Status::not_started(code, "the caller gave up"));
             }
-            RequestStage::Replying(_) => self.say_end(id, Status::new(code, "the caller gave up")),
+            RequestStage::Running | RequestStage::Replying(_) => {
+                self.say_end(id, Status::new(code, "the caller gave up"));
+            }
             RequestStage::Ending(_) => {} // The last word is on its way.
             RequestStage::Said => self.requests.remove(slot, &self.budget),
         }
@@ -328,7 +240,7 @@ impl Link {
         Ok(())
     }
 
-    fn count_on_link(&mut self, cost: u32) -> Result<(), Malformed> {
+    pub(super) fn count_on_link(&mut self, cost: u32) -> Result<(), Malformed> {
         if self.terms.allowance.take(cost)? {
             self.outbox.push_credit(Credited::Link);
         }
@@ -347,20 +259,4 @@ impl Link {
             Whose::Theirs(slot)
         })
     }
-}
-
-/// Whether all that has to be understood of what accompanies a payload is (decisions A7).
-fn check_understood(options: Option<&Options>) -> Result<(), Status> {
-    match options.and_then(|options| options.not_understood) {
-        None => Ok(()),
-        Some(key) => {
-            let message = format!("option {key} has to be understood, and is not known here");
-            Err(Status::not_started(Code::Unimplemented, message))
-        }
-    }
-}
-
-/// An answer that came and cannot be taken: the work was done.
-fn failed_here(status: Status) -> Outcome {
-    Outcome::Failed(Box::new(Status { started: Started::Maybe, ..status }))
 }

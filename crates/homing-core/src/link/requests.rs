@@ -1,6 +1,7 @@
 //! Where do the calls of the other side of a link stand?
 
 use crate::budget::Budget;
+use crate::link::items::Intake;
 use crate::link::payload::{Assembly, Outgoing};
 use crate::link::wheel::Wheel;
 use crate::talk::Status;
@@ -33,12 +34,32 @@ pub(super) enum Stage {
     Arriving(Arc<Target>),
     /// The program has it.
     Running,
-    /// The answer is on its way out.
+    /// The answer is on its way out. In a stream the program is still at it.
     Replying(Outgoing),
     /// The last word waits to be written; what still comes in is dropped.
     Ending(Box<Status>),
     /// All was said from here; what still comes in is dropped.
     Said,
+}
+
+impl Request {
+    /// Whether the program is at work on it: it has it, and has not said all.
+    pub(super) fn is_at_work(&self) -> bool {
+        match &self.stage {
+            Stage::Running => true,
+            Stage::Replying(outgoing) => outgoing.is_open(),
+            Stage::Arriving(_) | Stage::Ending(_) | Stage::Said => false,
+        }
+    }
+
+    /// Whether what comes in has a use, or is at least let through.
+    pub(super) fn heeds(&self) -> bool {
+        matches!(self.stage, Stage::Arriving(_)) || (self.is_at_work() && self.intake_goes_on())
+    }
+
+    fn intake_goes_on(&self) -> bool {
+        self.incoming.intake != Intake::One
+    }
 }
 
 /// The peer's calls by the slot the peer chose.
@@ -110,7 +131,7 @@ impl Requests {
         for (slot, request) in (0_u32..).zip(self.slots.iter_mut()) {
             let Some(mut request) = request.take() else { continue };
             request.incoming.release(budget);
-            if matches!(request.stage, Stage::Running) {
+            if request.is_at_work() {
                 running.push(RequestId { slot, generation: request.generation });
             }
         }

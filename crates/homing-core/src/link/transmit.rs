@@ -1,9 +1,10 @@
 //! How do queued conversations become bytes? Called by whoever is about to write.
 
+use super::items::cost_of;
 use super::outbox::{Credited, Sender, Urgent};
 use super::payload::Sending;
 use super::requests::Stage as RequestStage;
-use super::{CallId, Interest, Link, Outcome, Output, RequestId, out_of_time};
+use super::{CallId, Interest, Link, Outcome, Output, Party, RequestId};
 use crate::limits::{BULK_IN_FLIGHT, WRITE_MAX};
 use crate::time::Time;
 use crate::wire::Piece;
@@ -55,7 +56,7 @@ impl Link {
         let left = call.deadline.map(|deadline| deadline.since(now));
         if fresh && left.is_some_and(|left| left.is_zero()) {
             let Interest::Wanted(token) = call.interest else { return };
-            let outcome = Outcome::Failed(Box::new(out_of_time(Sending::Unsent)));
+            let outcome = Outcome::Failed(Box::new(call.out_of_time()));
             self.outputs.push_back(Output::Ended { token, outcome });
             self.calls.remove(id.slot, &self.budget);
             return;
@@ -63,6 +64,11 @@ impl Link {
         let bulk = call.outgoing.is_bulk();
         let Some(piece) = call.outgoing.next_piece() else { return };
         let more = call.outgoing.state == Sending::Queued;
+        if call.outgoing.has_room()
+            && let Interest::Wanted(token) = call.interest
+        {
+            self.outputs.push_back(Output::Room(Party::Caller(token)));
+        }
         if fresh {
             let callee = self.bindings.name(call.key, &call.target, out);
             put_open(out, &OpenHead { conversation, callee: &callee, deadline: left }, &piece);
@@ -86,8 +92,15 @@ impl Link {
         let bulk = outgoing.is_bulk();
         let Some(piece) = outgoing.next_piece() else { return };
         let more = outgoing.state == Sending::Queued;
+        let said_all = outgoing.state == Sending::Sent;
+        let told = outgoing.take_told();
+        if outgoing.has_room() && outgoing.is_open() {
+            self.outputs.push_back(Output::Room(Party::Request(id)));
+        }
         put_data(out, conversation, &piece);
-        if !more {
+        if let Some(status) = told {
+            self.say_end(id, *status);
+        } else if said_all {
             self.finish_request(id);
         }
         self.note_sent(Sender::Reply(id), &piece, bulk, more);
@@ -105,7 +118,7 @@ impl Link {
 
     fn note_sent(&mut self, sender: Sender, piece: &Piece, bulk: bool, more: bool) {
         if bulk {
-            let cost = u32::try_from(piece.bytes.len()).expect("a chunk is a few KiB");
+            let cost = cost_of(piece.bytes.len(), piece.then);
             self.outbox.link_credit = self.outbox.link_credit.saturating_sub(cost);
         }
         if more {
@@ -125,10 +138,8 @@ impl Link {
             }
             Credited::Request(id) => {
                 let conversation = self.their_conversation(id.slot);
-                let request = self
-                    .requests
-                    .at(id)
-                    .filter(|request| matches!(request.stage, RequestStage::Arriving(_)));
+                let request =
+                    self.requests.at(id).filter(|request| request.heeds() && !request.heard_all);
                 (conversation, request.map(|request| &mut request.incoming.allowance))
             }
         };

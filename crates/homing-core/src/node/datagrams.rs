@@ -11,6 +11,7 @@ use crate::id::{Epoch, NodeId};
 use crate::limits::{SCOUT_SPREAD, SCOUT_SPREAD_MAX};
 use crate::membership::{self, Identity};
 use crate::registry::{self, Body, Record, RecordKey, Via};
+use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::datagram::{HEADER_LEN, Header, Refused, open, seal};
 use crate::wire::{DatagramKind, Kind, Scout};
@@ -32,9 +33,11 @@ pub(super) struct Sealer {
 }
 
 impl Sealer {
-    pub(super) fn new(me: NodeId, epoch: Epoch, nonce: u64, crypto: Arc<dyn Crypto>) -> Self {
-        let (replay, stats) = (Replay::new(nonce), Stats::default());
-        Self { me, epoch, crypto, counter: 0, replay, stats }
+    /// Counts from anywhere on: should files and clock of this host come back from a backup, and the same life begin
+    /// twice, no count is used twice under one key but by a chance of one to 2^62 for each (decisions B4).
+    pub(super) fn new(me: NodeId, epoch: Epoch, crypto: Arc<dyn Crypto>, rng: &mut Rng) -> Self {
+        let (replay, counter) = (Replay::new(rng.next_u64()), rng.below(1 << 62));
+        Self { me, epoch, crypto, counter, replay, stats: Stats::default() }
     }
 
     pub(super) const fn crypto(&self) -> &Arc<dyn Crypto> {

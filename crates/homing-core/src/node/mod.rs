@@ -79,16 +79,17 @@ impl Node {
             Kind::Member => Role::Member,
             Kind::Visitor => Role::Visitor,
         };
-        let nonce = rng.next_u64();
-        let membership = (role == Role::Member)
-            .then(|| Membership::new(Identity::new(me.id, me.epoch, nonce, &[]), rng.split()));
-        let registry = Registry::new(role, me.id, me.epoch, rng.split(), Arc::clone(&crypto));
+        let sealer = Sealer::new(me.id, me.epoch, Arc::clone(&crypto), &mut rng);
+        let membership = (role == Role::Member).then(|| {
+            Membership::new(Identity::new(me.id, me.epoch, sealer.nonce(), &[]), rng.split())
+        });
+        let registry = Registry::new(role, me.id, me.epoch, rng.split(), crypto);
         let mut dials = Dials::new(config.redial);
         for seed in config.seeds.iter().take(SEEDS_MAX) {
             dials.plan(Goal::Place(TransportAddr::Tcp(*seed)), Why::Seed(None), Vec::new(), now);
         }
         Self {
-            sealer: Sealer::new(me.id, me.epoch, nonce, crypto),
+            sealer,
             rng,
             membership,
             registry,

@@ -3,9 +3,10 @@
 //! What was asked for, and what there was instead (decisions E7). Nothing ran in any of these cases.
 
 use super::eligible::{Absence, is_draining};
+use super::policy::Policy;
 use super::target::{Seen, Target};
 use crate::id::NodeId;
-use crate::name::VersionReq;
+use crate::name::{Label, VersionReq};
 use crate::registry::Instance;
 use crate::talk::{Code, Status};
 use std::collections::BTreeSet;
@@ -14,8 +15,8 @@ use std::collections::BTreeSet;
 const LISTED_MAX: usize = 12;
 
 /// The failure of a call for which `target` has no instance on `node` (or, with `None`, anywhere).
-pub(super) fn absent(target: &Target, node: Option<NodeId>) -> Status {
-    let wanted = wanted(target);
+pub(super) fn absent(target: &Target, policy: &Policy, node: Option<NodeId>) -> Status {
+    let wanted = format!("{}{}", wanted(target), narrowed(policy));
     let (code, message) = match (target.absence(), node) {
         (Some(Absence::Service), _) if target.seen() == Seen::Never => (
             Code::NotFound,
@@ -28,6 +29,9 @@ pub(super) fn absent(target: &Target, node: Option<NodeId>) -> Status {
             Code::Unavailable,
             format!("no instance of {wanted} ({})", versions(target, "draining")),
         ),
+        (Some(Absence::Subset), _) => {
+            (Code::Unavailable, format!("no instance of {wanted} ({})", labels(target)))
+        }
         (Some(Absence::Service | Absence::Version), _) | (None, None) => (
             Code::Unavailable,
             format!("no instance of {wanted} ({})", versions(target, "running")),
@@ -47,6 +51,18 @@ fn wanted(target: &Target) -> String {
         VersionReq::Any => service.to_string(),
         VersionReq::Range(range) => format!("{service}@{range}"),
     }
+}
+
+/// What the requester wants beside the address: ` in ^1 or ^2 with zone=a`.
+fn narrowed(policy: &Policy) -> String {
+    let joined = |label: &str, words: Vec<String>, between: &str| match words[..] {
+        [] => String::new(),
+        _ => format!(" {label} {}", words.join(between)),
+    };
+    let called = policy.weights.iter().filter(|weight| weight.share > 0);
+    let ranges = called.map(|weight| weight.range.to_string()).collect();
+    let labels = policy.subset.iter().map(Label::to_string).collect();
+    joined("in", ranges, " or ") + &joined("with", labels, " and ")
 }
 
 fn unserved(target: &Target) -> String {
@@ -70,6 +86,10 @@ fn methods(target: &Target) -> String {
             .map(|text| if text.is_empty() { "the default one" } else { text }.to_owned())
             .collect()
     })
+}
+
+fn labels(target: &Target) -> String {
+    list("with", target, |instance| instance.offer.labels.iter().map(Label::to_string).collect())
 }
 
 fn nodes(target: &Target) -> String {

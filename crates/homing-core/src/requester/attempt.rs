@@ -1,14 +1,17 @@
 //! How does one call get from attempt to attempt? From its begin to its reply or failure.
 
 use super::absent::absent;
-use super::calls::CallState;
+use super::calls::{Attempt, CallState, Pace};
 use super::eligible::Absence;
-use super::target::{Candidate, Wish};
+use super::health::Mark;
+use super::seats::Marked;
+use super::target::{Candidate, Means};
 use super::verdict::{Again, Verdict, judge, pause};
-use super::{Begin, CallKey, Outcome, Output, Requester, TargetKey, Wait};
+use super::{Begin, CallKey, Outcome, Output, REGISTERED, Requester, TargetKey, Wait};
 use crate::limits::{ATTEMPTS_MAX, WAITING_MAX};
 use crate::talk::{Code, Started, Status};
 use crate::time::Time;
+use std::time::Duration;
 
 impl Requester {
     pub(super) fn begin(&mut self, now: Time, begin: &Begin) {
@@ -18,40 +21,98 @@ impl Requester {
         self.attempt(now, begin.call);
     }
 
-    pub(super) fn finish_attempt(&mut self, now: Time, key: CallKey, outcome: Outcome) {
+    pub(super) fn finish_attempt(
+        &mut self,
+        now: Time,
+        key: CallKey,
+        which: Which,
+        outcome: Outcome,
+    ) {
         let Some(call) = self.calls.find(key) else { return };
-        let CallState::Running { seat, repeatable } = call.state else { return };
-        if matches!(outcome, Outcome::Replied) {
-            self.calls.remove(key);
-            self.seats.leave(seat);
-            self.stats.replied += 1;
-            return;
+        let Some((attempt, other)) = which.of(call.state) else { return };
+        let repeatable = attempt.repeatable || call.repeatable;
+        let (seat, took) = (attempt.seat, now - attempt.since);
+        if call.pace == Pace::Flowing && matches!(outcome, Outcome::Replied) {
+            return self.end_flow(now, key);
         }
-        let repeatable = repeatable || call.repeatable;
-        match judge(outcome, self.seats.identity(seat).node) {
-            Verdict::Final(status) => {
-                self.release(key);
+        if let Some(mark) = mark(&outcome) {
+            self.mark(now, seat, Marked { took, mark });
+        }
+        if matches!(outcome, Outcome::Replied) {
+            return self.succeed(now, key, took);
+        }
+        let verdict = judge(outcome, self.seats.identity(seat).node);
+        if let Verdict::Safe { rest, .. } | Verdict::Risky { rest, .. } = &verdict {
+            self.seats.rest(seat, now + *rest);
+        }
+        match (verdict, other) {
+            (Verdict::Final(status), _) => {
+                self.release(now, key);
                 self.fail(key, status);
             }
-            Verdict::Safe { status, rest, again } => {
-                self.seats.rest(seat, now + rest);
-                self.retry(now, key, status, again);
+            (Verdict::Safe { .. }, Some(other)) => {
+                self.calls.live(key).state = other;
+                self.leave(now, attempt);
             }
-            Verdict::Risky { status, rest } => {
-                self.seats.rest(seat, now + rest);
+            (Verdict::Risky { .. }, Some(other)) => {
+                let call = self.calls.live(key);
+                (call.state, call.ran) = (other, call.ran.saturating_add(1));
+                self.leave(now, attempt);
+            }
+            (Verdict::Safe { status, again, .. }, None) => self.retry(now, key, status, again),
+            (Verdict::Risky { status, .. }, None) => {
                 self.retry_if_allowed(now, key, status, repeatable);
             }
         }
     }
 
-    /// Does what a call is due for: its end, or its next attempt.
+    /// The first item of a stream came: what it took is what is known of its instance.
+    pub(super) fn flow(&mut self, now: Time, key: CallKey) {
+        let Some(call) = self.calls.find(key) else { return };
+        let CallState::Running(attempt) = call.state else { return };
+        let (target, took) = (call.target, now - attempt.since);
+        if let Some(mark) = mark(&Outcome::Replied) {
+            self.mark(now, attempt.seat, Marked { took, mark });
+        }
+        self.calls.commit(key);
+        self.note_duration(target, took);
+    }
+
+    /// A stream has ended well: how long it was says nothing of anybody.
+    fn end_flow(&mut self, now: Time, key: CallKey) {
+        self.release(now, key);
+        self.calls.remove(key);
+        self.stats.replied += 1;
+    }
+
+    fn succeed(&mut self, now: Time, key: CallKey, took: Duration) {
+        self.release(now, key);
+        let call = self.calls.remove(key).expect("only live calls succeed");
+        self.stats.replied += 1;
+        self.note_duration(call.target, took);
+        self.compare(now, call.target);
+    }
+
+    /// Does what a call is due for: its end, its next attempt, or a second one beside the first.
     pub(super) fn handle_due(&mut self, now: Time, key: CallKey) {
-        let CallState::Running { seat, .. } = self.calls.live(key).state else {
-            self.release(key);
-            return self.attempt(now, key);
+        let call = self.calls.live(key);
+        let (first, second) = match call.state {
+            CallState::Choosing | CallState::Waiting { .. } | CallState::Resting { .. } => {
+                self.release(now, key);
+                return self.attempt(now, key);
+            }
+            CallState::Running(attempt) if now < call.deadline => {
+                return self.hedge(now, key, attempt);
+            }
+            CallState::Running(attempt) | CallState::Second(attempt) => (attempt, None),
+            CallState::Racing(first, second) => (first, Some(second)),
         };
-        let node = self.seats.identity(seat).node;
-        self.release(key);
+        let node = self.seats.identity(first.seat).node;
+        for attempt in [Some(first), second].into_iter().flatten() {
+            let marked = Marked { took: now - attempt.since, mark: Mark::Failed };
+            self.mark(now, attempt.seat, marked);
+        }
+        self.release(now, key);
         let message = format!("no answer from node {} before the deadline", node.short());
         self.fail(key, Status::new(Code::DeadlineExceeded, message));
     }
@@ -59,16 +120,17 @@ impl Requester {
     /// Starts an attempt wherever one is possible; else the call waits, or fails. It is in no state before.
     pub(super) fn attempt(&mut self, now: Time, key: CallKey) {
         let call = self.calls.live(key);
-        let (target, wish) = (call.target, Wish { now, node: call.instance });
+        let (target, wish) = (call.target, call.wish(now));
         if call.deadline <= now {
             return self.expire(key);
         }
-        self.refresh(target);
+        self.refresh(now, target);
+        let Self { policy, seats, rng, .. } = self;
         let picked = self.targets[target.0 as usize]
             .as_mut()
-            .and_then(|target| target.pick_any(self.balancer, &self.seats, wish));
+            .and_then(|target| target.pick_any(&mut Means { policy, seats, rng }, wish));
         match picked {
-            Some(candidate) => self.start(key, candidate),
+            Some(candidate) => self.start(now, key, candidate),
             None => self.wait(key),
         }
     }
@@ -79,7 +141,7 @@ impl Requester {
         for call in waiting {
             let node = self.calls.live(call).instance;
             if self.target(key).has(node) || self.is_hopeless(key) {
-                self.release(call);
+                self.release(now, call);
                 self.attempt(now, call);
             }
         }
@@ -93,8 +155,8 @@ impl Requester {
         for key in (0..self.calls.end()).map(CallKey) {
             let Some(call) = self.calls.find(key) else { continue };
             let CallState::Resting { .. } = call.state else { continue };
-            let (target, wish) = (call.target, Wish { now, node: call.instance });
-            self.refresh(target);
+            let (target, wish) = (call.target, call.wish(now));
+            self.refresh(now, target);
             let found = self.targets[target.0 as usize].as_ref();
             if found.is_some_and(|target| target.has_fresh(&self.seats, wish)) {
                 self.handle_due(now, key);
@@ -105,33 +167,34 @@ impl Requester {
     fn retry_if_allowed(&mut self, now: Time, key: CallKey, status: Status, repeatable: bool) {
         let call = self.calls.live(key);
         call.ran = call.ran.saturating_add(1);
-        let allowed = repeatable && call.ran < ATTEMPTS_MAX;
-        if allowed && self.budget.try_spend(now) {
+        let allowed = repeatable && call.ran < self.policy.retry.attempts.min(ATTEMPTS_MAX);
+        if allowed && self.budget.try_spend(now, self.policy.retry) {
             return self.retry(now, key, status, Again::Anywhere);
         }
         self.stats.budget_refused += u64::from(allowed);
-        self.release(key);
+        self.release(now, key);
         self.fail(key, status);
     }
 
     /// Tries again: at once where nothing speaks against an instance, else after a pause.
     fn retry(&mut self, now: Time, key: CallKey, status: Status, again: Again) {
-        self.release(key);
+        self.release(now, key);
         let call = self.calls.live(key);
         let pause = pause(call.attempts, Some(&status), &mut self.rng);
         call.last = Some(Box::new(status));
         if call.deadline <= now {
             return self.expire(key);
         }
-        let (target, wish) = (call.target, Wish { now, node: call.instance });
+        let (target, wish) = (call.target, call.wish(now));
         let (attempts, wait) = (call.attempts, call.wait);
-        self.refresh(target);
+        self.refresh(now, target);
+        let Self { policy, seats, rng, .. } = self;
         let fresh = self.targets[target.0 as usize]
             .as_mut()
             .filter(|_| attempts < ATTEMPTS_MAX)
-            .and_then(|target| target.pick_fresh(self.balancer, &self.seats, wish));
+            .and_then(|target| target.pick_fresh(&mut Means { policy, seats, rng }, wish));
         if let Some(candidate) = fresh {
-            self.start(key, candidate);
+            self.start(now, key, candidate);
         } else if !self.target(target).has(wish.node) {
             self.wait(key);
         } else if wait == Wait::Never || again == Again::Elsewhere {
@@ -141,16 +204,17 @@ impl Requester {
         }
     }
 
-    fn start(&mut self, key: CallKey, candidate: Candidate) {
+    fn start(&mut self, now: Time, key: CallKey, candidate: Candidate) {
         let Candidate { seat, repeatable, .. } = candidate;
-        let identity = self.seats.take(seat);
+        let identity = self.seats.take(seat, now);
         let call = self.calls.live(key);
-        call.state = CallState::Running { seat, repeatable };
+        call.state = CallState::Running(Attempt { seat, repeatable, since: now });
         call.attempts = call.attempts.saturating_add(1);
         let attempt = call.attempts;
         self.stats.retried += u64::from(attempt > 1);
         let (node, epoch, record) = (identity.node, identity.epoch, identity.key);
         self.outputs.push_back(Output::Start { call: key, node, epoch, key: record, attempt });
+        self.plan_hedge(now, key, repeatable);
     }
 
     /// Nobody can take the call: it waits in order, if it may and if that makes sense.
@@ -205,9 +269,11 @@ impl Requester {
     fn fail_with_last(&mut self, key: CallKey) {
         let call = self.calls.live(key);
         let (target, node) = (call.target, call.instance);
-        let status = match call.last.take() {
-            Some(status) => *status,
-            None => absent(self.target(target), node),
+        let status = if let Some(status) = call.last.take() {
+            *status
+        } else {
+            let found = self.targets[target.0 as usize].as_ref().expect(REGISTERED);
+            absent(found, &self.policy, node)
         };
         self.fail(key, status);
     }
@@ -219,5 +285,46 @@ impl Requester {
         }
         self.stats.failed += 1;
         self.outputs.push_back(Output::Fail { call: key, status });
+    }
+}
+
+/// Which of the attempts under way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Which {
+    First,
+    Second,
+}
+
+impl Which {
+    /// The attempt, and the state of its call when it has ended but the other has not; `None` where it is not under way.
+    pub(super) fn of(self, state: CallState) -> Option<(Attempt, Option<CallState>)> {
+        match (self, state) {
+            (Self::First, CallState::Running(attempt))
+            | (Self::Second, CallState::Second(attempt)) => Some((attempt, None)),
+            (Self::First, CallState::Racing(first, second)) => {
+                Some((first, Some(CallState::Second(second))))
+            }
+            (Self::Second, CallState::Racing(first, second)) => {
+                Some((second, Some(CallState::Running(first))))
+            }
+            (Self::First | Self::Second, _) => None,
+        }
+    }
+}
+
+/// What the end of an attempt says of the instance; nothing where it did not work on the call.
+fn mark(outcome: &Outcome) -> Option<Mark> {
+    match outcome {
+        Outcome::Replied => Some(Mark::Answered),
+        Outcome::Lost | Outcome::NotSent => Some(Mark::Failed),
+        Outcome::Failed(status) if status.started == Started::No => None,
+        Outcome::Failed(status) => Some(match status.code {
+            Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss => Mark::Failed,
+            _ => Mark::Answered,
+        }),
     }
 }

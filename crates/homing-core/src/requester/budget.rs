@@ -3,7 +3,8 @@
 //! Over the last [`RETRY_WINDOW`] seconds a requester may repeat a share of its calls, and a few beyond it so that
 //! quiet requesters may repeat at all. Attempts that never started are not counted: nothing worked on them.
 
-use crate::limits::{RETRY_BURST, RETRY_PERCENT, RETRY_WINDOW};
+use super::policy::Retry;
+use crate::limits::RETRY_WINDOW;
 use crate::time::Time;
 
 /// The calls and retries of the last seconds.
@@ -33,9 +34,10 @@ impl Budget {
     }
 
     /// Takes one retry out of the budget; `false` when there is none left.
-    pub(super) fn try_spend(&mut self, now: Time) -> bool {
+    pub(super) fn try_spend(&mut self, now: Time, terms: Retry) -> bool {
         self.turn(now);
-        let allowed = self.sum.calls * u64::from(RETRY_PERCENT) / 100 + u64::from(RETRY_BURST);
+        let share = self.sum.calls.saturating_mul(u64::from(terms.percent)) / 100;
+        let allowed = share + u64::from(terms.per_second) * RETRY_WINDOW as u64;
         if self.sum.retries >= allowed {
             return false;
         }
@@ -73,10 +75,13 @@ fn index(second: u64) -> usize {
 mod tests {
     use super::*;
 
+    const TERMS: Retry = Retry { percent: 20, per_second: 10, attempts: 8 };
+    const BURST: u32 = 100;
+
     /// How many retries are granted at this second, after so many calls at second 0.
     fn granted(budget: &mut Budget, second: u64) -> u32 {
         let mut granted = 0;
-        while budget.try_spend(Time::from_millis(second * 1_000)) {
+        while budget.try_spend(Time::from_millis(second * 1_000), TERMS) {
             granted += 1;
         }
         granted
@@ -85,18 +90,18 @@ mod tests {
     #[test]
     fn a_quiet_requester_may_repeat_a_few_times_per_window() {
         let mut budget = Budget::default();
-        assert_eq!(granted(&mut budget, 3), RETRY_BURST);
+        assert_eq!(granted(&mut budget, 3), BURST);
         assert_eq!(granted(&mut budget, 12), 0);
-        assert_eq!(granted(&mut budget, 13), RETRY_BURST);
-        assert_eq!(granted(&mut budget, 1_000), RETRY_BURST);
+        assert_eq!(granted(&mut budget, 13), BURST);
+        assert_eq!(granted(&mut budget, 1_000), BURST);
     }
 
     #[test]
     fn a_busy_one_may_repeat_a_share_of_its_calls() {
         let mut budget = Budget::default();
         (0..1_000).for_each(|_| budget.handle_begin(Time::from_millis(500)));
-        assert_eq!(granted(&mut budget, 5), RETRY_BURST + 10 * RETRY_PERCENT);
+        assert_eq!(granted(&mut budget, 5), BURST + 200);
         assert_eq!(granted(&mut budget, 10), 0);
-        assert_eq!(granted(&mut budget, 15), RETRY_BURST);
+        assert_eq!(granted(&mut budget, 15), BURST);
     }
 }

@@ -5,9 +5,11 @@
 //! therefore pays one comparison for its deadline.
 
 use super::seats::SeatKey;
-use super::{Begin, CallKey, TargetKey, Wait};
+use super::target::Wish;
+use super::{Begin, CallKey, Kind, TargetKey, Wait};
+use crate::balance::Affinity;
 use crate::id::NodeId;
-use crate::limits::TICK;
+use crate::limits::{ATTEMPTS_MAX, TICK};
 use crate::talk::{Started, Status};
 use crate::time::Time;
 
@@ -22,7 +24,11 @@ pub(super) struct Call {
     pub(super) wait: Wait,
     pub(super) repeatable: bool,
     pub(super) instance: Option<NodeId>,
+    pub(super) affinity: Option<Affinity>,
     pub(super) deadline: Time,
+    pub(super) pace: Pace,
+    /// When a second attempt is started beside the one under way; never, mostly.
+    hedge_at: Time,
     pub(super) state: CallState,
     /// Why the last attempt failed.
     pub(super) last: Option<Box<Status>>,
@@ -34,16 +40,36 @@ pub(super) enum CallState {
     /// In between: only while an input is handled.
     Choosing,
     /// An attempt is under way.
-    Running {
-        /// At this instance.
-        seat: SeatKey,
-        /// Whether its offer says that the method may be repeated.
-        repeatable: bool,
-    },
+    Running(Attempt),
+    /// Two are; the second was started by the first's taking long.
+    Racing(Attempt, Attempt),
+    /// The second is, for the first has failed.
+    Second(Attempt),
     /// In the waiting list of its target, at this place.
     Waiting { turn: u64 },
     /// The next attempt is made then.
     Resting { until: Time },
+}
+
+/// One attempt under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// At this instance.
+    pub(super) seat: SeatKey,
+    /// Whether its offer says that the method may be repeated.
+    pub(super) repeatable: bool,
+    pub(super) since: Time,
+}
+
+/// What an answer is waited for in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Pace {
+    /// One piece.
+    Call,
+    /// Items, of which none came.
+    Stream,
+    /// Items that come.
+    Flowing,
 }
 
 impl Call {
@@ -55,10 +81,21 @@ impl Call {
             wait: begin.wait,
             repeatable: begin.repeatable,
             instance: begin.instance,
+            affinity: begin.affinity,
             deadline: begin.deadline.unwrap_or(Time::MAX),
+            pace: match begin.kind {
+                Kind::Call => Pace::Call,
+                Kind::Stream => Pace::Stream,
+            },
+            hedge_at: Time::MAX,
             state: CallState::Choosing,
             last: None,
         }
+    }
+
+    /// Whom it may go to.
+    pub(super) fn wish(&self, now: Time) -> Wish {
+        Wish { now, node: self.instance, affinity: self.affinity, without: None }
     }
 
     /// Whether anything of it may have run.
@@ -70,9 +107,11 @@ impl Call {
     pub(super) fn due(&self) -> Time {
         match self.state {
             CallState::Resting { until } => until.min(self.deadline),
-            CallState::Choosing | CallState::Running { .. } | CallState::Waiting { .. } => {
-                self.deadline
-            }
+            CallState::Running(_) => self.hedge_at.min(self.deadline),
+            CallState::Choosing
+            | CallState::Racing(..)
+            | CallState::Second(_)
+            | CallState::Waiting { .. } => self.deadline,
         }
     }
 }
@@ -120,6 +159,20 @@ impl Calls {
     /// Ends a call that is not parked.
     pub(super) fn remove(&mut self, key: CallKey) -> Option<Call> {
         self.slots.get_mut(key.0)?.take()
+    }
+
+    /// A stream flows: it ends when its attempt does, and is not tried again.
+    pub(super) fn commit(&mut self, key: CallKey) {
+        if let Some(call) = self.find(key) {
+            (call.deadline, call.hedge_at) = (Time::MAX, Time::MAX);
+            (call.ran, call.pace) = (ATTEMPTS_MAX, Pace::Flowing);
+        }
+    }
+
+    /// A second attempt at a call is due then, if the first is not answered before.
+    pub(super) fn hedge_at(&mut self, key: CallKey, at: Time) {
+        self.live(key).hedge_at = at;
+        self.remind(at);
     }
 
     /// Puts a call aside, in the state [`CallState::Waiting`] or [`CallState::Resting`].

@@ -1,10 +1,12 @@
 //! Which instances may take calls to an address, and if none: why not?
 //!
-//! Instances that drain take no new calls and have no say. Of those that offer the method the version is chosen, and of
+//! Instances that drain take no new calls and have no say, nor have those outside of the requester's subset. Of those that
+//! offer the method the version is chosen, or the versions are that have weights, and of
 //! these the ones whose pattern names the method most exactly are taken: exact beats pattern, across the mesh as within
 //! one responder.
 
-use crate::name::{Address, MethodPattern, Specificity};
+use super::policy::Policy;
+use crate::name::{Address, MethodPattern, Range, Selection, Specificity, Version, VersionReq};
 use crate::registry::OfferedMethod;
 use crate::registry::{Instance, InstanceState, OfferState};
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 pub(super) struct Eligible<'a> {
     pub(super) instance: &'a Instance,
     pub(super) method: &'a OfferedMethod,
+    /// Which of the requester's weights it has; 0 where there are none.
+    pub(super) class: usize,
 }
 
 /// Why there is none.
@@ -22,6 +26,8 @@ pub(super) enum Absence {
     /// Nobody offers the service.
     #[default]
     Service,
+    /// Somebody does, with other labels than the requester wants.
+    Subset,
     /// Somebody does, in other versions.
     Version,
     /// Who offers the version and the method drains.
@@ -30,28 +36,77 @@ pub(super) enum Absence {
     Method,
 }
 
-/// The instances of a service that may take calls to this address, ordered by node and record; never an empty list.
+/// The instances of a service that may take calls to this address, ordered by weight, node and record; never an empty
+/// list.
 pub(super) fn eligible<'a>(
     instances: &'a [Arc<Instance>],
     address: &Address,
+    policy: &Policy,
 ) -> Result<Vec<Eligible<'a>>, Absence> {
-    let with_method: Vec<Eligible<'a>> = instances
+    let subset: Vec<&Instance> =
+        instances.iter().map(Arc::as_ref).filter(|instance| is_within(policy, instance)).collect();
+    if subset.is_empty() && !instances.is_empty() {
+        return Err(Absence::Subset);
+    }
+    let with_method: Vec<(&Instance, &OfferedMethod)> = subset
         .iter()
-        .filter_map(|instance| Some(Eligible { instance, method: best_method(instance, address)? }))
+        .filter_map(|instance| Some((*instance, best_method(instance, address)?)))
         .collect();
-    let open = || with_method.iter().filter(|found| !is_draining(found.instance));
-    let selection =
-        address.version.choose(open().map(|found| found.instance.offer.version.as_ref()));
+    let open = || with_method.iter().filter(|(instance, _)| !is_draining(instance));
+    let wanted = Wanted::new(policy, address, open().map(|(instance, _)| version(instance)));
     let mut chosen: Vec<Eligible<'a>> = open()
-        .filter(|found| selection.admits(found.instance.offer.version.as_ref()))
-        .copied()
+        .filter_map(|&(instance, method)| {
+            Some(Eligible { instance, method, class: wanted.class(version(instance))? })
+        })
         .collect();
     let Some(best) = chosen.iter().map(Eligible::specificity).max() else {
-        return Err(absence(instances, &with_method, address));
+        return Err(absence(&subset, &with_method, policy, address));
     };
     chosen.retain(|found| found.specificity() == best);
-    chosen.sort_by_key(|found| (found.instance.node, found.instance.key));
+    chosen.sort_by_key(|found| (found.class, found.instance.node, found.instance.key));
     Ok(chosen)
+}
+
+/// Which versions come into question.
+struct Wanted<'a> {
+    policy: &'a Policy,
+    selection: Option<Selection>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new<'v>(
+        policy: &'a Policy,
+        address: &Address,
+        present: impl Iterator<Item = Option<&'v Version>>,
+    ) -> Self {
+        // Weights say which versions are called, so "the highest" is not asked for beside them; a range still holds.
+        let is_free = !policy.weights.is_empty() && address.version == VersionReq::Any;
+        Self { policy, selection: (!is_free).then(|| address.version.choose(present)) }
+    }
+
+    /// The class of an instance of this version; `None` where it is not to be called.
+    fn class(&self, version: Option<&Version>) -> Option<usize> {
+        if self.selection.as_ref().is_some_and(|selection| !selection.admits(version)) {
+            return None;
+        }
+        if self.policy.weights.is_empty() {
+            return Some(0);
+        }
+        let admits = |range: &Range| match version {
+            Some(version) => range.contains(version),
+            None => range.is_any(),
+        };
+        let class = self.policy.weights.iter().position(|weight| admits(&weight.range))?;
+        (self.policy.weights[class].share > 0).then_some(class)
+    }
+}
+
+fn is_within(policy: &Policy, instance: &Instance) -> bool {
+    policy.subset.iter().all(|label| instance.offer.labels.contains(label))
+}
+
+fn version(instance: &Instance) -> Option<&Version> {
+    instance.offer.version.as_ref()
 }
 
 impl<'a> Eligible<'a> {
@@ -78,20 +133,18 @@ fn specificity(pattern: &MethodPattern) -> Specificity<'_> {
 
 /// Why none of these is eligible.
 fn absence(
-    instances: &[Arc<Instance>],
-    with_method: &[Eligible<'_>],
+    subset: &[&Instance],
+    with_method: &[(&Instance, &OfferedMethod)],
+    policy: &Policy,
     address: &Address,
 ) -> Absence {
-    let versions = || instances.iter().map(|instance| instance.offer.version.as_ref());
-    let selection = address.version.choose(versions());
-    if instances.is_empty() {
+    let versions = || subset.iter().map(|instance| version(instance));
+    let wanted = Wanted::new(policy, address, versions());
+    if subset.is_empty() {
         Absence::Service
-    } else if with_method
-        .iter()
-        .any(|found| selection.admits(found.instance.offer.version.as_ref()))
-    {
+    } else if with_method.iter().any(|(instance, _)| wanted.class(version(instance)).is_some()) {
         Absence::Draining
-    } else if versions().any(|version| selection.admits(version)) {
+    } else if versions().any(|version| wanted.class(version).is_some()) {
         Absence::Method
     } else {
         Absence::Version

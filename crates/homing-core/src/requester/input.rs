@@ -1,5 +1,6 @@
 //! What is said to a requester, and what does it say?
 
+use crate::balance::Affinity;
 use crate::id::{Epoch, NodeId};
 use crate::name::{Address, Namespace};
 use crate::registry::RecordKey;
@@ -42,6 +43,20 @@ pub struct Begin {
     pub repeatable: bool,
     /// Only an instance of this node will do.
     pub instance: Option<NodeId>,
+    /// It goes where other calls of this affinity go, whatever the balancer.
+    pub affinity: Option<Affinity>,
+    /// What answers it.
+    pub kind: Kind,
+}
+
+/// What answers a call.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Kind {
+    /// One reply.
+    #[default]
+    Call,
+    /// Items. Until the first came it is tried as a call is, but never at two instances at once.
+    Stream,
 }
 
 /// How one attempt ended.
@@ -94,6 +109,19 @@ pub enum Input {
         /// How.
         outcome: Outcome,
     },
+    /// The first item of a stream came: its time does not end any more, and no further attempt is made. Ignored for a
+    /// call that has ended.
+    Flowing {
+        /// Which call.
+        call: CallKey,
+    },
+    /// The second attempt that [`Output::Hedge`] started has ended. Ignored where it came too late.
+    Hedged {
+        /// Which call.
+        call: CallKey,
+        /// How.
+        outcome: Outcome,
+    },
     /// The caller went away. The driver cancels what is under way; nothing more is said of this call.
     Abandon {
         /// Which call.
@@ -124,7 +152,21 @@ pub enum Output {
         /// 1 for the first attempt; stays at 255.
         attempt: u8,
     },
-    /// The call ended so. If an attempt is under way (then the code is `DEADLINE_EXCEEDED`), cancel it.
+    /// Start a second attempt there, beside the one that is under way. One [`Input::Hedged`] is due. The first of both that
+    /// is answered ends the call: then cancel the other. Where one of them fails the other goes on.
+    Hedge {
+        /// Which call.
+        call: CallKey,
+        /// To whom.
+        node: NodeId,
+        /// In which of its lives.
+        epoch: Epoch,
+        /// Which of its offers.
+        key: RecordKey,
+        /// 2, or more after retries; stays at 255.
+        attempt: u8,
+    },
+    /// The call ended so. If attempts are under way, cancel them.
     Fail {
         /// Which call. Its number is free again.
         call: CallKey,

@@ -9,6 +9,7 @@
 //! Begin → (nobody there: waits) → Start → …            in order of arrival, until the deadline
 //! Begin → Start → Outcome(nothing ran) → Start → …     always: elsewhere at once, or later where all are full
 //! Begin → Start → Outcome(Lost) → Start → …            only if the call may be repeated, within the retry budget
+//! Begin → Start → Hedge → Hedged(Replied)              where it is asked for: the first answer of two
 //! … → Fail                                             once, unless the call was replied to or abandoned
 //! ```
 
@@ -17,20 +18,28 @@ mod attempt;
 mod budget;
 mod calls;
 mod eligible;
+mod health;
+mod hedging;
 mod input;
+mod locality;
+mod outliers;
+mod policy;
+mod pools;
+mod recent;
 mod seats;
 mod target;
 mod verdict;
 
-pub use input::{Begin, CallKey, Input, LinkState, Outcome, Output, TargetKey, Wait};
+pub use input::{Begin, CallKey, Input, Kind, LinkState, Outcome, Output, TargetKey, Wait};
+pub use policy::{BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight};
 
-use crate::balance::{Balancer, Cursor};
 use crate::limits::{TARGETS_MAX, UNREACHABLE_REST};
 use crate::registry::Snapshot;
 use crate::rng::Rng;
 use crate::time::Time;
+use attempt::Which;
 use budget::Budget;
-use calls::{CallState, Calls};
+use calls::{Attempt, CallState, Calls};
 use seats::Seats;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -53,12 +62,16 @@ pub struct Stats {
     pub budget_refused: u64,
     /// How often a call had to wait for an instance to appear.
     pub waited: u64,
+    /// Second attempts that were started beside a first.
+    pub hedged: u64,
+    /// How often an instance was set aside.
+    pub ejected: u64,
 }
 
 /// The calls of one requester handle.
 #[derive(Debug)]
 pub struct Requester {
-    balancer: Balancer,
+    policy: Policy,
     rng: Rng,
     snapshot: Option<Arc<Snapshot>>,
     /// Counts the snapshots, so that a target sees whether it is behind.
@@ -73,9 +86,9 @@ pub struct Requester {
 
 impl Requester {
     /// A requester without targets that knows of nobody yet.
-    pub fn new(balancer: Balancer, rng: Rng) -> Self {
+    pub fn new(policy: impl Into<Policy>, rng: Rng) -> Self {
         Self {
-            balancer,
+            policy: policy.into(),
             rng,
             snapshot: None,
             generation: 0,
@@ -92,12 +105,18 @@ impl Requester {
     pub fn handle_input(&mut self, now: Time, input: Input) {
         match input {
             Input::Begin(begin) => self.begin(now, &begin),
-            Input::Outcome { call, outcome } => self.finish_attempt(now, call, outcome),
-            Input::Abandon { call } => self.abandon(call),
+            Input::Outcome { call, outcome } => {
+                self.finish_attempt(now, call, Which::First, outcome);
+            }
+            Input::Hedged { call, outcome } => {
+                self.finish_attempt(now, call, Which::Second, outcome);
+            }
+            Input::Flowing { call } => self.flow(now, call),
+            Input::Abandon { call } => self.abandon(now, call),
             Input::Snapshot(snapshot) => self.adopt(now, snapshot),
             Input::Target { key, namespace, address } => {
-                let cursor = Cursor::starting_at(self.rng.index(usize::MAX));
-                self.register(key, Target::new(namespace, address, cursor));
+                let start = self.rng.index(usize::MAX);
+                self.register(now, key, Target::new(namespace, address, start));
             }
             Input::Forget { target } => self.forget(target),
             Input::Link { node, state: LinkState::Up } => {
@@ -136,8 +155,8 @@ impl Requester {
     ///
     /// # Panics
     /// The target was never registered: a bug of the driver.
-    pub fn ready(&mut self, target: TargetKey) -> bool {
-        self.refresh(target);
+    pub fn ready(&mut self, now: Time, target: TargetKey) -> bool {
+        self.refresh(now, target);
         self.target(target).is_ready()
     }
 
@@ -151,7 +170,12 @@ impl Requester {
         self.seats.pending_total()
     }
 
-    fn register(&mut self, key: TargetKey, target: Target) {
+    /// Instances that are set aside now.
+    pub fn ejected(&self) -> usize {
+        self.seats.ejected()
+    }
+
+    fn register(&mut self, now: Time, key: TargetKey, target: Target) {
         let index = key.0 as usize;
         assert!(index < TARGETS_MAX, "the driver forgets targets before it has too many");
         if index >= self.targets.len() {
@@ -159,7 +183,7 @@ impl Requester {
         }
         assert!(self.targets[index].is_none(), "a target is registered once");
         self.targets[index] = Some(target);
-        self.refresh(key);
+        self.refresh(now, key);
     }
 
     fn forget(&mut self, key: TargetKey) {
@@ -177,7 +201,7 @@ impl Requester {
             let Some(target) = &self.targets[key.0 as usize] else { continue };
             // The others are looked at when they are next used.
             if !target.is_ready() || !target.waiting.is_empty() {
-                self.refresh(key);
+                self.refresh(now, key);
                 self.serve_waiting(now, key);
             }
         }
@@ -185,16 +209,19 @@ impl Requester {
     }
 
     /// Brings a target up to the snapshot.
-    fn refresh(&mut self, key: TargetKey) {
+    fn refresh(&mut self, now: Time, key: TargetKey) {
         let target = self.targets[key.0 as usize].as_mut().expect(REGISTERED);
         if target.is_fresh(self.generation) {
             return;
         }
         let Some(snapshot) = &self.snapshot else { return };
         let was_ready = target.is_ready();
-        target.refresh(snapshot, self.generation, &mut self.seats);
+        let changed = target.refresh(snapshot, self.generation, &mut self.seats, &self.policy);
         if target.is_ready() && !was_ready {
             self.outputs.push_back(Output::Ready { target: key });
+        }
+        if changed {
+            self.reconsider(now, key);
         }
     }
 
@@ -202,23 +229,28 @@ impl Requester {
         self.targets.get_mut(key.0 as usize).and_then(Option::as_mut).expect(REGISTERED)
     }
 
-    fn abandon(&mut self, call: CallKey) {
+    fn abandon(&mut self, now: Time, call: CallKey) {
         if self.calls.find(call).is_some() {
-            self.release(call);
+            self.release(now, call);
             self.calls.remove(call);
             self.stats.abandoned += 1;
         }
     }
 
     /// Takes a call out of whatever it is in: an attempt, a waiting list, a rest.
-    fn release(&mut self, key: CallKey) {
+    fn release(&mut self, now: Time, key: CallKey) {
         let call = self.calls.live(key);
         let target = call.target;
         match call.state {
             CallState::Choosing => {}
-            CallState::Running { seat, .. } => {
+            CallState::Running(attempt) | CallState::Second(attempt) => {
                 call.state = CallState::Choosing;
-                self.seats.leave(seat);
+                self.leave(now, attempt);
+            }
+            CallState::Racing(first, second) => {
+                call.state = CallState::Choosing;
+                self.leave(now, first);
+                self.leave(now, second);
             }
             CallState::Waiting { turn } => {
                 self.calls.unpark(key);
@@ -226,6 +258,12 @@ impl Requester {
             }
             CallState::Resting { .. } => self.calls.unpark(key),
         }
+    }
+
+    /// An attempt is over. What it says of the instance was said before, if anything.
+    fn leave(&mut self, now: Time, attempt: Attempt) {
+        self.seats.pass(attempt.seat, now, now - attempt.since);
+        self.seats.leave(attempt.seat);
     }
 }
 

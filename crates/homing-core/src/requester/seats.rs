@@ -3,11 +3,16 @@
 //! An instance has one seat, shared by all targets that may pick it. A seat lives while a target lists it or a call is
 //! under way there, so the table is bounded by what the snapshot holds plus the calls under way.
 
+use super::health::{Advice, Health, Mark};
+use super::policy::Outliers;
+use crate::balance::Latency;
 use crate::id::{Epoch, NodeId};
+use crate::limits::FAILURE_LATENCY;
 use crate::registry::RecordKey;
 use crate::time::Time;
 use slab::Slab;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Which seat.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +43,22 @@ struct Seat {
     listed: u32,
     /// Until then it is picked only when there is no other.
     rests_until: Time,
+    latency: Latency,
+    health: Health,
+}
+
+impl Seat {
+    fn new(identity: Identity, rests_until: Time) -> Self {
+        let (latency, health) = (Latency::default(), Health::default());
+        Self { identity, pending: 0, listed: 0, rests_until, latency, health }
+    }
+}
+
+/// How a call ended that says something of the instance.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marked {
+    pub(super) took: Duration,
+    pub(super) mark: Mark,
 }
 
 impl Seats {
@@ -46,7 +67,7 @@ impl Seats {
         let Self { all, index, doubts } = self;
         let index = *index.entry(identity).or_insert_with(|| {
             let rests_until = doubts.get(&identity.node).copied().unwrap_or(Time::ZERO);
-            all.insert(Seat { identity, pending: 0, listed: 0, rests_until })
+            all.insert(Seat::new(identity, rests_until))
         });
         self.all[index].listed += 1;
         SeatKey(index)
@@ -59,8 +80,9 @@ impl Seats {
     }
 
     /// A call starts there. [`leave`](Self::leave) is due once.
-    pub(super) fn take(&mut self, key: SeatKey) -> Identity {
+    pub(super) fn take(&mut self, key: SeatKey, now: Time) -> Identity {
         let seat = &mut self.all[key.0];
+        seat.health.begin(now);
         seat.pending += 1;
         seat.identity
     }
@@ -84,10 +106,51 @@ impl Seats {
         self.all[key.0].pending
     }
 
-    /// Its calls under way; `None` while it rests.
+    /// Its calls under way; `None` while it rests, or is set aside.
     pub(super) fn pending_if_fresh(&self, key: SeatKey, now: Time) -> Option<u32> {
         let seat = &self.all[key.0];
-        (seat.rests_until <= now).then_some(seat.pending)
+        let is_open = seat.rests_until <= now && seat.health.is_open(now, seat.pending);
+        is_open.then_some(seat.pending)
+    }
+
+    /// What one more call there would cost.
+    pub(super) fn cost(&self, key: SeatKey, now: Time) -> u64 {
+        let seat = &self.all[key.0];
+        // Who is due for a probe is to get it, however slow it was.
+        if seat.health.is_out() { 0 } else { seat.latency.cost(now, seat.pending) }
+    }
+
+    /// A call there took so long and ended so.
+    pub(super) fn mark(&mut self, key: SeatKey, now: Time, end: Marked, terms: Outliers) -> Advice {
+        let Marked { took, mark } = end;
+        let seat = &mut self.all[key.0];
+        match mark {
+            Mark::Answered => seat.latency.observe(now, took),
+            Mark::Failed => seat.latency.observe(now, took.max(FAILURE_LATENCY)),
+        }
+        seat.health.mark(now, took, mark, terms)
+    }
+
+    /// A call there, under way for so long, came to nothing that says more of it.
+    pub(super) fn pass(&mut self, key: SeatKey, now: Time, took: Duration) {
+        let seat = &mut self.all[key.0];
+        seat.latency.observe_at_least(now, took);
+        seat.health.pass(now);
+    }
+
+    /// Its standing.
+    pub(super) fn health(&self, key: SeatKey) -> &Health {
+        &self.all[key.0].health
+    }
+
+    /// Its standing, to be changed.
+    pub(super) fn health_mut(&mut self, key: SeatKey) -> &mut Health {
+        &mut self.all[key.0].health
+    }
+
+    /// Instances that are set aside, for observation.
+    pub(super) fn ejected(&self) -> usize {
+        self.all.iter().filter(|(_, seat)| seat.health.is_out()).count()
     }
 
     /// All calls under way, for observation.
@@ -149,7 +212,7 @@ mod tests {
         let mut seats = Seats::default();
         let seat = seats.list(identity(1, 1));
         assert_eq!(seats.list(identity(1, 1)), seat);
-        seats.take(seat);
+        seats.take(seat, NOW);
         seats.unlist(seat);
         seats.unlist(seat);
         assert_eq!(seats.pending(seat), 1);

@@ -1,12 +1,17 @@
 //! Who may take the calls to one address, and who waits for one that may?
 
 use super::CallKey;
-use super::eligible::{Absence, eligible};
+use super::eligible::{Absence, Eligible, eligible};
+use super::locality::{Distance, distance};
+use super::policy::Policy;
+use super::pools::{Pool, Pools};
+use super::recent::Recent;
 use super::seats::{Identity, SeatKey, Seats};
-use crate::balance::{Balancer, Cursor};
+use crate::balance::{self, Affinity, Candidates};
 use crate::id::NodeId;
 use crate::name::{Address, Namespace};
 use crate::registry::{Instance, InstanceState, Snapshot};
+use crate::rng::Rng;
 use crate::time::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,9 +28,13 @@ pub(super) struct Target {
     /// All instances of the service in it: while they stay the same, so do the candidates.
     instances: Vec<Arc<Instance>>,
     candidates: Vec<Candidate>,
+    pools: Pools,
     absence: Absence,
     seen: Seen,
-    cursor: Cursor,
+    /// When its instances were last compared with each other.
+    pub(super) compared: Time,
+    /// How long its calls took, where that matters.
+    pub(super) recent: Recent,
 }
 
 /// An instance that may take calls.
@@ -36,6 +45,7 @@ pub(super) struct Candidate {
     /// Whether its offer says that the method may be repeated.
     pub(super) repeatable: bool,
     reach: Reach,
+    identity: balance::Identity,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,11 +68,23 @@ pub(super) struct Wish {
     pub(super) now: Time,
     /// Only an instance of this node.
     pub(super) node: Option<NodeId>,
+    /// What it goes by, instead of the balancer.
+    pub(super) affinity: Option<Affinity>,
+    /// Not this one.
+    pub(super) without: Option<SeatKey>,
+}
+
+/// What a pick needs of the requester.
+#[derive(Debug)]
+pub(super) struct Means<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) seats: &'a Seats,
+    pub(super) rng: &'a mut Rng,
 }
 
 impl Target {
-    /// A target about which nothing is known yet. Its first pick is any of the candidates, by `cursor`.
-    pub(super) fn new(namespace: Namespace, address: Address, cursor: Cursor) -> Self {
+    /// A target about which nothing is known yet. In turn, the first is the candidate at `start`.
+    pub(super) fn new(namespace: Namespace, address: Address, start: usize) -> Self {
         Self {
             namespace,
             address,
@@ -70,16 +92,18 @@ impl Target {
             generation: 0,
             instances: Vec::new(),
             candidates: Vec::new(),
+            pools: Pools::new(start),
             absence: Absence::default(),
             seen: Seen::Never,
-            cursor,
+            compared: Time::ZERO,
+            recent: Recent::default(),
         }
     }
 
-    /// Turns the cursor to this candidate.
+    /// In turn, this candidate is the next.
     #[cfg(test)]
     pub(super) fn start_at(&mut self, index: usize) {
-        self.cursor = Cursor::starting_at(index);
+        self.pools.start_at(index);
     }
 
     /// Whether what it knows comes from this snapshot.
@@ -87,32 +111,60 @@ impl Target {
         self.generation == generation
     }
 
-    /// Brings the candidates up to a snapshot.
-    pub(super) fn refresh(&mut self, snapshot: &Snapshot, generation: u64, seats: &mut Seats) {
+    /// Brings the candidates up to a snapshot, by the `seats` and the `policy` of its requester. Whether they changed.
+    pub(super) fn refresh(
+        &mut self,
+        snapshot: &Snapshot,
+        generation: u64,
+        seats: &mut Seats,
+        policy: &Policy,
+    ) -> bool {
         self.generation = generation;
         let instances = snapshot.instances(&self.namespace, &self.address.service);
         if snapshot.was_seen(&self.namespace, &self.address.service) {
             self.seen = Seen::Once;
         }
         if same(instances, &self.instances) {
-            return;
+            return false;
         }
-        self.instances = instances.to_vec();
+        let instances = instances.to_vec();
         let old = std::mem::take(&mut self.candidates);
-        match eligible(&self.instances, &self.address) {
-            Ok(found) => {
-                self.candidates.extend(found.iter().map(|found| Candidate {
-                    seat: seats.list(identity(found.instance)),
-                    node: found.instance.node,
-                    repeatable: found.method.repeatable,
-                    reach: reach(found.instance.state),
-                }));
-            }
+        self.pools.clear();
+        match eligible(&instances, &self.address, policy) {
+            Ok(found) => self.adopt(&found, snapshot, seats, policy),
             Err(absence) => self.absence = absence,
         }
+        self.instances = instances;
         // Only now, so that who stays keeps its seat.
         for candidate in old {
             seats.unlist(candidate.seat);
+        }
+        true
+    }
+
+    /// Lists these, pool after pool.
+    fn adopt(
+        &mut self,
+        found: &[Eligible<'_>],
+        snapshot: &Snapshot,
+        seats: &mut Seats,
+        policy: &Policy,
+    ) {
+        let mut placed: Vec<(usize, Distance, &Eligible<'_>)> = found
+            .iter()
+            .map(|found| (found.class, distance(&policy.locality, found.instance, snapshot), found))
+            .collect();
+        placed.sort_by_key(|&(class, distance, _)| (class, distance)); // Stable: the rest of the order stays.
+        for (class, distance, found) in placed {
+            self.candidates.push(Candidate {
+                seat: seats.list(identity(found.instance)),
+                node: found.instance.node,
+                repeatable: found.method.repeatable,
+                reach: reach(found.instance.state),
+                identity: balance::Identity::of(found.instance.node, found.instance.key),
+            });
+            let share = policy.weights.get(class).map_or(1, |weight| weight.share);
+            self.pools.push(Pool { class, distance, share });
         }
     }
 
@@ -160,41 +212,72 @@ impl Target {
     }
 
     /// Picks one that nothing speaks against.
-    pub(super) fn pick_fresh(
-        &mut self,
-        balancer: Balancer,
-        seats: &Seats,
-        wish: Wish,
-    ) -> Option<Candidate> {
-        self.pick(balancer, wish, |candidate| fresh(candidate, seats, wish.now))
+    pub(super) fn pick_fresh(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Candidate> {
+        self.pick(means, wish, Mood::Choosy)
     }
 
     /// Picks one that nothing speaks against, or else any.
-    pub(super) fn pick_any(
-        &mut self,
-        balancer: Balancer,
-        seats: &Seats,
-        wish: Wish,
-    ) -> Option<Candidate> {
-        self.pick_fresh(balancer, seats, wish)
-            .or_else(|| self.pick(balancer, wish, |candidate| Some(seats.pending(candidate.seat))))
+    pub(super) fn pick_any(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Candidate> {
+        self.pick(means, wish, Mood::Choosy).or_else(|| self.pick(means, wish, Mood::Desperate))
     }
 
-    fn pick(
-        &mut self,
-        balancer: Balancer,
-        wish: Wish,
-        pending: impl Fn(&Candidate) -> Option<u32>,
-    ) -> Option<Candidate> {
+    /// The seats of all candidates.
+    pub(super) fn seats(&self) -> impl Iterator<Item = SeatKey> {
+        self.candidates.iter().map(|candidate| candidate.seat)
+    }
+
+    fn pick(&mut self, means: &mut Means<'_>, wish: Wish, mood: Mood) -> Option<Candidate> {
+        let Means { policy, seats, rng } = means;
         let candidates = &self.candidates;
-        let picked = balancer.pick(&mut self.cursor, candidates.len(), |index| {
-            let candidate = &candidates[index];
-            if wish.node.is_some_and(|node| node != candidate.node) {
-                return None;
-            }
-            pending(candidate)
+        let picked = self.pools.pick(rng, |range, cursor, rng| {
+            let (first, candidates) = (range.start, &candidates[range]);
+            let field = Field { candidates, seats, wish, mood };
+            Some(first + policy.balancer.pick(&field, wish.affinity, cursor, rng)?)
         })?;
         Some(candidates[picked])
+    }
+}
+
+/// How much may speak against an instance that is picked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mood {
+    Choosy,
+    Desperate,
+}
+
+/// Candidates as balancers see them.
+struct Field<'a> {
+    candidates: &'a [Candidate],
+    seats: &'a Seats,
+    wish: Wish,
+    mood: Mood,
+}
+
+impl Candidates for Field<'_> {
+    fn len(&self) -> usize {
+        self.candidates.len()
+    }
+
+    fn pending(&self, index: usize) -> Option<u32> {
+        let candidate = &self.candidates[index];
+        if self.wish.node.is_some_and(|node| node != candidate.node)
+            || self.wish.without == Some(candidate.seat)
+        {
+            return None;
+        }
+        match self.mood {
+            Mood::Choosy => fresh(candidate, self.seats, self.wish.now),
+            Mood::Desperate => Some(self.seats.pending(candidate.seat)),
+        }
+    }
+
+    fn cost(&self, index: usize) -> Option<u64> {
+        self.pending(index)?;
+        Some(self.seats.cost(self.candidates[index].seat, self.wish.now))
+    }
+
+    fn identity(&self, index: usize) -> balance::Identity {
+        self.candidates[index].identity
     }
 }
 

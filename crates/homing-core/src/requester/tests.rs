@@ -1,10 +1,14 @@
 //! Does each call go where it should, as often as it may, and end exactly once?
 
+mod choosing;
+mod hedging;
 mod model;
+mod scenarios;
 
 use super::*;
+use crate::balance::Balancer;
 use crate::id::{Epoch, NodeId};
-use crate::limits::{ATTEMPTS_MAX, RETRY_BURST, TICK, WAITING_MAX};
+use crate::limits::{ATTEMPTS_MAX, RETRIES_PER_SECOND, RETRY_WINDOW, TICK, WAITING_MAX};
 use crate::name::{Namespace, OfferName};
 use crate::registry::{
     Instance, InstanceState, OfferRecord, OfferState, OfferedMethod, RecordKey, View,
@@ -20,7 +24,7 @@ fn node(number: u8) -> NodeId {
 }
 
 /// An instance from text: `NODE OFFER [draining|unreachable|repeatable|leaving]`, such as `1 words@1.2.0/count draining`.
-/// Who is leaving drains and cannot be reached any more.
+/// Words with a `=` are its labels. Who is leaving drains and cannot be reached any more.
 fn instance(key: u32, text: &str) -> Instance {
     let words: Vec<&str> = text.split(' ').collect();
     let name: OfferName = words[1].parse().unwrap();
@@ -30,7 +34,7 @@ fn instance(key: u32, text: &str) -> Instance {
         service: name.service,
         version: name.version,
         methods: vec![OfferedMethod { pattern: name.methods, repeatable: is("repeatable") }],
-        labels: vec![],
+        labels: words.iter().skip(2).filter_map(|word| word.parse().ok()).collect(),
         metadata: Bytes::new(),
         state: if is("leaving") { OfferState::Draining } else { OfferState::Open },
         origin: None,
@@ -72,7 +76,12 @@ struct Play {
 impl Play {
     /// One target, 0, with this address.
     fn new(address: &str) -> Self {
-        let mut requester = Requester::new(Balancer::RoundRobin, Rng::from_seed(1));
+        Self::by(Balancer::RoundRobin, address)
+    }
+
+    /// The same, with a policy.
+    fn by(policy: impl Into<Policy>, address: &str) -> Self {
+        let mut requester = Requester::new(policy, Rng::from_seed(1));
         let key = TargetKey(0);
         let target = Input::Target {
             key,
@@ -88,6 +97,8 @@ impl Play {
             wait: Wait::ForInstance,
             repeatable: false,
             instance: None,
+            affinity: None,
+            kind: Kind::Call,
         };
         Self { requester, now: Time::ZERO, calls: 0, usual, log: String::new() }
     }
@@ -149,6 +160,9 @@ impl Play {
                         write!(log, "#{attempt}").unwrap();
                     }
                 }
+                Output::Hedge { call, node, attempt, .. } => {
+                    write!(log, "{}>>{}#{attempt}", call.0, node.as_bytes()[0]).unwrap();
+                }
                 Output::Fail { call, status } => {
                     let ran = if status.started == Started::Maybe { "~" } else { "" };
                     write!(log, "{}{ran}: {status}", call.0).unwrap();
@@ -178,7 +192,7 @@ fn calls_go_round_all_instances() {
 #[test]
 fn least_pending_knows_what_is_under_way() {
     let mut play = Play::new("words");
-    play.requester.balancer = Balancer::LeastPending;
+    play.requester.policy.balancer = Balancer::LeastPending;
     play.world(&["1 words", "2 words", "3 words"])
         .begin(4)
         .ends(1, Outcome::Replied)
@@ -478,7 +492,7 @@ fn what_may_have_run_once_may_have_run_whatever_is_said_later() {
 
 #[test]
 fn retries_of_what_may_have_run_stay_within_the_budget_and_the_number() {
-    let burst = RETRY_BURST as usize;
+    let burst = RETRIES_PER_SECOND as usize * RETRY_WINDOW;
     let mut play = Play::new("words")
         .with(|begin| (begin.repeatable, begin.deadline) = (true, None))
         .world(&["1 words", "2 words"]);
@@ -524,11 +538,11 @@ fn a_call_whose_time_is_over_before_it_began_is_not_started() {
 #[test]
 fn readiness_is_told_each_time_it_comes() {
     let mut play = Play::new("words");
-    assert!(!play.requester.ready(TargetKey(0)));
+    assert!(!play.requester.ready(play.now, TargetKey(0)));
     play = play.world(&["1 words"]).said("ready").world(&["1 words draining"]);
-    assert!(!play.requester.ready(TargetKey(0)));
+    assert!(!play.requester.ready(play.now, TargetKey(0)));
     play = play.world(&["1 words draining", "2 words"]).said("ready");
-    assert!(play.requester.ready(TargetKey(0)));
+    assert!(play.requester.ready(play.now, TargetKey(0)));
 }
 
 #[test]
@@ -539,4 +553,20 @@ fn a_target_is_forgotten_once_its_calls_have_ended() {
     let play = play.ends(0, Outcome::Replied).input(forget());
     assert!(play.requester.targets[0].is_none());
     assert!(play.requester.seats.is_empty());
+}
+
+#[test]
+fn a_stream_that_flows_has_no_deadline_and_is_not_tried_again() {
+    Play::new("words")
+        .with(|begin| begin.repeatable = true)
+        .world(&["1 words", "2 words"])
+        .begin(1)
+        .input(Input::Flowing { call: CallKey(0) })
+        .until(60_000)
+        .said("ready | 0>1")
+        .ends(0, Outcome::Lost)
+        .said(concat!(
+            "0~: UNAVAILABLE: the link to node 01010101 broke before an answer: ",
+            "the call may have run"
+        ));
 }

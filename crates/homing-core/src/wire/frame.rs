@@ -1,7 +1,13 @@
 //! What travels on a link once both sides know each other?
 //!
 //! One grammar for calls, streams, topics and jobs (decisions A7): `Open · Data · End · Reset · Credit`. A call is an
-//! Open and a Data that each end their side at once.
+//! Open and a Data that each end their side at once. In a stream a side says several payloads: each is whole with the
+//! flag of neither more nor last, and the last one has it. A side that ends without a last value says End with OK, or a
+//! last Data with the option `nothing`; with that option an Open has no first item either.
+//!
+//! Credit: a side whose only payload fits in one piece pays nothing. Once a side has said a piece that is not its last,
+//! each piece costs its bytes, and [`ITEM_COST`](crate::limits::ITEM_COST) more where it ends a payload. What is paid on
+//! the link is given back when it was read; in a conversation, when the program has taken it.
 //!
 //! ```text
 //! length varint (of all that follows)   kind: low 5 bits, flags: high 3 bits   ...
@@ -482,7 +488,7 @@ fn read_rare(body: &[u8]) -> Result<Frame, Malformed> {
         10 => Frame::Drain,
         12 => {
             let code = Code::from_number(reader.u8()?);
-            Frame::Close(Box::new(Status::new(code, reader.str(MESSAGE_MAX)?)))
+            Frame::Close(Box::new(Status::new(code, plain(reader.str(MESSAGE_MAX)?))))
         }
         kind => Frame::Unknown(kind),
     })
@@ -497,11 +503,17 @@ fn read_target(reader: &mut Reader<'_>) -> Result<Target, Malformed> {
     Ok(Target { offer, namespace, service, method })
 }
 
+/// The words of a peer as they may stand on a terminal, in one line: whoever answers a dial can say anything.
+fn plain(words: &str) -> String {
+    let sign = |sign: char| if sign.is_control() { ' ' } else { sign };
+    words.chars().map(sign).collect()
+}
+
 fn read_status(reader: &mut Reader<'_>) -> Result<Status, Malformed> {
     let code = Code::from_number(reader.u8()?);
     let started = if reader.u8()? & 1 == 1 { Started::No } else { Started::Maybe };
     let retry_after = Some(reader.varint()?).filter(|millis| *millis > 0);
-    let message = reader.str(MESSAGE_MAX)?.to_owned();
+    let message = plain(reader.str(MESSAGE_MAX)?);
     let details = Bytes::copy_from_slice(reader.bytes(DETAILS_MAX)?);
     let retry_after = retry_after.map(|millis| Duration::from_millis(millis).min(DEADLINE_MAX));
     Ok(Status { code, message, started, retry_after, details })

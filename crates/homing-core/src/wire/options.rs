@@ -3,7 +3,7 @@
 //! ```text
 //! length varint, then each option: key varint, length varint, value
 //! 2 trace context   4 token   6 idempotency key   8 attempt u8   13 origin
-//! 10 metadata: name str, value (once each)
+//! 10 metadata: name str, value (once each)   12 nothing (empty): the payload is none
 //! ```
 //! Keys below 64 are the mesh's. An even key that is not known is skipped, an odd one has the
 //! conversation refused with `UNIMPLEMENTED`.
@@ -18,6 +18,7 @@ const TOKEN: u64 = 4;
 const IDEMPOTENCY_KEY: u64 = 6;
 const ATTEMPT: u64 = 8;
 const METADATA: u64 = 10;
+const NOTHING: u64 = 12;
 const ORIGIN: u64 = 13;
 
 /// Appends options. Who sends them has checked [`options_len`] against [`OPTIONS_MAX`].
@@ -51,6 +52,7 @@ pub fn read_options(reader: &mut Reader<'_>) -> Result<Options, Malformed> {
                 let name = pair.str(OPTIONS_MAX)?.to_owned();
                 options.metadata.push((name, Bytes::copy_from_slice(pair.rest())));
             }
+            NOTHING => options.nothing = true,
             key if key % 2 == 1 => _ = options.not_understood.get_or_insert(key),
             _ => {}
         }
@@ -81,6 +83,10 @@ fn listed(options: &Options) -> Vec<u8> {
         pair.extend_from_slice(value);
         put_varint(&mut list, METADATA);
         put_bytes(&mut list, &pair);
+    }
+    if options.nothing {
+        put_varint(&mut list, NOTHING);
+        put_bytes(&mut list, &[]);
     }
     list
 }

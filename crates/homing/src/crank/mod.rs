@@ -9,6 +9,8 @@
 //! values run after it.
 
 pub(crate) mod batch;
+mod exchange;
+mod flow;
 mod reader;
 mod tls;
 mod waiters;
@@ -21,6 +23,8 @@ mod tests;
 use crate::clock::Clock;
 use crate::net::Socket;
 use batch::LinkMark;
+pub(crate) use exchange::Exchange;
+pub(crate) use flow::Came;
 use homing_core::link::{self, CallId, Input, Link, Open, Output, RequestId};
 use homing_core::talk::{Options, Payload, Status};
 use homing_core::time::Time;
@@ -118,6 +122,10 @@ impl Wakers {
             (waker, None) => self.first = waker,
             (waker, Some(_)) => self.more.extend(waker),
         }
+    }
+
+    fn add_all(&mut self, others: Self) {
+        others.first.into_iter().chain(others.more).for_each(|waker| self.add(Some(waker)));
     }
 
     fn wake(self) {
@@ -259,9 +267,9 @@ impl State {
         while let Some(output) = self.link.poll_output() {
             match output {
                 Output::Ended { token, outcome } => {
-                    wakers.add(self.waiters.finish(token, Ended { outcome, at: now }));
+                    self.waiters.finish(token, Ended { outcome, at: now }, &mut wakers);
                 }
-                output => outputs.push(output),
+                output => outputs.extend(self.note_stream(output, &mut wakers)),
             }
         }
         let flush = self.choose_writer(crowd, &mut wakers);

@@ -1,14 +1,19 @@
-//! Who waits for the end of which call on a link?
+//! Who waits for the end of which call on a link, and for what of which stream?
 
-use homing_core::link::Outcome;
+use super::Wakers;
+use super::flow::{Flow, FlowEnd};
+use homing_core::link::{Outcome, Party, RequestId};
 use homing_core::time::Time;
 use slab::Slab;
+use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
-/// The calls that somebody waits for, by token: the lowest free one first, so the table stays small.
+/// The calls that somebody waits for, by token: the lowest free one first, so the table stays small; and the requests
+/// that are streams.
 #[derive(Default)]
 pub(super) struct Waiters {
     slab: Slab<Waiter>,
+    requests: BTreeMap<RequestId, Flow>,
 }
 
 /// Where the wait for a call stands.
@@ -17,6 +22,8 @@ pub(super) enum Waiter {
     Waiting(Waker),
     /// Over, and not yet fetched.
     Ended(Ended),
+    /// A stream, from its begin until it is let go of.
+    Stream(Box<Flow>),
 }
 
 /// How a call ended, and when that was read.
@@ -38,13 +45,41 @@ impl Waiters {
         self.slab.insert(Waiter::Waiting(waker.clone())) as u64
     }
 
+    /// A token for a stream about to be opened.
+    pub(super) fn insert_stream(&mut self) -> u64 {
+        self.slab.insert(Waiter::Stream(Box::default())) as u64
+    }
+
     /// Notes how a call ended, and whom to wake. Nobody, where the caller is gone.
-    pub(super) fn finish(&mut self, token: u64, ended: Ended) -> Option<Waker> {
-        let waiter = self.slab.get_mut(index(token))?;
-        match std::mem::replace(waiter, Waiter::Ended(ended)) {
-            Waiter::Waiting(waker) => Some(waker),
-            Waiter::Ended(_) => None,
+    pub(super) fn finish(&mut self, token: u64, ended: Ended, wakers: &mut Wakers) {
+        let Some(waiter) = self.slab.get_mut(index(token)) else { return };
+        if let Waiter::Stream(flow) = waiter {
+            return flow.end(FlowEnd::Ended(ended), wakers);
         }
+        if let Waiter::Waiting(waker) = std::mem::replace(waiter, Waiter::Ended(ended)) {
+            wakers.add(Some(waker));
+        }
+    }
+
+    /// The state of a stream, if somebody holds it.
+    pub(super) fn flow(&mut self, party: Party) -> Option<&mut Flow> {
+        match party {
+            Party::Request(id) => self.requests.get_mut(&id),
+            Party::Caller(token) => match self.slab.get_mut(index(token))? {
+                Waiter::Stream(flow) => Some(flow),
+                Waiter::Waiting(_) | Waiter::Ended(_) => None,
+            },
+        }
+    }
+
+    /// The state of a request that is a stream, made where there is none.
+    pub(super) fn flow_of(&mut self, request: RequestId) -> &mut Flow {
+        self.requests.entry(request).or_default()
+    }
+
+    /// Lets go of a request's; what was in it is to be dropped without the lock.
+    pub(super) fn remove_request(&mut self, request: RequestId) -> Option<Flow> {
+        self.requests.remove(&request)
     }
 
     /// The end, and the token is free again; or the waker is kept. With it the waker it replaces, to be dropped without
@@ -63,6 +98,7 @@ impl Waiters {
         match self.slab.remove(index(token)) {
             Waiter::Ended(ended) => (Poll::Ready(ended), None),
             Waiter::Waiting(_) => unreachable!("seen just now"),
+            Waiter::Stream(_) => unreachable!("a ticket is of a call"),
         }
     }
 
@@ -73,7 +109,7 @@ impl Waiters {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.slab.len()
+        self.slab.len() + self.requests.len()
     }
 }
 

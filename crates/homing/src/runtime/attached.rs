@@ -1,13 +1,14 @@
 //! What does a link's output mean for the node it belongs to?
 
 use super::jobs::{Job, Reply};
+use super::talk::{Line, Talk};
 use super::unheard::Unheard;
 use super::{Runtime, Said};
 use crate::crank::{LinkCell, Owner};
 use homing_core::addr::TransportAddr;
 use homing_core::gate::Ending;
 use homing_core::id::NodeId;
-use homing_core::link::{Output, Request, RequestId};
+use homing_core::link::{Asks, Output, Request, RequestId};
 use homing_core::name::NodeName;
 use homing_core::node::{DialId, Dialler, LinkId};
 use homing_core::talk::Status;
@@ -113,10 +114,16 @@ impl Attached {
 
     fn request(self: &Arc<Self>, link: &Arc<LinkCell>, request: Request) {
         let Some((caller, _)) = self.peer.get() else { return };
-        let Request { id, target, deadline, payload, options } = request;
+        let Request { id, target, deadline, payload, options, asks } = request;
+        let line = match asks {
+            Asks::All => Line::Call(Arc::clone(link), id),
+            // Before anything can come that nobody would take.
+            Asks::First | Asks::Nothing => Line::Talk(Talk::Link(Arc::new(link.exchange(id)))),
+        };
         let reply = Reply::Link { link: Arc::clone(link), request: id, attached: Arc::clone(self) };
         let options = options.map_or_else(Default::default, |options| *options);
-        let job = Job { reply, caller: *caller, target, deadline, payload, options, claims: None };
+        let (caller, claims) = (*caller, None);
+        let job = Job { reply, caller, target, deadline, payload, options, asks, line, claims };
         self.runtime.offers.dispatch(&self.runtime, job);
     }
 
@@ -214,7 +221,9 @@ impl Owner for Attachment {
             Output::Closed(status) => attached.close(link, status),
             // The machine refuses new calls by itself; the node hears of the end.
             Output::Draining => {}
-            Output::Ended { .. } => unreachable!("ends of calls stay with the link's waiters"),
+            Output::Ended { .. } | Output::Item { .. } | Output::AskedAll(_) | Output::Room(_) => {
+                unreachable!("ends of calls, and streams, stay with the link's waiters")
+            }
         }
     }
 }

@@ -5,14 +5,17 @@
 
 use super::Runtime;
 use super::attached::Attached;
+use super::inherited;
 use super::offers::OfferCell;
+use super::pipe::PipeEnd;
+use super::talk::Line;
 use crate::access::{Claims, Gate};
 use crate::context::{Asked, Caller, Context};
 use crate::crank::{Answer, LinkCell, batch};
 use crate::handler::Working;
 use homing_core::authorize::Who;
 use homing_core::id::NodeId;
-use homing_core::link::RequestId;
+use homing_core::link::{Asks, Outcome, RequestId};
 use homing_core::talk::{Code, Options, Payload, Status};
 use homing_core::time::Time;
 use homing_core::wire::Target;
@@ -22,6 +25,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// A request and whom to answer.
 pub(crate) struct Job {
@@ -31,6 +35,9 @@ pub(crate) struct Job {
     pub(crate) deadline: Option<Time>,
     pub(crate) payload: Payload,
     pub(crate) options: Options,
+    /// Whether the payload is all that is asked.
+    pub(crate) asks: Asks,
+    pub(crate) line: Line,
     /// What the caller's token says, once it is verified.
     pub(crate) claims: Option<Arc<Claims>>,
 }
@@ -60,6 +67,17 @@ pub(crate) enum Reply {
     Link { link: Arc<LinkCell>, request: RequestId, attached: Arc<Attached> },
     /// This very node.
     Local(oneshot::Sender<Answer>),
+    /// This very node, which listens to a stream.
+    Pipe(Hanging),
+}
+
+/// The answer to a stream of this node's own: without one, the work was stopped.
+pub(crate) struct Hanging(pub(crate) PipeEnd);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.0.finish(Outcome::Lost);
+    }
 }
 
 impl Reply {
@@ -68,6 +86,7 @@ impl Reply {
         match self {
             Self::Link { link, request, attached } => attached.note_starting(link, *request),
             Self::Local(caller) => !caller.is_closed(),
+            Self::Pipe(pipe) => pipe.0.is_active(),
         }
     }
 
@@ -75,7 +94,7 @@ impl Reply {
     fn peer_name(&self) -> Option<String> {
         match self {
             Self::Link { attached, .. } => attached.peer_name(),
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Pipe(_) => None,
         }
     }
 
@@ -90,32 +109,42 @@ impl Reply {
                 }
             }
             Self::Local(caller) => drop(caller.send(answer)),
+            Self::Pipe(pipe) => pipe.0.finish(match answer {
+                Ok((payload, options)) => Outcome::Reply(payload, options),
+                Err(status) => Outcome::Failed(Box::new(status)),
+            }),
         }
     }
 }
 
 /// Starts the work of an admitted job: in place as far as it is ready at once, else in a task.
 pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
-    let Job { reply, caller, target, deadline, payload, options, claims } = job;
+    let Job { reply, caller, target, deadline, payload, options, asks, line, claims } = job;
     let encoding = payload.encoding;
     let deadline = deadline.and_then(|deadline| runtime.clock.instant(deadline));
-    let who = Caller { node: caller, claims };
-    let context = Context::new(who, offer.called(&target), encoding, deadline, options);
-    let mut working = idle_box();
-    let begin = || offer.handler.start_in(&mut working, payload, context);
-    let entered = catch_unwind(AssertUnwindSafe(begin));
     let done = Done { runtime: Arc::clone(runtime), offer };
+    if asks != Asks::All && !done.offer.handler.takes_items() {
+        return done.finish(reply, Err(one_only()));
+    }
+    let who = Caller { node: caller, claims };
+    let context = Context::new(who, done.offer.called(&target), encoding, deadline, options);
+    let context = context.over(line, asks);
+    // The deadline of a stream is that of its first item: what its handler asks elsewhere later is not bound by it.
+    let deadline = deadline.filter(|_| !done.offer.handler.gives_items());
+    let mut working = idle_box();
+    let begin = || done.offer.handler.start_in(&mut working, payload, context);
+    let entered = catch_unwind(AssertUnwindSafe(begin));
     if entered.is_err() {
         return done.finish(reply, Err(panicked()));
     }
     if batch::may_poll() {
         let mut cx = TaskContext::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = batch::timed(|| poll_once(&mut working, &mut cx)) {
+        if let Poll::Ready(answer) = batch::timed(|| poll_once(&mut working, deadline, &mut cx)) {
             keep_box(working);
             return done.finish(reply, answer);
         }
     }
-    spawn(done, reply, working);
+    spawn(done, reply, deadline, working);
 }
 
 thread_local! {
@@ -139,23 +168,30 @@ fn keep_box(working: Working) {
     });
 }
 
-fn spawn(done: Done, reply: Reply, mut working: Working) {
+fn spawn(done: Done, reply: Reply, deadline: Option<Instant>, mut working: Working) {
     if !reply.note_starting() {
         return;
     }
     let place = match &reply {
         Reply::Link { request, attached, .. } => Some((*request, Arc::clone(attached))),
-        Reply::Local(_) => None,
+        Reply::Local(_) | Reply::Pipe(_) => None,
     };
     let task = tokio::spawn(async move {
         let answer = match reply {
-            Reply::Link { .. } => poll_fn(|cx| poll_once(&mut working, cx)).await,
+            Reply::Link { .. } => poll_fn(|cx| poll_once(&mut working, deadline, cx)).await,
             Reply::Local(mut caller) => {
                 let answer = tokio::select! {
-                    answer = poll_fn(|cx| poll_once(&mut working, cx)) => answer,
+                    answer = poll_fn(|cx| poll_once(&mut working, deadline, cx)) => answer,
                     () = caller.closed() => return,
                 };
                 return done.finish(Reply::Local(caller), answer);
+            }
+            Reply::Pipe(pipe) => {
+                let answer = tokio::select! {
+                    answer = poll_fn(|cx| poll_once(&mut working, deadline, cx)) => answer,
+                    () = poll_fn(|cx| pipe.0.poll_closed(cx)) => return,
+                };
+                return done.finish(Reply::Pipe(pipe), answer);
             }
         };
         done.finish(reply, answer);
@@ -165,8 +201,13 @@ fn spawn(done: Done, reply: Reply, mut working: Working) {
     }
 }
 
-fn poll_once(working: &mut Working, cx: &mut TaskContext<'_>) -> Poll<Answer> {
-    match catch_unwind(AssertUnwindSafe(|| working.poll(cx))) {
+fn poll_once(
+    working: &mut Working,
+    deadline: Option<Instant>,
+    cx: &mut TaskContext<'_>,
+) -> Poll<Answer> {
+    let poll = || inherited::within(deadline, || working.poll(cx));
+    match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(Err(status))) => Poll::Ready(Err(status)),
         Ok(Poll::Ready(Ok(reply))) => {
@@ -176,6 +217,11 @@ fn poll_once(working: &mut Working, cx: &mut TaskContext<'_>) -> Poll<Answer> {
         }
         Err(_) => Poll::Ready(Err(panicked())),
     }
+}
+
+fn one_only() -> Status {
+    let message = "this method takes one payload, not a stream";
+    Status::not_started(Code::Unimplemented, message)
 }
 
 fn panicked() -> Status {

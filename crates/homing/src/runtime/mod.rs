@@ -9,14 +9,17 @@ pub(crate) mod calls;
 mod close;
 mod dial;
 mod gate;
+pub(crate) mod inherited;
 mod jobs;
 mod keys;
 mod links;
 mod listen;
 pub(crate) mod offers;
+mod pipe;
 mod show;
 mod start;
 mod stats;
+pub(crate) mod talk;
 mod turn;
 mod unheard;
 
@@ -209,6 +212,11 @@ impl Runtime {
     /// A key that no other record of this node has.
     pub(crate) fn next_record(&self) -> RecordKey {
         RecordKey(self.numbers.record.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// What tells this host from others.
+    pub(crate) fn host(&self) -> u64 {
+        self.seams.host
     }
 
     /// This node in its present life, without addresses.

@@ -135,7 +135,7 @@ impl OfferCell {
     fn cancel(&self, runtime: &Runtime, link: LinkId, id: RequestId) -> bool {
         self.forget_queued(runtime, |reply| match reply {
             Reply::Link { link: cell, request, .. } => cell.number == link.0 && *request == id,
-            Reply::Local(_) => false,
+            Reply::Local(_) | Reply::Pipe(_) => false,
         })
     }
 
@@ -213,8 +213,11 @@ impl Offers {
 
     /// What waits for its turn and was asked by this very node, which does not listen any more, is given up.
     pub(crate) fn forget_deserted(&self, runtime: &Runtime) {
-        let is_deserted =
-            |reply: &Reply| matches!(reply, Reply::Local(caller) if caller.is_closed());
+        let is_deserted = |reply: &Reply| match reply {
+            Reply::Link { .. } => false,
+            Reply::Local(caller) => caller.is_closed(),
+            Reply::Pipe(pipe) => !pipe.0.is_active(),
+        };
         for offer in self.table.load().values() {
             while offer.forget_queued(runtime, is_deserted) {}
         }
@@ -223,6 +226,11 @@ impl Offers {
     /// Lets go of all offers and their handlers, which may hold the node that holds them.
     pub(crate) fn clear(&self) {
         self.table.store(Arc::default());
+    }
+
+    /// Whether the answer to a request may be a stream.
+    pub(crate) fn gives_items(&self, target: &Target) -> bool {
+        self.find(target).is_some_and(|offer| offer.handler.gives_items())
     }
 
     fn find(&self, target: &Target) -> Option<Arc<OfferCell>> {

@@ -127,13 +127,6 @@ impl Derived {
         buffer.truncate(clear + length);
         Ok(())
     }
-
-    fn mac(&self, exchange: &Exchange<'_>) -> hmac::Context {
-        let mut context = hmac::Context::with_key(&self.link);
-        context.update(label(exchange.role));
-        context.update(exchange.transcript);
-        context
-    }
 }
 
 impl Crypto for RingCrypto {
@@ -162,19 +155,22 @@ impl Crypto for RingCrypto {
     }
 
     fn prove(&self, exchange: &Exchange<'_>) -> Option<Proof> {
+        let said = spoken(exchange);
         let mac = if self.is_insecure(exchange.key) {
             [0; 32]
         } else {
-            self.with_key(exchange.key, |key| key.mac(exchange).sign().as_ref().try_into().ok())?
+            let mac = |key: &Derived| hmac::sign(&key.link, &said).as_ref().try_into().ok();
+            self.with_key(exchange.key, mac)?
         };
-        Some(Proof { mac, signature: signature(&self.pair, &spoken(exchange)) })
+        Some(Proof { mac, signature: signature(&self.pair, &said) })
     }
 
     fn check(&self, exchange: &Exchange<'_>, peer: &[u8; 32], proof: &Proof) -> bool {
-        let holds_key = self.is_insecure(exchange.key)
-            || self.with_key(exchange.key, |key| Some(same(key, exchange, &proof.mac)))
-                == Some(true);
-        holds_key && self.verify(peer, &spoken(exchange), &proof.signature)
+        let said = spoken(exchange);
+        let is_by = |key: &Derived| hmac::verify(&key.link, &said, &proof.mac).ok();
+        let holds_key =
+            self.is_insecure(exchange.key) || self.with_key(exchange.key, is_by).is_some();
+        holds_key && self.verify(peer, &said, &proof.signature)
     }
 
     fn seal(&self, seal: &Seal, clear: usize, buffer: &mut Vec<u8>) -> bool {
@@ -210,21 +206,13 @@ fn label(role: Role) -> &'static [u8] {
     }
 }
 
-/// What the node's own key signs in a handshake.
+/// What the mesh's key and the node's own vouch for in a handshake.
 fn spoken(exchange: &Exchange<'_>) -> Vec<u8> {
     [label(exchange.role), exchange.transcript].concat()
 }
 
 fn signature(pair: &Ed25519KeyPair, message: &[u8]) -> [u8; 64] {
     pair.sign(message).as_ref().try_into().expect("an Ed25519 signature has 64 bytes")
-}
-
-/// Compares in a time that does not depend on where the difference is, by `ring`'s own comparison: of two MACs over what
-/// was to be compared.
-fn same(key: &Derived, exchange: &Exchange<'_>, mac: &[u8; 32]) -> bool {
-    let expected = key.mac(exchange).sign();
-    let twice = hmac::sign(&key.link, expected.as_ref());
-    hmac::verify(&key.link, mac, twice.as_ref()).is_ok()
 }
 
 /// Unique under the sender's key: it never uses a count twice in one life.

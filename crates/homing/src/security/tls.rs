@@ -180,7 +180,10 @@ impl Session {
         let shown = self.connection.peer_certificates().and_then(<[_]>::first);
         let shown = shown.ok_or(rustls::Error::NoCertificatesPresented)?;
         let (theirs, key) = match self.shown {
-            Shown::Keys => (shown.to_vec(), ed25519_of(shown)),
+            Shown::Keys => {
+                let key = ed25519_of(shown).ok_or(rustls::CertificateError::BadEncoding)?;
+                (shown.to_vec(), Some(key))
+            }
             Shown::Certificates => {
                 (ParsedCertificate::try_from(shown)?.subject_public_key_info().to_vec(), None)
             }

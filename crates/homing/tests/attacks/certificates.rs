@@ -17,6 +17,7 @@ use rustls::{
 use std::io::Read;
 use std::sync::Arc;
 
+use std::os::unix::fs::PermissionsExt as _;
 use tempfile::TempDir;
 
 /// Who makes certificates.
@@ -51,6 +52,8 @@ impl Office {
         let put = |name: &str, content: String| {
             let path = files.path().join(name);
             std::fs::write(&path, content).unwrap();
+            let own = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&path, own).unwrap();
             path
         };
         Authority { ca: put("ca", self.0.pem()), cert: put("cert", cert), key: put("key", key) }

@@ -3,7 +3,7 @@
 use crate::house::{config, join, know, ready, until};
 use homing::access::{Draft, IssuerKey};
 use homing::testing::Network;
-use homing::{AccessList, Code, Context, Node, TokenSource};
+use homing::{AccessList, Code, Context, Node, Replies, TokenSource};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -78,6 +78,20 @@ async fn a_call_is_judged_by_who_makes_it() {
     }
     let refused = server.refusals();
     assert_eq!((refused.unauthenticated, refused.denied), (4, 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_judged_as_a_call_is() {
+    let (_network, _server, client, key) = guarded(5).await;
+    let token = Draft::new("till-3").claim("team", "shop").sign(&key).unwrap();
+    let shop = client.requester().token(token).build();
+    let mut answer: Replies<String> = shop.to("words").unwrap().stream(&());
+    assert_eq!(answer.next().await.unwrap().unwrap(), "till-3");
+    let plain = client.requester().build();
+    let mut refused: Replies<String> = plain.to("words").unwrap().stream(&());
+    assert_eq!(refused.next().await.unwrap().unwrap_err().code(), Code::Unauthenticated);
+    let (_requests, mut refused) = plain.to("words").unwrap().open::<(), String>().await.unwrap();
+    assert_eq!(refused.next().await.unwrap().unwrap_err().code(), Code::Unauthenticated);
 }
 
 #[tokio::test(start_paused = true)]

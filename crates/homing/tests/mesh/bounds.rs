@@ -24,17 +24,19 @@ async fn two(bound: impl FnOnce(&mut Bounds)) -> (Node, homing::Responder, Node)
 #[tokio::test(start_paused = true)]
 async fn a_call_beyond_the_conversations_that_a_peer_takes_is_refused_here() {
     let (_server, _echo, client) = two(|limits| limits.conversations = 1).await;
-    let callee = client.requester().timeout(Duration::from_millis(1_500)).build().to("echo");
-    let callee = callee.unwrap();
-    let calls = (0..3).map(|_| tokio::spawn(callee.call_raw(Payload::raw("x")).into_future()));
-    let mut answered = 0;
-    for call in calls.collect::<Vec<_>>() {
-        match call.await.unwrap() {
-            Ok(_) => answered += 1,
-            Err(error) => assert_eq!(error.started(), Started::No, "{error}"),
-        }
+    let within = |millis| {
+        let requester = client.requester().timeout(Duration::from_millis(millis)).build();
+        requester.to("echo").unwrap().call_raw(Payload::raw("x")).into_future()
+    };
+    let first = tokio::spawn(within(3_000));
+    until("a call is under way", async || (client.stats().await.links.calls > 0).then_some(()))
+        .await;
+    // Those that come while the first is under way have no time to wait for its end.
+    for late in [tokio::spawn(within(500)), tokio::spawn(within(500))] {
+        let refused = late.await.unwrap().unwrap_err();
+        assert_eq!(refused.started(), Started::No, "{refused}");
     }
-    assert_eq!(answered, 1);
+    first.await.unwrap().unwrap();
     assert!(client.stats().await.links.refused >= 2, "{:?}", client.stats().await.links);
 }
 

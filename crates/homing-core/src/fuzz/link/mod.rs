@@ -81,6 +81,13 @@ impl Run {
             Step::Wait(millis) => self.wait(Duration::from_millis((*millis).into())),
             Step::Carry(from) => _ = self.carry(*from),
             Step::CarryAll(from) => while self.carry(*from) {},
+            Step::Stream(who, size, saying) => self.side(*who).stream(now, *size, *saying),
+            Step::Item(who, way, which, size) => {
+                self.side(*who).item(now, (*way, *which), *size);
+            }
+            Step::EndItems(who, way, which) => self.side(*who).end_items(now, *way, *which),
+            Step::Take(who) => self.side(*who).take(now),
+            Step::Discard(who, which) => self.side(*who).discard(now, *which),
             Step::Rare(luck, rare) if *luck < 64 => self.rare_step(rare),
             Step::Rare(..) => {}
         }
@@ -138,6 +145,7 @@ impl Run {
             assert_eq!(side.link.conversations(), 0, "conversations of a closed link");
             assert_eq!(side.link.poll_timeout(), None, "a closed link has timers");
             while !side.say(self.now).is_empty() {}
+            side.forget_items();
         }
     }
 }

@@ -73,6 +73,29 @@ pub(super) enum Step {
     CarryAll(Who),
     /// What a link seldom outlives, one time in four.
     Rare(u8, Rare),
+    /// A stream is opened.
+    Stream(Who, Size, Saying),
+    /// An item of an answer, or of what is asked.
+    Item(Who, Way, u8, Size),
+    EndItems(Who, Way, u8),
+    /// A program takes the item that waits longest.
+    Take(Who),
+    Discard(Who, u8),
+}
+
+/// What the opener of a stream says.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(super) enum Saying {
+    All,
+    First,
+    Nothing,
+}
+
+/// Which of its conversations a side speaks in.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(super) enum Way {
+    Asking,
+    Answering,
 }
 
 #[derive(Arbitrary, Clone, Debug)]

@@ -1,13 +1,16 @@
 //! What does the owner of a link know, and may therefore expect?
 
-use super::script::{Size, target};
+use super::script::{Saying, Size, Way, target};
 use crate::limits::{FRAME_MAX, HELLO_MAX};
-use crate::link::{CallId, Input, Link, LinkConfig, Open, Output, RequestId, TargetKey};
+use crate::link::{
+    Asks, CallId, Conversation, Input, Item, Link, LinkConfig, Open, Output, Party, Place,
+    RequestId, Room, Shape, TargetKey,
+};
 use crate::talk::Payload;
 use crate::time::Time;
 use crate::wire::Target;
 use bytes::BytesMut;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +33,8 @@ pub(super) struct Watched {
     token: u64,
     /// Requests that nobody has answered yet.
     pub(super) working: Vec<RequestId>,
+    /// Items that came and were not taken.
+    items: VecDeque<(Party, Item)>,
     target: Arc<Target>,
 }
 
@@ -44,6 +49,7 @@ impl Watched {
             calls: BTreeMap::new(),
             token: 0,
             working: Vec::new(),
+            items: VecDeque::new(),
             target: Arc::new(target()),
         }
     }
@@ -79,6 +85,63 @@ impl Watched {
     }
 
     pub(super) fn call(&mut self, now: Time, size: Size, deadline: Option<u8>) {
+        self.open(now, size, deadline, Shape::Call);
+    }
+
+    pub(super) fn stream(&mut self, now: Time, size: Size, saying: Saying) {
+        let asks = match saying {
+            Saying::All => Asks::All,
+            Saying::First => Asks::First,
+            Saying::Nothing => Asks::Nothing,
+        };
+        self.open(now, size, None, Shape::Stream { asks, idle: Some(Duration::from_millis(50)) });
+    }
+
+    pub(super) fn item(&mut self, now: Time, (way, which): (Way, u8), size: Size) {
+        let Some(conversation) = self.conversation(way, which) else { return };
+        if self.link.room(conversation) != Room::Full {
+            let (payload, place) = (Payload::raw(size.bytes()), Place::Partial);
+            self.handle(now, Input::Item { conversation, payload, options: None, place });
+        }
+    }
+
+    pub(super) fn end_items(&mut self, now: Time, way: Way, which: u8) {
+        let Some(conversation) = self.conversation(way, which) else { return };
+        if let Conversation::Request(request) = conversation {
+            self.working.retain(|working| *working != request);
+        }
+        self.handle(now, Input::EndItems(conversation));
+    }
+
+    pub(super) fn discard(&mut self, now: Time, which: u8) {
+        let Some(request) = nth(self.working.iter(), which).copied() else { return };
+        self.handle(now, Input::Discard(request));
+    }
+
+    pub(super) fn forget_items(&mut self) {
+        self.items.clear();
+    }
+
+    pub(super) fn take(&mut self, now: Time) {
+        let Some((of, item)) = self.items.pop_front() else { return };
+        let conversation = match of {
+            Party::Request(id) => Conversation::Request(id),
+            Party::Caller(token) => match self.calls.get(&token) {
+                Some(call) => Conversation::Call(*call),
+                None => return,
+            },
+        };
+        self.handle(now, Input::Taken { conversation, receipt: item.receipt });
+    }
+
+    fn conversation(&self, way: Way, which: u8) -> Option<Conversation> {
+        Some(match way {
+            Way::Asking => Conversation::Call(*nth(self.calls.values(), which)?),
+            Way::Answering => Conversation::Request(*nth(self.working.iter(), which)?),
+        })
+    }
+
+    fn open(&mut self, now: Time, size: Size, deadline: Option<u8>, shape: Shape) {
         self.token += 1;
         let open = Open {
             token: self.token,
@@ -87,6 +150,7 @@ impl Watched {
             deadline: deadline.map(|millis| now + Duration::from_millis(millis.into())),
             payload: Payload::raw(size.bytes()),
             options: None,
+            shape,
         };
         if let Ok(id) = self.link.open(now, open) {
             assert_eq!(self.life, Life::Up, "a call before the handshake, or after the end");
@@ -135,8 +199,21 @@ impl Watched {
                 Output::Ended { token, .. } => {
                     assert!(self.calls.remove(&token).is_some(), "call {token} ended twice");
                 }
+                Output::Item { of, item } => {
+                    let known = match of {
+                        Party::Caller(token) => self.calls.contains_key(&token),
+                        Party::Request(_) => true,
+                    };
+                    assert!(known, "an item for nobody: {of:?}");
+                    self.items.push_back((of, item));
+                }
                 Output::Closed(_) => self.life = Life::Over,
-                Output::Control(_) | Output::RoundTrip(_) | Output::Draining | Output::Idle => {}
+                Output::Room(_)
+                | Output::AskedAll(_)
+                | Output::Control(_)
+                | Output::RoundTrip(_)
+                | Output::Draining
+                | Output::Idle => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Whatever happens in whatever order: does every call end exactly once, and in time?
 
 use super::*;
+use crate::balance::Affinity;
 
 #[test]
 fn whatever_happens_every_call_ends_exactly_once_and_in_time() {
@@ -59,7 +60,10 @@ struct Live {
 enum At {
     /// Waits or rests.
     Parked,
-    Running,
+    /// One attempt is under way.
+    Running(Which),
+    /// Two are.
+    Racing,
     /// Its attempt was lost just now, and neither caller nor offer said that it may run twice.
     MustFail,
 }
@@ -68,7 +72,11 @@ impl Model {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::from_seed(seed);
         let balancer = Balancer::ALL[rng.index(Balancer::ALL.len())];
-        let mut requester = Requester::new(balancer, rng.split());
+        let mut policy = Policy::from(balancer);
+        if rng.chance(1, 3) {
+            policy.hedge = Hedge::After(Duration::from_millis(rng.below(500)));
+        }
+        let mut requester = Requester::new(policy, rng.split());
         for (key, address) in (0..).map(TargetKey).zip(ADDRESSES) {
             let (namespace, address) = (Namespace::default(), address.parse().unwrap());
             requester.handle_input(Time::ZERO, Input::Target { key, namespace, address });
@@ -131,6 +139,8 @@ impl Model {
             wait: if self.rng.chance(1, 5) { Wait::Never } else { Wait::ForInstance },
             repeatable,
             instance: self.rng.chance(1, 8).then(|| node(1)),
+            affinity: self.rng.chance(1, 8).then(|| Affinity::of(b"key")),
+            kind: if self.rng.chance(1, 8) { Kind::Stream } else { Kind::Call },
         };
         self.input(Input::Begin(begin));
     }
@@ -139,7 +149,7 @@ impl Model {
         let running: Vec<usize> = self
             .calls
             .iter()
-            .filter(|(_, live)| live.at == At::Running)
+            .filter(|(_, live)| matches!(live.at, At::Running(_) | At::Racing))
             .map(|(&key, _)| key)
             .collect();
         if running.is_empty() {
@@ -147,19 +157,28 @@ impl Model {
         }
         let key = running[self.rng.index(running.len())];
         let outcome = self.outcome();
-        let offered = matches!(
-            self.requester.calls.live(CallKey(key)).state,
-            CallState::Running { repeatable: true, .. }
-        );
+        let state = self.requester.calls.live(CallKey(key)).state;
+        let which = match self.calls[&key].at {
+            At::Running(which) => which,
+            _ if self.rng.chance(1, 2) => Which::First,
+            _ => Which::Second,
+        };
+        let (attempt, _) = which.of(state).expect("it is under way");
         let live = self.calls.get_mut(&key).unwrap();
         live.at = match outcome {
-            Outcome::Lost if !live.repeatable && !offered => At::MustFail,
+            _ if live.at == At::Racing && which == Which::First => At::Running(Which::Second),
+            _ if live.at == At::Racing => At::Running(Which::First),
+            Outcome::Lost if !live.repeatable && !attempt.repeatable => At::MustFail,
             _ => At::Parked,
         };
         if outcome == Outcome::Replied {
             self.calls.remove(&key);
         }
-        self.input(Input::Outcome { call: CallKey(key), outcome });
+        let call = CallKey(key);
+        self.input(match which {
+            Which::First => Input::Outcome { call, outcome },
+            Which::Second => Input::Hedged { call, outcome },
+        });
     }
 
     fn outcome(&mut self) -> Outcome {
@@ -220,7 +239,12 @@ impl Model {
                     let live = self.calls.get_mut(&call.0).expect("only live calls start");
                     assert_eq!(live.at, At::Parked, "one attempt at a time, none twice");
                     assert!(attempt > 0);
-                    live.at = At::Running;
+                    live.at = At::Running(Which::First);
+                }
+                Output::Hedge { call, .. } => {
+                    let live = self.calls.get_mut(&call.0).expect("only live calls are hedged");
+                    assert_eq!(live.at, At::Running(Which::First), "beside a first attempt");
+                    live.at = At::Racing;
                 }
                 Output::Fail { call, .. } => {
                     self.calls.remove(&call.0).expect("a call fails once");
@@ -229,7 +253,11 @@ impl Model {
             }
         }
         assert!(!self.calls.values().any(|live| live.at == At::MustFail), "it fails at once");
-        let running = self.calls.values().filter(|live| live.at == At::Running).count();
-        assert_eq!(self.requester.pending(), running as u64);
+        let under_way = |live: &Live| match live.at {
+            At::Parked | At::MustFail => 0,
+            At::Running(_) => 1,
+            At::Racing => 2,
+        };
+        assert_eq!(self.requester.pending(), self.calls.values().map(under_way).sum::<u64>());
     }
 }

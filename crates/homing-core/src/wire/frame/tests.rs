@@ -29,6 +29,11 @@ fn with_options(piece: Piece) -> Piece {
     Piece { options: Some(Box::new(Options { attempt: 2, ..Options::default() })), ..piece }
 }
 
+fn nothing(then: Then) -> Piece {
+    let options = Options { nothing: true, ..Options::default() };
+    Piece { options: Some(Box::new(options)), encoding: Encoding::Raw, ..piece(b"", then) }
+}
+
 fn open(callee: Callee, millis: Option<u64>, piece: Piece) -> Frame {
     let deadline = millis.map(Duration::from_millis);
     Frame::Open { conversation: 8191, callee, deadline, piece }
@@ -54,6 +59,9 @@ fn golden_frames() -> Vec<(&'static str, Frame)> {
         ("data-end", data(piece(b"[1]", Then::End))),
         ("data-rest", data(piece(b"[1", Then::Rest))),
         ("data-next", data(piece(b"", Then::Next))),
+        ("open-nothing", open(Callee::Bound(1), None, nothing(Then::Next))),
+        ("data-item", data(piece(b"[1]", Then::Next))),
+        ("data-nothing", data(nothing(Then::End))),
         ("data-options", data(with_options(piece(b"1", Then::End)))),
         ("end-ok", end(Status::new(Code::Ok, ""))),
         ("end-full", end(full())),
@@ -108,6 +116,14 @@ fn what_a_newer_peer_writes_behind_the_fields_or_as_a_new_kind_is_passed_over() 
     for expect in [Frame::Drain, Frame::Unknown(0x3f), Frame::Drain] {
         assert_eq!(Frame::decode(&mut bytes), Ok(Some(expect)));
     }
+}
+
+#[test]
+fn the_words_of_a_peer_are_one_line_without_commands_to_a_terminal() {
+    let status = Status::new(Code::Internal, "red \u{1b}[31m\r\nnext\u{9b}");
+    let mut bytes = BytesMut::from(&encoded(&Frame::Close(Box::new(status)))[..]);
+    let Ok(Some(Frame::Close(heard))) = Frame::decode(&mut bytes) else { panic!("not a Close") };
+    assert_eq!(heard.message, "red  [31m  next ");
 }
 
 #[test]
@@ -172,7 +188,7 @@ fn any_code() -> impl Strategy<Value = Code> {
 prop_compose! {
     fn any_status()(
         code in any_code(),
-        message in ".{0,80}",
+        message in "[^\\p{Cc}]{0,80}",
         ran: bool,
         retry_after in any_span(),
         details: Vec<u8>,
@@ -211,7 +227,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         any::<u64>().prop_map(Frame::Pong),
         Just(Frame::Drain),
         any::<Vec<u8>>().prop_map(|body| Frame::Control(body.into())),
-        (any_code(), ".{0,80}")
+        (any_code(), "[^\\p{Cc}]{0,80}")
             .prop_map(|(code, message)| Frame::Close(Box::new(Status::new(code, message)))),
         (13_u8..32).prop_map(Frame::Unknown),
     ]

@@ -8,13 +8,14 @@ use proptest::prelude::*;
 pub(crate) fn any_options() -> impl Strategy<Value = Options> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..60).prop_map(Bytes::from);
     let metadata = proptest::collection::vec((".{0,20}", bytes()), 0..6);
-    (bytes(), bytes(), bytes(), bytes(), any::<u8>(), metadata).prop_map(
-        |(trace, token, idempotency_key, origin, attempt, metadata)| Options {
+    (bytes(), bytes(), bytes(), bytes(), any::<u8>(), metadata, any::<bool>()).prop_map(
+        |(trace, token, idempotency_key, origin, attempt, metadata, nothing)| Options {
             trace,
             token,
             idempotency_key,
             attempt,
             metadata,
+            nothing,
             origin,
             not_understood: None,
         },
@@ -42,6 +43,7 @@ fn golden_options() -> Vec<(&'static str, Options)> {
         ("idempotency-key", Options { idempotency_key: Bytes::from_static(b"key"), ..none() }),
         ("attempt", Options { attempt: 2, ..none() }),
         ("metadata", Options { metadata, ..none() }),
+        ("nothing", Options { nothing: true, ..none() }),
         ("origin", Options { origin: Bytes::from_static(b"bridge:cote"), ..none() }),
     ]
 }

@@ -11,7 +11,9 @@ use homing_core::budget::Budget;
 use homing_core::crypto::{Crypto, Role};
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::BUDGET;
-use homing_core::link::{Link, LinkConfig, Open, Outcome, Output, Request, TargetKey, Times};
+use homing_core::link::{
+    Link, LinkConfig, Open, Outcome, Output, Request, Shape, TargetKey, Times,
+};
 use homing_core::talk::{Payload, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
@@ -253,6 +255,7 @@ impl End {
             Outcome::Failed(_) => Self::Failed,
             Outcome::NotSent => Self::NotSent,
             Outcome::Lost => Self::Lost,
+            Outcome::Nothing => unreachable!("nobody streams here"),
         }
     }
 }
@@ -288,7 +291,8 @@ pub(super) fn open_until(
     });
     let payload = Payload::raw(bytes);
     let key = TargetKey(0);
-    let open = Open { token: 0, key, target: &target, deadline, payload, options: None };
+    let (target, options, shape) = (&target, None, Shape::Call);
+    let open = Open { token: 0, key, target, deadline, payload, options, shape };
     cell.open(cell.clock.now(), open, std::task::Waker::noop())
 }
 

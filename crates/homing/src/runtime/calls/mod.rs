@@ -5,27 +5,32 @@
 //! are woken. Dropping the future abandons the call: the link cancels it, the work behind it is stopped.
 
 mod aim;
+mod race;
 mod seat;
 mod state;
+pub(crate) mod streams;
 
 pub(crate) use aim::Aim;
 
 use super::Runtime;
 use super::jobs::{Job, Reply as JobReply};
+use super::talk::Line;
 use crate::crank::{Answer, Ended, LinkCell, Ticket};
-use homing_core::balance::Balancer;
+use homing_core::balance::Affinity;
 use homing_core::id::NodeId;
-use homing_core::link::{self, Open};
+use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::{RecordKey, Snapshot};
-use homing_core::requester::{Input, LinkState, Outcome, Requester, Wait};
+use homing_core::requester::{Input, Kind, LinkState, Policy, Requester, Wait};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
 use parking_lot::Mutex;
-use seat::Seat;
+use race::{End, race, settled};
+use seat::{Seat, Which};
 use state::{Order, Slot, State};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -54,6 +59,8 @@ pub(crate) struct Terms {
     pub(crate) wait: Wait,
     pub(crate) repeatable: bool,
     pub(crate) instance: Option<NodeId>,
+    pub(crate) affinity: Option<Affinity>,
+    pub(crate) kind: Kind,
 }
 
 /// A reply and who gave it.
@@ -74,10 +81,10 @@ impl Desk {
     /// A requester that follows the node's snapshots until the guard is dropped.
     pub(crate) fn start(
         runtime: &Arc<Runtime>,
-        balancer: Balancer,
+        policy: Policy,
         rng: Rng,
     ) -> (Arc<Self>, DropGuard) {
-        let mut machine = Requester::new(balancer, rng);
+        let mut machine = Requester::new(policy, rng);
         let mut snapshots = runtime.snapshots.subscribe();
         let first = snapshots.borrow_and_update().clone();
         machine.handle_input(runtime.clock.now(), Input::Snapshot(first));
@@ -105,13 +112,13 @@ impl Desk {
         loop {
             let notify = {
                 let state = &mut *self.state.lock();
-                if state.machine.ready(aim.key) {
+                if state.machine.ready(self.runtime.clock.now(), aim.key) {
                     return;
                 }
                 Arc::clone(state.ready.entry(aim.key).or_default())
             };
             let notified = notify.notified();
-            if self.state.lock().machine.ready(aim.key) {
+            if self.state.lock().machine.ready(self.runtime.clock.now(), aim.key) {
                 return;
             }
             notified.await;
@@ -143,42 +150,52 @@ impl Desk {
                 now = self.runtime.clock.now();
                 order
             };
-            let (node, key, attempt) = match order {
-                Order::Start { node, key, attempt } => (node, key, attempt),
+            let (which, node, key, attempt) = match order {
+                Order::Start { node, key, attempt } => (Which::First, node, key, attempt),
+                Order::Hedge { node, key, attempt } => (Which::Second, node, key, attempt),
                 Order::Fail(status) => return Err(Unanswered { status, node: asked }),
             };
             asked = Some((node, key));
-            let options = with_attempt(options.clone(), attempt);
-            let payload = payload.clone();
-            let call = Attempt { aim, node, key, now, deadline, payload, options };
+            let plan =
+                Attempt { aim, node, key, now, deadline, payload: &payload, options: &options };
+            let mut running = pin!(self.attempt(plan, attempt));
             let ended = tokio::select! {
                 biased;
-                ended = self.attempt(call) => Ok(ended),
+                ended = running.as_mut() => Ok(ended),
                 order = poll_fn(|cx| seat.poll_order(cx)) => Err(order),
             };
-            now = match &ended {
-                Ok(ended) => ended.at,
-                Err(_) => now,
-            };
-            match ended.map(|ended| ended.outcome) {
-                Ok(link::Outcome::Reply(payload, options)) => {
-                    seat.finish(now);
-                    return Ok(Answered { payload, options, node, key });
+            let End { ended, which, at: (node, key) } = match ended {
+                Ok(ended) => End { ended, which, at: (node, key) },
+                Err(Order::Hedge { node, key, attempt }) => {
+                    let hedge = Attempt { node, key, now: self.runtime.clock.now(), ..plan };
+                    let second = self.attempt(hedge, attempt);
+                    match race((running, (plan.node, plan.key)), (second, (node, key)), &mut seat)
+                        .await
+                    {
+                        Ok(end) => end,
+                        Err(status) => return Err(Unanswered { status, node: asked }),
+                    }
                 }
-                Ok(link::Outcome::Failed(status)) => seat.report(Outcome::Failed(*status)),
-                Ok(link::Outcome::NotSent) => seat.report(Outcome::NotSent),
-                Ok(link::Outcome::Lost) => seat.report(Outcome::Lost),
                 Err(Order::Fail(status)) => return Err(Unanswered { status, node: asked }),
                 Err(Order::Start { .. }) => {
-                    unreachable!("no attempt starts while one is under way")
+                    unreachable!("no first attempt starts while one is under way")
                 }
+            };
+            (now, asked) = (ended.at, Some((node, key)));
+            match settled(ended.outcome) {
+                Ok((payload, options)) => {
+                    seat.finish(now, which);
+                    return Ok(Answered { payload, options, node, key });
+                }
+                Err(outcome) => seat.report(which, outcome),
             }
         }
     }
 
-    async fn attempt(&self, mut call: Attempt<'_>) -> Ended {
+    async fn attempt(&self, mut call: Attempt<'_>, number: u8) -> Ended {
+        let (payload, options) = (call.payload.clone(), with_attempt(call.options.clone(), number));
         if call.node == self.runtime.me.id {
-            return self.attempt_here(call).await;
+            return self.attempt_here(call, payload, options).await;
         }
         let mut link = self.runtime.links.route(call.node);
         if link.is_none() {
@@ -187,8 +204,9 @@ impl Desk {
         }
         let Some(link) = link else { return Ended::at(call.now, link::Outcome::NotSent) };
         let (key, target) = call.aim.target(&self.runtime, call.key);
-        let Attempt { now, deadline, payload, options, .. } = call;
-        let mut open = Some(Open { token: 0, key, target: &target, deadline, payload, options });
+        let Attempt { now, deadline, .. } = call;
+        let (target, shape) = (&target, Shape::Call);
+        let mut open = Some(Open { token: 0, key, target, deadline, payload, options, shape });
         let mut ticket: Option<Ticket> = None;
         poll_fn(|cx| match (&mut ticket, open.take()) {
             (Some(ticket), _) => ticket.poll(cx),
@@ -213,16 +231,27 @@ impl Desk {
     }
 
     /// A node's call to itself takes the same way, without a socket.
-    async fn attempt_here(&self, call: Attempt<'_>) -> Ended {
+    async fn attempt_here(
+        &self,
+        call: Attempt<'_>,
+        payload: Payload,
+        options: Option<Box<Options>>,
+    ) -> Ended {
         let (answer, answered) = oneshot::channel::<Answer>();
         let (_, target) = call.aim.target(&self.runtime, call.key);
+        if self.runtime.offers.gives_items(&target) {
+            let outcome = self.call_stream_here(call, payload, options).await;
+            return Ended::at(self.runtime.clock.now(), outcome);
+        }
         let job = Job {
             reply: JobReply::Local(answer),
             caller: self.runtime.me.id,
             target,
             deadline: call.deadline,
-            payload: call.payload,
-            options: call.options.map_or_else(Options::default, |options| *options),
+            payload,
+            options: options.map_or_else(Options::default, |options| *options),
+            asks: Asks::All,
+            line: Line::Answer,
             claims: None,
         };
         let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
@@ -291,14 +320,15 @@ impl Drop for Hearing<'_> {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Attempt<'a> {
     aim: &'a Arc<Aim>,
     node: NodeId,
     key: RecordKey,
     now: Time,
     deadline: Option<Time>,
-    payload: Payload,
-    options: Option<Box<Options>>,
+    payload: &'a Payload,
+    options: &'a Option<Box<Options>>,
 }
 
 fn failed(status: Status) -> link::Outcome {

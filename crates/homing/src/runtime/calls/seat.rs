@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 
 /// A call's hold on its requester. Dropping it abandons the call.
 pub(super) struct Seat {
-    desk: Arc<Desk>,
-    call: CallKey,
+    pub(super) desk: Arc<Desk>,
+    pub(super) call: CallKey,
     /// As it stands in the slot.
     waker: Waker,
     stage: Stage,
@@ -26,6 +26,22 @@ enum Stage {
     Over,
 }
 
+/// Which of the attempts at a call that may be under way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Which {
+    First,
+    Second,
+}
+
+impl Which {
+    fn ended(self, call: CallKey, outcome: Outcome) -> Input {
+        match self {
+            Self::First => Input::Outcome { call, outcome },
+            Self::Second => Input::Hedged { call, outcome },
+        }
+    }
+}
+
 impl Seat {
     /// Begins a call, and takes its first order where there is one at once: one lock for the usual way.
     pub(super) fn begin(
@@ -34,7 +50,7 @@ impl Seat {
         terms: &Terms,
         waker: &Waker,
     ) -> (Self, Option<Order>) {
-        let Terms { deadline, wait, repeatable, instance, .. } = *terms;
+        let Terms { deadline, wait, repeatable, instance, affinity, kind, .. } = *terms;
         let call = Cell::new(CallKey(0));
         let order = desk.turn_with(
             terms.begun,
@@ -42,7 +58,17 @@ impl Seat {
                 let slot = Slot { order: None, waker: waker.clone() };
                 call.set(CallKey(state.slots.insert(slot)));
                 let call = call.get();
-                Input::Begin(Begin { call, target: aim.key, deadline, wait, repeatable, instance })
+                let target = aim.key;
+                Input::Begin(Begin {
+                    call,
+                    target,
+                    deadline,
+                    wait,
+                    repeatable,
+                    instance,
+                    affinity,
+                    kind,
+                })
             },
             |state| state.take_order(call.get()),
         );
@@ -86,19 +112,15 @@ impl Seat {
         Poll::Ready(order)
     }
 
-    pub(super) fn report(&self, outcome: Outcome) {
+    pub(super) fn report(&self, which: Which, outcome: Outcome) {
         let call = self.call;
-        self.desk.turn(|_| Input::Outcome { call, outcome });
+        self.desk.turn(|_| which.ended(call, outcome));
     }
 
-    pub(super) fn finish(&mut self, now: Time) {
+    pub(super) fn finish(&mut self, now: Time, which: Which) {
         let call = self.call;
         self.stage = Stage::Over;
-        self.desk.turn_with(
-            now,
-            |_| Input::Outcome { call, outcome: Outcome::Replied },
-            |state| state.free(call),
-        );
+        self.desk.turn_with(now, |_| which.ended(call, Outcome::Replied), |state| state.free(call));
     }
 }
 

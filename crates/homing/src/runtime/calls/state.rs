@@ -39,7 +39,17 @@ pub(super) struct Slot {
 
 /// What the machine wants of a call.
 pub(super) enum Order {
-    Start { node: NodeId, key: RecordKey, attempt: u8 },
+    Start {
+        node: NodeId,
+        key: RecordKey,
+        attempt: u8,
+    },
+    /// A second attempt, beside the one under way.
+    Hedge {
+        node: NodeId,
+        key: RecordKey,
+        attempt: u8,
+    },
     Fail(Status),
 }
 
@@ -116,6 +126,9 @@ impl State {
             let (call, order) = match output {
                 Output::Start { call, node, key, attempt, .. } => {
                     (call, Order::Start { node, key, attempt })
+                }
+                Output::Hedge { call, node, key, attempt, .. } => {
+                    (call, Order::Hedge { node, key, attempt })
                 }
                 Output::Fail { call, status } => (call, Order::Fail(status)),
                 Output::Ready { target } => {

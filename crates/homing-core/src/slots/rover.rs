@@ -1,0 +1,313 @@
+//! Which slots does a requester hold, and whom does it ask for a lower one?
+
+use crate::id::NodeId;
+use crate::limits::{SLOT_ANSWER_TIME, SLOT_LEASE, SLOTS_HELD, SLOTS_HELD_MAX};
+use crate::registry::RecordKey;
+use crate::rng::Rng;
+use crate::time::Time;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// One instance.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Place {
+    /// Its node.
+    pub node: NodeId,
+    /// Its offer.
+    pub key: RecordKey,
+}
+
+/// A number of an instance. Lower ones come first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Slot {
+    /// The number.
+    pub number: u32,
+    /// Of this instance.
+    pub place: Place,
+}
+
+/// What to do with a slot that was offered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Keep {
+    /// Give it back.
+    Neither,
+    /// Keep it beside the others. Beyond the number that may be held it is given back nevertheless.
+    Both,
+    /// Keep it, and give up the one at this place in the list. A place beyond the end means [`Keep::Neither`].
+    InsteadOf(usize),
+}
+
+/// How often a requester asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Interval {
+    /// At this interval.
+    Fixed(Duration),
+    /// Around this one: up to 8 times as often while slots are missing or lower ones are found, up to 8 times as seldom
+    /// while nothing changes.
+    Around(Duration),
+}
+
+/// What a requester wants of slots.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How many it holds; at most [`SLOTS_HELD_MAX`]. Default: 100.
+    pub max_slots: usize,
+    /// How often it asks. Default: around a second.
+    pub roving_interval: Interval,
+    /// What to keep, of what is held (lowest first), what is offered, and how many may be held. Default:
+    /// [`keep_lowest`].
+    pub keep: fn(&[Slot], Slot, usize) -> Keep,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        let roving_interval = Interval::Around(Duration::from_secs(1));
+        Self { max_slots: SLOTS_HELD, roving_interval, keep: keep_lowest }
+    }
+}
+
+/// Keeps what there is room for, and then what is strictly lower than the highest.
+pub fn keep_lowest(held: &[Slot], offered: Slot, max: usize) -> Keep {
+    match held.last() {
+        _ if held.len() < max => Keep::Both,
+        Some(highest) if offered.number < highest.number => Keep::InsteadOf(held.len() - 1),
+        Some(_) | None => Keep::Neither,
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Input {
+    /// These are all instances now. Slots of others are gone.
+    Instances(Vec<Place>),
+    /// The answer to [`Output::Ask`].
+    Offered(Slot),
+    /// An instance could not be asked, or has no slot left.
+    Refused(Place),
+    /// The link to an instance ended, or it says that the lease of a slot has: with `number` that one, else all.
+    Lost {
+        /// Whose.
+        place: Place,
+        /// Which.
+        number: Option<u32>,
+    },
+    /// A call on a slot that was [picked](Rover::pick) has ended.
+    Done(Slot),
+}
+
+/// What the driver must do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Output {
+    /// Ask this instance for a slot.
+    Ask(Place),
+    /// Tell this instance that its slots are still held.
+    Renew(Place),
+    /// Give a slot back.
+    Release(Slot),
+    /// An event: a slot is held from now on.
+    Connection(Slot),
+    /// An event: an instance could not be asked.
+    Unreachable(Place),
+}
+
+/// The slots of one requester for one service.
+#[derive(Debug)]
+pub struct Rover {
+    terms: Terms,
+    rng: Rng,
+    places: Vec<Place>,
+    /// The lowest first.
+    held: Vec<Held>,
+    /// Given up as soon as their calls have ended.
+    leaving: Vec<Held>,
+    asked: Option<(Place, Time)>,
+    pace: Duration,
+    next_ask: Time,
+    next_renewal: Time,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    slot: Slot,
+    in_flight: u32,
+}
+
+impl Rover {
+    /// A rover that knows of no instance.
+    pub fn new(terms: Terms, rng: Rng) -> Self {
+        Self {
+            terms: Terms { max_slots: terms.max_slots.clamp(1, SLOTS_HELD_MAX), ..terms },
+            rng,
+            places: Vec::new(),
+            held: Vec::new(),
+            leaving: Vec::new(),
+            asked: None,
+            pace: Duration::ZERO,
+            next_ask: Time::ZERO,
+            next_renewal: Time::ZERO,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what happened; poll the outputs afterwards.
+    pub fn handle_input(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Instances(places) => self.adopt(now, places),
+            Input::Offered(slot) => self.consider(now, slot),
+            Input::Refused(place) => {
+                self.asked = self.asked.filter(|(asked, _)| *asked != place);
+                self.outputs.push_back(Output::Unreachable(place));
+            }
+            Input::Lost { place, number } => {
+                self.lose(|slot| {
+                    slot.place == place && number.is_none_or(|lost| lost == slot.number)
+                });
+                self.asked = self.asked.filter(|(asked, _)| *asked != place || number.is_some());
+                self.hurry(now);
+            }
+            Input::Done(slot) => self.finish(slot),
+        }
+    }
+
+    /// What to do next; `None` until the next input or timeout.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Asks and renews what is due. Early and repeated calls are harmless.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if now >= self.next_ask && !self.places.is_empty() {
+            self.ask(now);
+        }
+        if now >= self.next_renewal && !self.held.is_empty() {
+            self.renew(now);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` while no instance is known.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let renewal = (!self.held.is_empty()).then_some(self.next_renewal);
+        let ask = (!self.places.is_empty()).then_some(self.next_ask);
+        ask.into_iter().chain(renewal).min()
+    }
+
+    /// Takes the lowest slot that has no call in flight, or else the one with the fewest; `None` where none is held. A call
+    /// on it begins; [`Input::Done`] is due once.
+    pub fn pick(&mut self) -> Option<Slot> {
+        let picked = self.held.iter_mut().min_by_key(|held| (held.in_flight, held.slot))?;
+        picked.in_flight += 1;
+        Some(picked.slot)
+    }
+
+    /// What is held, the lowest first.
+    pub fn held(&self) -> Vec<Slot> {
+        self.held.iter().map(|held| held.slot).collect()
+    }
+
+    fn adopt(&mut self, now: Time, mut places: Vec<Place>) {
+        places.sort_unstable();
+        places.dedup();
+        if places == self.places {
+            return;
+        }
+        self.lose(|slot| places.binary_search(&slot.place).is_err());
+        self.places = places;
+        self.hurry(now);
+    }
+
+    fn lose(&mut self, is_lost: impl Fn(Slot) -> bool) {
+        self.held.retain(|held| !is_lost(held.slot));
+        self.leaving.retain(|held| !is_lost(held.slot));
+    }
+
+    fn consider(&mut self, now: Time, slot: Slot) {
+        if self.asked.is_none_or(|(asked, _)| asked != slot.place) {
+            return self.outputs.push_back(Output::Release(slot)); // It came too late.
+        }
+        self.asked = None;
+        // A number of the instance that is said to be held already was leased anew: the old lease has ended.
+        self.lose(|held| held == slot);
+        let held = self.held();
+        match (self.terms.keep)(&held, slot, self.terms.max_slots) {
+            Keep::Both if held.len() < self.terms.max_slots => self.keep(now, slot),
+            Keep::InsteadOf(index) if index < held.len() => {
+                let evicted = self.held.remove(index);
+                self.keep(now, slot);
+                self.leave(evicted);
+            }
+            Keep::Neither | Keep::Both | Keep::InsteadOf(_) => {
+                self.outputs.push_back(Output::Release(slot));
+                self.slow_down();
+            }
+        }
+    }
+
+    fn keep(&mut self, now: Time, slot: Slot) {
+        let index = self.held.partition_point(|held| held.slot < slot);
+        self.held.insert(index, Held { slot, in_flight: 0 });
+        self.outputs.push_back(Output::Connection(slot));
+        self.hurry(now);
+    }
+
+    fn leave(&mut self, held: Held) {
+        match held.in_flight {
+            0 => self.outputs.push_back(Output::Release(held.slot)),
+            _ => self.leaving.push(held),
+        }
+    }
+
+    fn finish(&mut self, slot: Slot) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.slot == slot) {
+            held.in_flight = held.in_flight.saturating_sub(1);
+        } else if let Some(index) = self.leaving.iter().position(|held| held.slot == slot) {
+            let mut held = self.leaving.swap_remove(index);
+            held.in_flight = held.in_flight.saturating_sub(1);
+            self.leave(held);
+        }
+    }
+
+    /// One question at a time; who does not answer is not waited for for ever.
+    fn ask(&mut self, now: Time) {
+        let is_waiting = self.asked.is_some_and(|(_, at)| now - at < SLOT_ANSWER_TIME);
+        if !is_waiting {
+            let place = self.places[self.rng.index(self.places.len())];
+            self.asked = Some((place, now));
+            self.outputs.push_back(Output::Ask(place));
+        }
+        self.next_ask = now + self.jittered();
+    }
+
+    fn renew(&mut self, now: Time) {
+        let mut places: Vec<Place> = self.held.iter().map(|held| held.slot.place).collect();
+        places.sort_unstable();
+        places.dedup();
+        self.outputs.extend(places.into_iter().map(Output::Renew));
+        self.next_renewal = now + SLOT_LEASE / 3;
+    }
+
+    /// Something changed, or a lower number was found: there may be more.
+    fn hurry(&mut self, now: Time) {
+        if let Interval::Around(base) = self.terms.roving_interval {
+            self.pace = base / 8;
+        }
+        self.next_ask = self.next_ask.min(now + self.jittered());
+    }
+
+    fn slow_down(&mut self) {
+        if let Interval::Around(base) = self.terms.roving_interval {
+            self.pace = (self.pace * 5 / 4).min(base.saturating_mul(8));
+        }
+    }
+
+    /// The pace, give or take an eighth, so that requesters do not ask all at once.
+    fn jittered(&mut self) -> Duration {
+        let pace = match self.terms.roving_interval {
+            Interval::Fixed(interval) => interval,
+            Interval::Around(_) => self.pace,
+        };
+        let pace = pace.clamp(Duration::from_millis(1), Duration::from_hours(1));
+        let nanos = u64::try_from(pace.as_nanos() / 4).expect("a quarter of an hour");
+        pace * 7 / 8 + Duration::from_nanos(self.rng.below(nanos))
+    }
+}
