@@ -178,7 +178,7 @@ pub const REPLAY_WINDOW: usize = 1_024;
 /// old datagrams would then be taken once more, until it is heard again.
 pub const REPLAY_SENDERS_MAX: usize = 16_384;
 /// Senders that are told per second which nonce is the right one, or that a later life of theirs is known (decisions
-/// A10, B5). Others try again.
+/// A10, B5), each once in it. Others try again.
 pub const ANSWERS_PER_SECOND: usize = 100;
 /// A stall of this process longer than this delays its suspicions by as much (decisions C7).
 pub const STALL: Duration = Duration::from_millis(200);

@@ -163,7 +163,7 @@ impl Node {
         }
     }
 
-    fn tell_superseded(&mut self, to: SocketAddr, node: NodeId, by: Epoch) {
+    pub(super) fn tell_superseded(&mut self, to: SocketAddr, node: NodeId, by: Epoch) {
         let about = (DatagramKind::Superseded, Some(node), 0);
         let bytes = self.sealer.seal(about, &by.0.to_be_bytes());
         self.outbox.extend(bytes.map(|bytes| Output::Datagram { to, bytes }));
