@@ -158,5 +158,7 @@ fn lie(later: Epoch) {
 
 #[test]
 fn a_later_life_that_a_member_makes_up_neither_stops_a_node_nor_makes_it_rise() {
-    [3, 1_000, EPOCH_LEAD_MAX, u64::MAX].into_iter().for_each(|later| lie(Epoch(later)));
+    for later in [3, 1_000, EPOCH_LEAD_MAX, u64::MAX] {
+        lie(Epoch(later));
+    }
 }
