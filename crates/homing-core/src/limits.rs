@@ -182,7 +182,7 @@ pub const REPLAY_WINDOW: usize = 1_024;
 /// old datagrams would then be taken once more, until it is heard again.
 pub const REPLAY_SENDERS_MAX: usize = 16_384;
 /// Senders that are told per second which nonce is the right one, or that a later life of theirs is known (decisions
-/// A10, B5). Others try again.
+/// A10, B5), each once in it. Others try again.
 pub const ANSWERS_PER_SECOND: usize = 100;
 /// A stall of this process longer than this delays its suspicions by as much (decisions C7).
 pub const STALL: Duration = Duration::from_millis(200);
@@ -191,12 +191,14 @@ pub const STALL: Duration = Duration::from_millis(200);
 
 /// Bytes of a record on the wire, key and signature included. A larger offer is refused.
 pub const RECORD_MAX: usize = 1_024;
-/// Offers of one node. One more is refused with `RESOURCE_EXHAUSTED`.
+/// Offers of one node, and keys that it uses for them in one life: those of withdrawn offers are used again. One more is
+/// refused with `RESOURCE_EXHAUSTED`.
 pub const OFFERS_MAX: usize = 1_024;
+/// How far beyond its present life a node believes a later one of its to be: 70 years of milliseconds. Who claims more
+/// lies, and is not heeded: following would use up the numbers.
+pub const EPOCH_LEAD_MAX: u64 = 1 << 41;
 /// Records in the registry of a node. Beyond, new ones of others are dropped and counted.
 pub const RECORDS_MAX: usize = 131_072;
-/// How long a tombstone is kept before the owner's floor rises over it (decisions A12).
-pub const TOMBSTONE_TIME: Duration = Duration::from_mins(10);
 /// How long the records of an owner that is gone live on, marked.
 pub const LEASE: Duration = Duration::from_secs(15);
 /// How long a forgotten owner's id and epoch are remembered.
@@ -209,8 +211,6 @@ pub const DIGEST_PERIOD: Duration = Duration::from_secs(2);
 pub const BUCKETS_PER_EXCHANGE: usize = 32;
 /// Bytes of a registry message in a datagram; what needs more is cut into several.
 pub const REGISTRY_DATAGRAM_MAX: usize = 1_100;
-/// Tombstones of one owner. The oldest goes first, and the owner's floor rises over it.
-pub const TOMBSTONES_MAX: usize = 256;
 /// Services without an instance whose names a node remembers, to tell a caller "not now" from "never"; beyond it the
 /// first by name is forgotten, and calls to it fail as to one that was never seen.
 pub const PAST_SERVICES_MAX: usize = 1_024;

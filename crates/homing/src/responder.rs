@@ -168,7 +168,7 @@ impl ResponderBuilder {
         if self.runtime.offers.len() >= OFFERS_MAX {
             return Err(exhausted(format!("this node offers {OFFERS_MAX} services (OFFERS_MAX)")));
         }
-        let key = self.runtime.next_record();
+        let key = self.runtime.offers.take_key();
         let cell = OfferCell::new(key, record, handler, Machine::new(self.capacity));
         self.runtime.offer(&cell).await.map_err(ServeError::Refused)?;
         Ok(Offer { runtime: self.runtime, cell })

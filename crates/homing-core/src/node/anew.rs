@@ -10,16 +10,20 @@
 //!                Later         ←   that life, and where it is if it is alive
 //! Raise: the driver writes the next life down and calls `begin_anew`; or Fatal
 //! ```
+//! Anybody who holds the mesh's key can say that there is a later life. Where records are signed, a node so stops or
+//! rises only on a record of that life, which its own key signed; all else is a reason to look for one.
 
 use super::control::{Control, Later};
+use super::dials::{Goal, Why};
 use super::input::{Input, LinkId, Source};
 use super::output::Output;
 use super::voices::elsewhere;
 use super::{Node, Phase};
 use crate::addr::TransportAddr;
 use crate::id::{Epoch, NodeId};
+use crate::limits::JOINS_MAX;
 use crate::membership::Presence;
-use crate::registry::RecordKey;
+use crate::registry::{self, RecordKey};
 use crate::talk::{Code, Status};
 use crate::time::Time;
 use crate::wire::{Kind, Peer as About};
@@ -43,7 +47,7 @@ impl Node {
         self.handle_input(now, Input::Listening { addresses });
         for record in own.into_iter().filter(|record| record.key != RecordKey::NODE) {
             let (key, body) = (record.key, record.body.clone());
-            self.tell_registry(now, crate::registry::Input::Offer { key, body });
+            self.tell_registry(now, registry::Input::Offer { key, body });
         }
         for (node, addresses) in known {
             self.suggest(now, Source::Gossip, Some(node), addresses);
@@ -65,18 +69,21 @@ impl Node {
                 }
                 _ => None,
             };
-            let bytes = Control::Later(Later { epoch: known, place }).encode();
+            let record =
+                self.registry.node_record(&about.id).map_or_else(Vec::new, |it| it.to_vec());
+            let bytes = Control::Later(Later { epoch: known, place, record }).encode();
             self.outbox.push_back(Output::Control { link, bytes });
         }
     }
 
-    /// A member knows a later life of ours.
+    /// A member knows a later life of ours. Where records are signed it has to show one of that life.
     pub(super) fn handle_later(&mut self, later: Later) {
-        if later.epoch <= self.config.me.epoch || self.config.me.kind != Kind::Member {
-            return;
-        }
+        let is_shown = self.registry.later_life_in(&later.record);
+        let known = if self.registry.signs() { is_shown } else { Some(later.epoch) };
+        let known = known.filter(|known| *known > self.config.me.epoch);
+        let Some(known) = known.filter(|_| self.config.me.kind == Kind::Member) else { return };
         match later.place {
-            None => self.rise_above(later.epoch),
+            None => self.rise_above(known),
             Some(addresses) => {
                 let places: Vec<_> = addresses.iter().map(ToString::to_string).collect();
                 self.fatal(elsewhere(&places.join(", ")));
@@ -92,9 +99,28 @@ impl Node {
 
     /// A datagram says that a later life of ours is known. Until the mesh has told whether that one is alive it decides
     /// nothing: a link will.
-    pub(super) fn handle_superseded(&mut self, later: Epoch, status: Status) {
+    pub(super) fn handle_superseded(&mut self, now: Time, later: Epoch, place: &str) {
         if later > self.config.me.epoch && self.join.is_told() {
-            self.fatal(status);
+            self.hear_of_later_life(now, later, place);
+        }
+    }
+
+    /// Somebody who did not prove it says that a later life of ours is there. Where records are signed, that is a reason
+    /// to look for a record of it, and no more: over links, whose other ends tell of it when they rise and when asked.
+    /// Datagrams to us would go to the other.
+    pub(super) fn hear_of_later_life(&mut self, now: Time, later: Epoch, place: &str) {
+        if !self.registry.signs() {
+            return self.fatal(elsewhere(place));
+        }
+        self.tell_registry(now, registry::Input::Outlived { epoch: later });
+        let linked = self.peers.routes().filter(|(peer, _)| peer.about.kind == Kind::Member);
+        if linked.count() >= JOINS_MAX {
+            return;
+        }
+        for other in self.show.some_alive(JOINS_MAX, &self.config.me.id) {
+            if self.peers.route(&other).is_none() {
+                self.dials.plan(Goal::Node(other), Why::Suggested(Source::Gossip), Vec::new(), now);
+            }
         }
     }
 

@@ -7,7 +7,8 @@
 //! 0x82 Dump       a frame of a dump of membership
 //! 0x83 Goodbye                              "I leave now"
 //! 0x84 Keep       u8                        "somebody here does (1) or does not (0) want this link to stay"
-//! 0x85 Later      epoch varint   u8 (0 gone, 1 alive and then: addresses)   "you have lived later than now"
+//! 0x85 Later      epoch varint   u8 (0 gone, 1 alive and then: addresses)   record: the receiver's of that life, or none
+//!                                           "you have lived later than now"
 //! ```
 //! A kind from a newer peer is dropped and counted.
 
@@ -36,6 +37,8 @@ pub(crate) struct Later {
     pub(crate) epoch: Epoch,
     /// Where it is, if it is alive.
     pub(crate) place: Option<Vec<TransportAddr>>,
+    /// The receiver's own node record of that life, which shows that it was; empty where none is known.
+    pub(crate) record: Vec<u8>,
 }
 
 /// What is wanted after a sync.
@@ -55,13 +58,14 @@ impl<'a> Control<'a> {
                 filter.encode(&mut out);
                 return out;
             }
-            Self::Later(Later { epoch, place }) => {
+            Self::Later(Later { epoch, place, record }) => {
                 let mut out = vec![0x85];
                 put_varint(&mut out, epoch.0);
                 out.push(u8::from(place.is_some()));
                 if let Some(addresses) = place {
                     put_addrs(&mut out, addresses);
                 }
+                out.extend_from_slice(record);
                 return out;
             }
             Self::Registry(message) => return message.to_vec(),
@@ -89,7 +93,7 @@ impl<'a> Control<'a> {
             0x85 => {
                 let epoch = Epoch(reader.varint()?);
                 let place = if reader.u8()? == 0 { None } else { Some(read_addrs(&mut reader)?) };
-                Self::Later(Later { epoch, place })
+                Self::Later(Later { epoch, place, record: reader.rest().to_vec() })
             }
             _ => return Err(Malformed("control: unknown kind")),
         })
@@ -110,10 +114,11 @@ mod tests {
             Control::Goodbye,
             Control::Keep(Wish::Keep),
             Control::Keep(Wish::Release),
-            Control::Later(Later { epoch: Epoch(1 << 40), place: None }),
+            Control::Later(Later { epoch: Epoch(1 << 40), place: None, record: vec![] }),
             Control::Later(Later {
                 epoch: Epoch(2),
                 place: Some(vec![TransportAddr::Tcp("10.0.0.1:7".parse().unwrap())]),
+                record: vec![1, 2],
             }),
         ];
         for control in all {

@@ -4,7 +4,6 @@ use super::Node;
 use super::input::Source;
 use super::output::{Output, Stats};
 use super::replay::{Replay, Verdict};
-use super::voices::elsewhere;
 use crate::addr::{TransportAddr, nearest};
 use crate::crypto::{Crypto, KeyId};
 use crate::id::{Epoch, NodeId};
@@ -161,13 +160,13 @@ impl Node {
             DatagramKind::Superseded => {
                 if let Some(epoch) = body.first_chunk() {
                     let later = Epoch(u64::from_be_bytes(*epoch));
-                    self.handle_superseded(later, elsewhere(&format!("says {from}")));
+                    self.handle_superseded(now, later, &format!("says {from}"));
                 }
             }
         }
     }
 
-    fn tell_superseded(&mut self, to: SocketAddr, node: NodeId, by: Epoch) {
+    pub(super) fn tell_superseded(&mut self, to: SocketAddr, node: NodeId, by: Epoch) {
         let about = (DatagramKind::Superseded, Some(node), 0);
         let bytes = self.sealer.seal(about, &by.0.to_be_bytes());
         self.outbox.extend(bytes.map(|bytes| Output::Datagram { to, bytes }));

@@ -11,7 +11,7 @@ use crate::membership::Identity;
 use crate::time::Time;
 use crate::wire::DatagramKind;
 use crate::wire::datagram::Header;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What is remembered of the datagrams of others.
@@ -53,11 +53,11 @@ struct Window {
     seen: [u64; REPLAY_WINDOW / 64],
 }
 
-/// How many were told in this second what they do not know.
+/// Who was told in this second what they do not know.
 #[derive(Debug, Default)]
 struct Answers {
     since: Time,
-    count: usize,
+    told: BTreeSet<NodeId>,
 }
 
 const _: () = assert!(REPLAY_WINDOW.is_multiple_of(64), "the window is whole words");
@@ -94,7 +94,10 @@ impl Replay {
                 verdict
             }
             DatagramKind::Superseded => self.take(now, header),
-            _ if header.nonce != self.nonce => self.answers.next(now, Verdict::Tell, Verdict::Hush),
+            _ if header.nonce != self.nonce => {
+                let may = self.answers.may_tell(now, header.sender);
+                if may { Verdict::Tell } else { Verdict::Hush }
+            }
             _ => self.take(now, header),
         }
     }
@@ -113,7 +116,8 @@ impl Replay {
             // The answer must not be longer than the question.
             return match header.kind {
                 DatagramKind::Membership | DatagramKind::Registry => {
-                    self.answers.next(now, Verdict::Outlived(sender.epoch), Verdict::Drop)
+                    let may = self.answers.may_tell(now, header.sender);
+                    if may { Verdict::Outlived(sender.epoch) } else { Verdict::Drop }
                 }
                 _ => Verdict::Drop,
             };
@@ -175,13 +179,12 @@ fn place(counter: u64) -> (usize, u64) {
 }
 
 impl Answers {
-    /// `answer` while it is not one too many, else `silence`.
-    fn next(&mut self, now: Time, answer: Verdict, silence: Verdict) -> Verdict {
+    /// Whether this sender may be told now, which is noted: once in a second, and only so many senders.
+    fn may_tell(&mut self, now: Time, sender: NodeId) -> bool {
         if now.since(self.since) >= Duration::from_secs(1) {
-            *self = Self { since: now, count: 0 };
+            *self = Self { since: now, told: BTreeSet::new() };
         }
-        self.count += 1;
-        if self.count <= ANSWERS_PER_SECOND { answer } else { silence }
+        self.told.len() < ANSWERS_PER_SECOND && self.told.insert(sender)
     }
 }
 
@@ -240,10 +243,12 @@ mod tests {
     fn who_names_the_wrong_nonce_is_told_but_not_without_end() {
         let mut replay = Replay::new(OURS);
         let wrong = Header { nonce: 1, ..header(DatagramKind::Registry, 1, 1) };
-        for _ in 0..ANSWERS_PER_SECOND {
+        for number in 1..=ANSWERS_PER_SECOND as u128 {
+            let wrong = Header { sender: NodeId::from_bytes(number.to_be_bytes()), ..wrong };
             assert_eq!(replay.judge(Time::ZERO, &wrong), Verdict::Tell);
+            assert_eq!(replay.judge(Time::ZERO, &wrong), Verdict::Hush, "{number} was told");
         }
-        assert_eq!(replay.judge(Time::ZERO, &wrong), Verdict::Hush);
+        assert_eq!(replay.judge(Time::ZERO, &wrong), Verdict::Hush, "too many were");
         let later = Time::ZERO + Duration::from_secs(1);
         assert_eq!(replay.judge(later, &wrong), Verdict::Tell);
         let right = Header { nonce: OURS, ..wrong };

@@ -170,10 +170,8 @@ impl World {
 
     fn suggest(&mut self, to: usize, whom: usize) {
         let source = Source::Rendezvous;
-        self.input(
-            to,
-            Input::Suggested { source, node: Some(id(whom)), addresses: vec![tcp(whom)] },
-        );
+        let node = Some(self.seats[whom].about.id);
+        self.input(to, Input::Suggested { source, node, addresses: vec![tcp(whom)] });
     }
 
     fn input(&mut self, number: usize, input: Input<'_>) {

@@ -93,7 +93,7 @@ impl Node {
                 Roll::Changed
             }
             membership::Output::Elsewhere(other) => {
-                self.fatal(elsewhere(&format!("{:?}", other.udp)));
+                self.hear_of_later_life(now, other.epoch, &format!("{:?}", other.udp));
                 Roll::Same
             }
         }

@@ -16,7 +16,6 @@ pub(crate) const BUCKETS: usize = 256;
 pub(crate) struct OwnerDigest {
     pub(crate) owner: NodeId,
     pub(crate) epoch: Epoch,
-    pub(crate) floor: u64,
     /// The sum of [`record_hash`] over the records held, tombstones included.
     pub(crate) sum: u64,
 }
@@ -54,9 +53,7 @@ impl OwnerDigest {
     fn hash(&self) -> u64 {
         let id = u128::from_be_bytes(*self.owner.as_bytes());
         let (high, low) = halves(id);
-        [high, low, self.epoch.0, self.floor, self.sum]
-            .iter()
-            .fold(0, |hash, part| mix(hash ^ part))
+        [high, low, self.epoch.0, self.sum].iter().fold(0, |hash, part| mix(hash ^ part))
     }
 }
 
@@ -96,7 +93,7 @@ mod tests {
 
     fn digest(first: u8, sum: u64) -> OwnerDigest {
         let owner = NodeId::from_bytes([first; 16]);
-        OwnerDigest { owner, epoch: Epoch(1), floor: 0, sum }
+        OwnerDigest { owner, epoch: Epoch(1), sum }
     }
 
     #[test]

@@ -22,10 +22,11 @@ use super::packer::Packer;
 use super::record::RecordKey;
 use super::voice::Via;
 use super::{Part, Registry, message_max};
-use crate::id::NodeId;
+use crate::id::{Epoch, NodeId};
 use crate::limits::{ANSWERS_MAX, BUCKETS_PER_EXCHANGE, GREETING_PERIOD};
 use crate::time::Time;
 use crate::wire::put_bytes;
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -86,7 +87,7 @@ impl Registry {
         }
         for digest in &theirs.digests {
             if digest.owner == self.own.id {
-                self.hear_of_self(peer.0, digest.epoch, digest.floor);
+                self.hear_of_self(peer, digest.epoch, &[]);
             }
             if differing.get(&digest.owner) == Some(&Some(*digest)) {
                 differing.remove(&digest.owner);
@@ -108,7 +109,7 @@ impl Registry {
         let mut answers = packer(INDEXES, Some(Tone::Answer), peer.1);
         let mut wants = packer(WANT, None, peer.1);
         for index in indexes {
-            let lacking = self.heed(peer.0, &index);
+            let lacking = self.heed(peer, &index);
             if index.owner == peer.0 && lacking.is_empty() {
                 self.peers.stop_awaiting(&peer.0);
             }
@@ -130,12 +131,16 @@ impl Registry {
         let mut records = packer(RECORDS, None, peer.1);
         let mut item = Vec::new();
         for Wanted { owner, epoch, keys } in wanted {
-            let Some(owner) = self.owners.of(owner).filter(|owner| owner.epoch == *epoch) else {
-                continue;
+            let present = self.owners.of(owner).filter(|present| present.epoch == *epoch);
+            let held = |key| match present {
+                Some(present) => present.held(key).map(|held| &held.bytes),
+                None if key == RecordKey::NODE => self.latest_record(owner, *epoch),
+                None => None,
             };
-            for held in keys.iter().filter_map(|key| owner.held(*key)) {
+            let found: Vec<Bytes> = keys.iter().filter_map(|key| held(*key)).cloned().collect();
+            for bytes in found {
                 item.clear();
-                put_bytes(&mut item, &held.bytes);
+                put_bytes(&mut item, &bytes);
                 if !records.push(&item) {
                     self.stats.oversize += 1;
                 }
@@ -145,23 +150,25 @@ impl Registry {
     }
 
     /// Believes an index as far as it may be, and says what its sender has and is lacking here.
-    fn heed(&mut self, from: NodeId, index: &Index) -> Vec<RecordKey> {
+    fn heed(&mut self, from: (NodeId, Via), index: &Index) -> Vec<RecordKey> {
         let trust = match &mut self.part {
             Part::Member => Trust::Peer,
             Part::Visitor { heard } => {
-                heard.entry(from).or_default().insert(index.owner);
+                heard.entry(from.0).or_default().insert(index.owner);
                 Trust::Source
             }
         };
         if index.owner == self.own.id {
-            let highest = index.entries.iter().map(|(_, version)| *version).max();
-            self.hear_of_self(from, index.epoch, index.floor.max(highest.unwrap_or(0)));
+            self.hear_of_self(from, index.epoch, &index.entries);
             return Vec::new();
         }
         let owner = self.owners.of(&index.owner);
         let may = |life| life == Life::Alive || trust == Trust::Source;
-        if !owner.is_some_and(|owner| may(owner.life) && owner.epoch == index.epoch) {
-            return Vec::new();
+        let Some(owner) = owner.filter(|owner| may(owner.life)) else { return Vec::new() };
+        if owner.epoch != index.epoch {
+            let may_begin = self.own.signs && owner.is_outlived_by(index.epoch);
+            let listed = index.entries.iter().map(|(key, _)| *key);
+            return listed.filter(|_| may_begin).collect();
         }
         let heeded = self.owners.change(&index.owner, |owner| owner.heed(index, trust));
         let heeded = heeded.unwrap_or_default();
@@ -181,6 +188,13 @@ impl Registry {
                     || (owner.epoch == index.epoch && owner.is_ahead_of(index))))
     }
 
+    /// The record of a node in its latest life that is known, if that is this one or later: to the node itself it shows
+    /// that it lived then.
+    fn latest_record(&self, node: &NodeId, epoch: Epoch) -> Option<&Bytes> {
+        self.epoch_of(node).filter(|latest| *latest >= epoch)?;
+        self.node_record(node)
+    }
+
     fn pack_index(
         &mut self,
         packer: &mut Packer,
@@ -188,7 +202,7 @@ impl Registry {
         (covered, via): (RangeInclusive<RecordKey>, Via),
     ) {
         let Some(owner) = self.owners.of(id) else { return };
-        let head = (*id, owner.epoch, owner.floor());
+        let head = (*id, owner.epoch);
         let mut item = Vec::new();
         for page in Index::pages(head, owner.listing(), (covered, message_max(via) - 2)) {
             item.clear();

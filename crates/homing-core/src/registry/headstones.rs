@@ -6,6 +6,7 @@
 use crate::id::{Epoch, NodeId};
 use crate::limits::{HEADSTONE_TIME, HEADSTONES_MAX};
 use crate::time::Time;
+use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The forgotten, at most [`HEADSTONES_MAX`], each for [`HEADSTONE_TIME`]; the oldest goes first.
@@ -30,14 +31,16 @@ pub(crate) enum Remembered {
 #[derive(Debug)]
 struct Stone {
     epoch: Epoch,
+    /// The node record of that life, by which the node itself can be shown that it lived then.
+    record: Option<Bytes>,
     until: Time,
 }
 
 impl Headstones {
     /// Remembers that this life ended.
-    pub(crate) fn set(&mut self, node: NodeId, epoch: Epoch, now: Time) {
+    pub(crate) fn set(&mut self, node: NodeId, (epoch, record): (Epoch, Option<Bytes>), now: Time) {
         let until = now + HEADSTONE_TIME;
-        self.stones.insert(node, Stone { epoch, until });
+        self.stones.insert(node, Stone { epoch, record, until });
         self.order.push_back((until, node));
         while self.stones.len() > HEADSTONES_MAX || self.order.len() > 2 * HEADSTONES_MAX {
             self.fell_oldest();
@@ -58,6 +61,11 @@ impl Headstones {
     /// The last life of a node that was forgotten.
     pub(crate) fn epoch(&self, node: &NodeId) -> Option<Epoch> {
         self.stones.get(node).map(|stone| stone.epoch)
+    }
+
+    /// Its node record then, if there was one.
+    pub(crate) fn record(&self, node: &NodeId) -> Option<&Bytes> {
+        self.stones.get(node).and_then(|stone| stone.record.as_ref())
     }
 
     /// Removes the stones whose time is over.
@@ -93,7 +101,7 @@ mod tests {
         let table = [(4, Remembered::Later), (5, Remembered::Same), (6, Remembered::Not)];
         for (epoch, expect) in table {
             let mut stones = Headstones::default();
-            stones.set(node(1), Epoch(5), Time::ZERO);
+            stones.set(node(1), (Epoch(5), None), Time::ZERO);
             assert_eq!(stones.lift(&node(1), Epoch(epoch)), expect, "{epoch}");
             assert_eq!(stones.epoch(&node(1)).is_some(), expect == Remembered::Later);
         }
@@ -102,8 +110,8 @@ mod tests {
     #[test]
     fn a_headstone_stands_for_its_time_and_a_renewed_one_anew() {
         let mut stones = Headstones::default();
-        stones.set(node(1), Epoch(5), Time::ZERO);
-        stones.set(node(1), Epoch(6), Time::from_millis(1_000));
+        stones.set(node(1), (Epoch(5), None), Time::ZERO);
+        stones.set(node(1), (Epoch(6), None), Time::from_millis(1_000));
         stones.expire(Time::ZERO + HEADSTONE_TIME);
         assert_eq!(stones.epoch(&node(1)), Some(Epoch(6)));
         stones.expire(Time::from_millis(1_000) + HEADSTONE_TIME);
@@ -113,11 +121,12 @@ mod tests {
     #[test]
     fn the_oldest_goes_first_when_there_are_too_many() {
         let mut stones = Headstones::default();
-        (0..=HEADSTONES_MAX).for_each(|number| stones.set(node(number), Epoch(1), Time::ZERO));
+        (0..=HEADSTONES_MAX)
+            .for_each(|number| stones.set(node(number), (Epoch(1), None), Time::ZERO));
         assert_eq!(stones.epoch(&node(0)), None);
         assert_eq!(stones.epoch(&node(1)), Some(Epoch(1)));
         for _ in 0..3 * HEADSTONES_MAX {
-            stones.set(node(7), Epoch(1), Time::ZERO);
+            stones.set(node(7), (Epoch(1), None), Time::ZERO);
         }
         assert!(stones.order.len() <= 2 * HEADSTONES_MAX);
     }

@@ -1,7 +1,7 @@
 //! Which records of an owner does a node know of?
 //!
 //! ```text
-//! owner 16   epoch varint   floor varint   from varint   to varint   count varint
+//! owner 16   epoch varint   from varint   to varint   count varint
 //! then each: key varint (less the key before), version varint
 //! ```
 //! An index covers the keys from `from` to `to`; one that is too large for a message goes in several pages.
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// Bytes of an index in front of its entries, at most.
-const HEAD_MAX: usize = 16 + 10 + 10 + 5 + 5 + 3;
+const HEAD_MAX: usize = 16 + 10 + 5 + 5 + 3;
 /// Bytes of an entry, at most.
 const ENTRY_MAX: usize = 5 + 10;
 
@@ -25,8 +25,6 @@ pub(crate) const ALL_KEYS: RangeInclusive<RecordKey> = RecordKey(0)..=RecordKey(
 pub(crate) struct Index {
     pub(crate) owner: NodeId,
     pub(crate) epoch: Epoch,
-    /// Up to this version the index is complete: what it does not list was withdrawn.
-    pub(crate) floor: u64,
     /// The first key covered.
     pub(crate) from: RecordKey,
     /// The last key covered; not below `from`.
@@ -38,13 +36,13 @@ pub(crate) struct Index {
 impl Index {
     /// Cuts the covered part of a listing into pages of at most `max` bytes each; at least one, however small.
     pub(crate) fn pages(
-        (owner, epoch, floor): (NodeId, Epoch, u64),
+        (owner, epoch): (NodeId, Epoch),
         listing: BTreeMap<RecordKey, u64>,
         (covered, max): (RangeInclusive<RecordKey>, usize),
     ) -> Vec<Self> {
         let per_page = (max.saturating_sub(HEAD_MAX) / ENTRY_MAX).max(1);
         let (from, to) = covered.into_inner();
-        let blank = |from| Self { owner, epoch, floor, from, to, entries: Vec::new() };
+        let blank = |from| Self { owner, epoch, from, to, entries: Vec::new() };
         let mut pages = vec![blank(from)];
         for (key, version) in listing.into_iter().filter(|(key, _)| (from..=to).contains(key)) {
             let last = pages.last_mut().expect("starts with one");
@@ -61,7 +59,6 @@ impl Index {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.owner.as_bytes());
         put_varint(out, self.epoch.0);
-        put_varint(out, self.floor);
         put_varint(out, self.from.0.into());
         put_varint(out, self.to.0.into());
         put_varint(out, self.entries.len() as u64);
@@ -75,7 +72,7 @@ impl Index {
 
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let owner = NodeId::from_bytes(reader.array()?);
-        let (epoch, floor) = (Epoch(reader.varint()?), reader.varint()?);
+        let epoch = Epoch(reader.varint()?);
         let (from, to) = (RecordKey(reader.varint32()?), RecordKey(reader.varint32()?));
         if from > to {
             return Err(Malformed("index: it ends before it starts"));
@@ -92,7 +89,7 @@ impl Index {
             }
             entries.push((key, reader.varint()?));
         }
-        Ok(Self { owner, epoch, floor, from, to, entries })
+        Ok(Self { owner, epoch, from, to, entries })
     }
 }
 
@@ -112,7 +109,7 @@ mod tests {
     fn refused(change: impl Fn(&mut Index), why: &'static str) {
         let owner = NodeId::from_bytes([1; 16]);
         let listing = BTreeMap::from([(RecordKey(1), 1), (RecordKey(2), 2)]);
-        let mut index = Index::pages((owner, Epoch(1), 0), listing, (ALL_KEYS, 1_000)).remove(0);
+        let mut index = Index::pages((owner, Epoch(1)), listing, (ALL_KEYS, 1_000)).remove(0);
         change(&mut index);
         let bytes = encoded(&index);
         assert_eq!(Index::decode(&mut Reader::new(&bytes)), Err(Malformed(why)));
@@ -135,7 +132,7 @@ mod tests {
             listing in btree_map(any::<u32>().prop_map(RecordKey), 1_u64.., 0..200),
             max in 100_usize..1_100,
         ) {
-            let head = (NodeId::from_bytes([1; 16]), Epoch(u64::MAX), u64::MAX);
+            let head = (NodeId::from_bytes([1; 16]), Epoch(u64::MAX));
             let pages = Index::pages(head, listing.clone(), (ALL_KEYS, max));
             let mut from = RecordKey(0);
             for page in &pages {

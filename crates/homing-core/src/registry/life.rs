@@ -3,6 +3,7 @@
 use super::headstones::Remembered;
 use super::message::{Fate, Lived};
 use super::owner::{Life, Owner, Reach};
+use super::record::RecordKey;
 use super::{Part, Registry};
 use crate::id::{Epoch, NodeId};
 use crate::limits::LEASE;
@@ -13,28 +14,25 @@ impl Registry {
     /// Membership, or for a visitor its member, says that this life takes part.
     pub(super) fn alive(&mut self, now: Time, node: NodeId, epoch: Epoch) {
         if node == self.own.id {
-            return self.hear_of_self(node, epoch, 0);
+            return self.seek_later_life(now, epoch);
         }
         let known = self.owners.of(&node).map(|owner| (owner.epoch, owner.life));
         match known {
             Some((later, _)) if later > epoch => return,
             Some((same, Life::Alive)) if same == epoch => return,
-            Some((same, Life::Gone)) if same == epoch => self.revive(node),
-            Some((_, Life::Alive | Life::Gone)) => {
-                self.drop_owner(&node);
-                self.owners.insert(node, Owner::new(epoch));
+            Some((same, Life::Gone)) if same == epoch => self.revive(node, Reach::Reachable),
+            // Anybody can say so. A record of the later life shows that it is true, and ends this one.
+            Some((_, life)) if self.own.signs && matches!(self.part, Part::Member) => {
+                if life == Life::Gone {
+                    self.revive(node, Reach::Unreachable);
+                }
             }
+            Some((_, Life::Alive | Life::Gone)) => self.replace(&node, Owner::new(epoch)),
             None => {
-                let owner = match self.headstones.lift(&node, epoch) {
-                    Remembered::Later => return,
-                    // A visitor hears one member, in order: nothing late can bring back what was withdrawn, and no index
-                    // comes with the records that it is told of.
-                    Remembered::Same if matches!(self.part, Part::Member) => {
-                        Owner::returning(epoch)
-                    }
-                    Remembered::Same | Remembered::Not => Owner::new(epoch),
-                };
-                if !self.owners.insert(node, owner) {
+                if self.headstones.lift(&node, epoch) == Remembered::Later {
+                    return;
+                }
+                if !self.owners.insert(node, Owner::new(epoch)) {
                     return self.stats.full += 1;
                 }
             }
@@ -57,8 +55,9 @@ impl Registry {
         if node == self.own.id {
             return;
         }
-        if let Some(epoch) = self.drop_owner(&node) {
-            self.headstones.set(node, epoch, now);
+        if let Some(owner) = self.drop_owner(&node) {
+            let record = owner.held(RecordKey::NODE).map(|held| held.bytes.clone());
+            self.headstones.set(node, (owner.epoch, record), now);
         }
     }
 
@@ -107,18 +106,24 @@ impl Registry {
     }
 
     /// An owner that was taken for gone lives after all.
-    fn revive(&mut self, node: NodeId) {
+    fn revive(&mut self, node: NodeId, reach: Reach) {
         self.leases.cancel(&node);
         self.owners.change(&node, |owner| {
             owner.life = Life::Alive;
-            owner.reach = Reach::Reachable;
+            owner.reach = reach;
         });
         self.show(&node, None);
         self.retell(&node);
     }
 
-    /// Takes an owner out with all its records, and says in which life it was.
-    fn drop_owner(&mut self, node: &NodeId) -> Option<Epoch> {
+    /// Puts a life of an owner in the place of another, of which nothing holds any more.
+    pub(super) fn replace(&mut self, node: &NodeId, owner: Owner) {
+        self.drop_owner(node);
+        self.owners.insert(*node, owner);
+    }
+
+    /// Takes an owner out with all its records.
+    fn drop_owner(&mut self, node: &NodeId) -> Option<Owner> {
         self.tell_fate(node, Fate::Forgotten);
         let owner = self.owners.remove(node)?;
         self.leases.cancel(node);
@@ -127,6 +132,6 @@ impl Registry {
         for held in owner.records() {
             self.tell(Some(held.record.clone()), None);
         }
-        Some(owner.epoch)
+        Some(owner)
     }
 }

@@ -1,12 +1,14 @@
 //! When is a record taken in, and who has to know?
 
 use super::body::Body;
+use super::message::{WANT, Wanted};
 use super::owner::{Held, Life, Owner, Reach, Refusal};
 use super::record::{BadRecord, Head, Record, RecordKey, is_vouched_for};
 use super::snapshot::{Instance, KnownNode, NodeState, instance_state};
-use super::voice::{Change, Output};
+use super::voice::{Change, Output, Via};
 use super::{Part, Registry};
 use crate::id::{Epoch, NodeId};
+use crate::limits::GOSSIP_FANOUT;
 use crate::talk::{Code, Status};
 use crate::time::Time;
 use bytes::Bytes;
@@ -36,8 +38,9 @@ impl Registry {
             return self.stats.forged += 1;
         }
         if is_own {
-            return self.hear_of_self(from, head.epoch, head.version);
+            return self.meet_own(from, head.epoch, head.version);
         }
+        self.begin_life(now, &head);
         self.take(now, Held { record: Arc::new(record), bytes: Bytes::copy_from_slice(bytes) });
     }
 
@@ -147,8 +150,62 @@ impl Registry {
         }
     }
 
-    /// A peer knows this node in a life, or at a version, that it may not have written.
-    pub(super) fn hear_of_self(&mut self, from: NodeId, epoch: Epoch, version: u64) {
+    /// A peer says of this node what it may not have written. Where records are signed that alone is nothing: the peer
+    /// is asked for the record, or for that of the node where it told of no other.
+    pub(super) fn hear_of_self(
+        &mut self,
+        peer: (NodeId, Via),
+        epoch: Epoch,
+        listed: &[(RecordKey, u64)],
+    ) {
+        let highest = listed.iter().map(|(_, version)| *version).max().unwrap_or(0);
+        if !self.own.signs {
+            return self.meet_own(peer.0, epoch, highest);
+        }
+        let is_later = self.own.is_outlived_by(epoch);
+        let news = listed.iter().filter(|(_, version)| self.own.is_behind(epoch, *version));
+        let first = news.map(|(key, _)| *key).next();
+        if is_later || (epoch == self.own.epoch && first.is_some()) {
+            self.ask_for_own(peer, epoch, first.unwrap_or(RecordKey::NODE));
+        }
+    }
+
+    /// Somebody says that there is a later life of this node: if there is, those linked have its record.
+    pub(super) fn seek_later_life(&mut self, now: Time, epoch: Epoch) {
+        if !self.own.signs {
+            return self.meet_own(self.own.id, epoch, 0);
+        }
+        if self.own.is_outlived_by(epoch) && self.own.may_ask(now) {
+            // Not by datagrams, which would be answered to where the other is.
+            for linked in self.peers.pick_linked(GOSSIP_FANOUT, &mut self.rng) {
+                self.ask_for_own((linked, Via::Link), epoch, RecordKey::NODE);
+            }
+        }
+    }
+
+    fn ask_for_own(&mut self, peer: (NodeId, Via), epoch: Epoch, key: RecordKey) {
+        let mut bytes = vec![WANT];
+        Wanted { owner: self.own.id, epoch, keys: vec![key] }.encode(&mut bytes);
+        self.send(peer, bytes);
+    }
+
+    /// A later life of its owner than the present one is vouched for by this record: nothing holds of those before.
+    fn begin_life(&mut self, now: Time, head: &Head) {
+        let Some(before) = self.owners.of(&head.owner).filter(|owner| owner.epoch != head.epoch)
+        else {
+            return;
+        };
+        let life = before.life;
+        let mut later = Owner::new(head.epoch);
+        later.life = life;
+        self.replace(&head.owner, later);
+        if matches!(self.part, Part::Member) {
+            self.peers.await_records(head.owner, now, &mut self.rng);
+        }
+    }
+
+    /// This node was met in a life, or at a version, that it may not have written.
+    fn meet_own(&mut self, from: NodeId, epoch: Epoch, version: u64) {
         if matches!(self.part, Part::Member) && self.own.is_disputed_by(epoch, version) {
             let (id, own) = (self.own.id, self.own.epoch);
             let why = format!(
@@ -184,13 +241,16 @@ impl Registry {
             self.stats.not_alive += 1;
             return false;
         };
-        if owner.epoch != head.epoch {
+        let is_proven_later = self.own.signs && owner.is_outlived_by(head.epoch);
+        if owner.epoch != head.epoch && !is_proven_later {
             self.stats.other_epoch += 1;
             return false;
         }
+        if is_proven_later {
+            return true;
+        }
         let count = match owner.refusal(head.key, head.version) {
             Some(Refusal::Known) => &mut self.stats.known,
-            Some(Refusal::UnderFloor) => &mut self.stats.under_floor,
             Some(Refusal::Full) => &mut self.stats.full,
             None if self.owners.is_full() && owner.held(head.key).is_none() => &mut self.stats.full,
             None => return true,

@@ -5,7 +5,7 @@
 //! 1 Summary   hash u64                      "this is all I know; and you?"       (equal: no answer)
 //! 2 Buckets   256 × u32                     "in short, this"                     → Owners
 //! 3 Owners    from u32   to u32   mask 32   the owners whose id starts between from and to, in the buckets of the
-//!             then each: owner 16, epoch varint, floor varint, sum u64           mask, and nobody else   → Indexes
+//!             then each: owner 16, epoch varint, sum u64                         mask, and nobody else   → Indexes
 //! 4 Indexes   tone u8 (0 question, 1 answer, 2 the records follow), then each: an index   → Indexes, Want
 //! 5 Want      then each: owner 16, epoch varint, count varint, keys varint       → Records
 //! 6 Records   then each: record bytes       what was wanted, or all of a sync
@@ -195,7 +195,7 @@ impl Owners {
         let (from, to, mask) = (reader.u32()?, reader.u32()?, Mask(reader.array()?));
         let digests = all(reader, |reader| {
             let (owner, epoch) = read_life(reader)?;
-            Ok(OwnerDigest { owner, epoch, floor: reader.varint()?, sum: reader.u64()? })
+            Ok(OwnerDigest { owner, epoch, sum: reader.u64()? })
         })?;
         if !digests.is_sorted_by(|one, next| one.owner < next.owner) {
             return Err(Malformed("owners: not in order"));
@@ -207,7 +207,6 @@ impl Owners {
 /// Appends one owner of an [`Owners`].
 pub(crate) fn put_digest(out: &mut Vec<u8>, digest: &OwnerDigest) {
     put_life(out, digest.owner, digest.epoch);
-    put_varint(out, digest.floor);
     out.extend_from_slice(&digest.sum.to_be_bytes());
 }
 
@@ -294,7 +293,7 @@ mod tests {
         check(&bucket_sums(&buckets), &Message::Buckets(buckets.clone()));
         let mut mask = Mask::default();
         mask.insert(7);
-        let digest = OwnerDigest { owner: OWNER, epoch: Epoch(3), floor: 300, sum: u64::MAX };
+        let digest = OwnerDigest { owner: OWNER, epoch: Epoch(3), sum: u64::MAX };
         let owners = Owners { from: 1, to: u32::MAX, mask, digests: vec![digest] };
         check(&owners.encode(), &Message::Owners(owners.clone()));
         let wanted =

@@ -1,7 +1,7 @@
 //! Who offers what? The same on every node, eventually.
 //!
 //! Each node alone writes its own records and numbers them; everybody else only passes them on. What is known of an
-//! owner is a set of records under a floor (`owner`); merging two such sets does not depend on the order in which
+//! owner is a set of records (`owner`); merging two such sets does not depend on the order in which
 //! messages arrive, on how often, or on which were lost. News is gossiped (`rumours`); a comparison of sums with one
 //! random member every [`DIGEST_PERIOD`](crate::limits::DIGEST_PERIOD) finds what gossip missed (`exchange`,
 //! `message`). Only of owners that live, as membership says, is anything taken from a peer; those who are gone
@@ -10,8 +10,8 @@
 //! | a node that | is treated so |
 //! |---|---|
 //! | was paused, shorter than the suspicion | as ever; its next comparison, due at once, brings it what it missed |
-//! | was paused longer | membership says gone, then alive: it is asked for its records at once. What it still holds of others loses against their floors, or is refused because they do not live |
-//! | crashed and restarted | a higher epoch: all records of the life before go at once |
+//! | was paused longer | membership says gone, then alive: it is asked for its records at once. What it still holds of others loses against their later records, or is refused because they do not live |
+//! | crashed and restarted | a higher epoch: all records of the life before go at once; where records are signed, with the first record of the later life |
 //! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Disputed`]; or, before it was announced, [`Input::Raise`] |
 //! | said goodbye | its records go at once |
 
@@ -59,12 +59,13 @@ use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, OFFERS_MAX, RECORD_MAX, REGISTRY_D
 use crate::rng::Rng;
 use crate::talk::{Code, Status};
 use crate::time::Time;
+use bytes::Bytes;
 use followers::Followers;
 use headstones::Headstones;
 use lease::Leases;
 use message::Message;
 use own::Own;
-use owner::{Life, Owner};
+use owner::{Life, OWNER_RECORDS_MAX, Owner};
 use owners::Owners;
 use peers::{Errand, Peers};
 use rumours::Rumours;
@@ -169,6 +170,7 @@ impl Registry {
             }
             Input::Alone => self.view.set_synced(),
             Input::Alive { node, epoch } => self.alive(now, node, epoch),
+            Input::Outlived { epoch } => self.seek_later_life(now, epoch),
             Input::Gone { node } => self.gone(now, node),
             Input::Left { node } => self.forget(now, node),
             Input::Reached { node, reach } => self.reached(node, reach),
@@ -189,7 +191,6 @@ impl Registry {
             self.forget(now, node);
         }
         self.headstones.expire(now);
-        self.settle_tombstones(now);
         if self.rumours.start_round(now) {
             self.gossip();
         }
@@ -203,13 +204,8 @@ impl Registry {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None`: not before the next input.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let due = [
-            self.leases.next(),
-            self.headstones.next(),
-            self.own.next(),
-            self.rumours.next(),
-            self.peers.next(),
-        ];
+        let due =
+            [self.leases.next(), self.headstones.next(), self.rumours.next(), self.peers.next()];
         due.into_iter().flatten().min()
     }
 
@@ -242,6 +238,27 @@ impl Registry {
     pub fn epoch_of(&self, node: &NodeId) -> Option<Epoch> {
         let present = self.owners.of(node).map(|owner| owner.epoch);
         present.max(self.headstones.epoch(node))
+    }
+
+    /// The bytes of the node record of the latest life that is known of a node, the forgotten included.
+    pub(crate) fn node_record(&self, node: &NodeId) -> Option<&Bytes> {
+        let present = self.owners.of(node).and_then(|owner| owner.held(RecordKey::NODE));
+        present.map(|held| &held.bytes).or_else(|| self.headstones.record(node))
+    }
+
+    /// Whether these bytes are a record of this node in a later life than its present one, vouched for where records are
+    /// signed; which life that is.
+    pub(crate) fn later_life_in(&self, bytes: &[u8]) -> Option<Epoch> {
+        let record = Record::decode(bytes).ok()?;
+        let is_vouched_for =
+            !self.own.signs || record::is_vouched_for(&record, bytes, &*self.own.crypto);
+        let is_later = record.owner == self.own.id && self.own.is_outlived_by(record.epoch);
+        (is_vouched_for && is_later).then_some(record.epoch)
+    }
+
+    /// Whether records are signed in this mesh.
+    pub(crate) const fn signs(&self) -> bool {
+        self.own.signs
     }
 
     /// What was dropped of what peers sent.
@@ -330,28 +347,23 @@ impl Registry {
         let is_new = own.held(key).is_none_or(|held| !held.record.body.is_live());
         let offers = live_records(own).filter(|record| record.key != RecordKey::NODE).count();
         (key != RecordKey::NODE && is_new && offers >= OFFERS_MAX)
-            .then(|| (Code::ResourceExhausted, format!("a node has at most {OFFERS_MAX} offers")))
+            .then(|| format!("a node has at most {OFFERS_MAX} offers"))
+            .or_else(|| {
+                let is_full = own.held(key).is_none() && own.len() >= OWNER_RECORDS_MAX;
+                is_full.then(|| {
+                    format!(
+                        "a node uses at most {OFFERS_MAX} keys in one life: use those of withdrawn offers again"
+                    )
+                })
+            })
+            .map(|why| (Code::ResourceExhausted, why))
     }
 
     fn withdraw(&mut self, now: Time, key: RecordKey) {
         let held = self.owners.of(&self.own.id).and_then(|own| own.held(key));
         if held.is_some_and(|held| held.record.body.is_live()) {
             let tombstone = self.own.write(key, Body::Tombstone).expect("a tombstone is small");
-            self.own.bury(key, tombstone.record.version, now);
             self.take(now, tombstone);
-            self.settle_tombstones(now);
-        }
-    }
-
-    /// Raises the own floor over tombstones that all but a sleeper has heard of.
-    fn settle_tombstones(&mut self, now: Time) {
-        while let Some((key, version)) = self.own.pop_settled(now) {
-            self.owners.change(&self.own.id, |own| {
-                if own.held(key).is_some_and(|held| held.record.version == version) {
-                    own.remove(key);
-                }
-                own.raise_floor(version);
-            });
         }
     }
 

@@ -6,13 +6,12 @@ use super::record::{Record, RecordKey};
 use crate::authorize::{Action, AllowAll, Authorize, Who};
 use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
-use crate::limits::{TOMBSTONE_TIME, TOMBSTONES_MAX};
+use crate::limits::{EPOCH_LEAD_MAX, GREETING_PERIOD};
 use crate::time::Time;
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-/// The pen of a node: it alone numbers and signs the node's records, and settles their tombstones.
+/// The pen of a node: it alone numbers and signs the node's records.
 pub(crate) struct Own {
     pub(crate) id: NodeId,
     pub(crate) epoch: Epoch,
@@ -21,18 +20,11 @@ pub(crate) struct Own {
     pub(crate) authorize: Arc<dyn Authorize>,
     /// The version of the last record written.
     version: u64,
-    /// In the order in which they were written.
-    tombstones: VecDeque<Tombstone>,
+    /// When members were last asked for what this node did not write.
+    asked: Option<Time>,
     standing: Standing,
     /// Whether records are signed in this mesh.
     pub(crate) signs: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Tombstone {
-    until: Time,
-    key: RecordKey,
-    version: u64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,9 +37,9 @@ enum Standing {
 impl Own {
     pub(crate) fn new(id: NodeId, epoch: Epoch, crypto: Arc<dyn Crypto>) -> Self {
         let signs = crypto.sign(&[]).is_some();
-        let (tombstones, standing) = (VecDeque::new(), Standing::Good);
+        let standing = Standing::Good;
         let authorize = Arc::new(AllowAll);
-        Self { id, epoch, crypto, authorize, version: 0, tombstones, standing, signs }
+        Self { id, epoch, crypto, authorize, version: 0, asked: None, standing, signs }
     }
 
     /// Whether an offer may be made by this owner, with the token of its node record. One's own always may: others
@@ -77,26 +69,21 @@ impl Own {
     pub(crate) fn raise(&mut self, epoch: Epoch) {
         self.epoch = epoch;
         self.version = 0;
-        self.tombstones.clear();
     }
 
-    /// Notes a tombstone, to be settled in its time.
-    pub(crate) fn bury(&mut self, key: RecordKey, version: u64, now: Time) {
-        self.tombstones.push_back(Tombstone { until: now + TOMBSTONE_TIME, key, version });
+    /// Whether a peer knows of a life of this node that is later and can have been.
+    pub(crate) fn is_outlived_by(&self, epoch: Epoch) -> bool {
+        epoch > self.epoch && epoch.0 - self.epoch.0 <= EPOCH_LEAD_MAX
     }
 
-    /// The oldest tombstone that is old enough to be settled, or one of too many.
-    pub(crate) fn pop_settled(&mut self, now: Time) -> Option<(RecordKey, u64)> {
-        let oldest = self.tombstones.front()?;
-        if oldest.until > now && self.tombstones.len() <= TOMBSTONES_MAX {
-            return None;
+    /// Whether members may be asked now for what this node did not write; not more often than each
+    /// [`GREETING_PERIOD`].
+    pub(crate) fn may_ask(&mut self, now: Time) -> bool {
+        let may = self.asked.is_none_or(|before| before + GREETING_PERIOD <= now);
+        if may {
+            self.asked = Some(now);
         }
-        self.tombstones.pop_front().map(|settled| (settled.key, settled.version))
-    }
-
-    /// When the next tombstone is old enough.
-    pub(crate) fn next(&self) -> Option<Time> {
-        self.tombstones.front().map(|oldest| oldest.until)
+        may
     }
 
     /// Whether this node has not written that yet.
@@ -116,13 +103,11 @@ impl Own {
 
 impl fmt::Debug for Own {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, epoch, crypto: _, authorize: _, version, tombstones, standing, signs } =
-            self;
+        let Self { id, epoch, crypto: _, authorize: _, version, asked: _, standing, signs } = self;
         f.debug_struct("Own")
             .field("id", id)
             .field("epoch", epoch)
             .field("version", version)
-            .field("tombstones", tombstones)
             .field("standing", standing)
             .field("signs", signs)
             .finish_non_exhaustive()

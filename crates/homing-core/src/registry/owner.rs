@@ -1,23 +1,24 @@
 //! What is known of one owner, and how does it become what the owner says?
 //!
-//! A set of records under a floor (decisions A12). All that the owner changed up to version *floor* is settled: what
-//! is in the set is there, what is not was withdrawn, and no message that comes late can bring it back. Above the floor
-//! each record speaks for itself, and a tombstone says that a key is empty. Only the owner raises its floor, over its
-//! oldest tombstones; the others learn of it from an [`Index`].
+//! A set of records, of each key the latest; a tombstone says that a key is empty (decisions A12). Nothing but a record
+//! of the owner changes the set, so a peer can at worst keep something to itself: what it says of keys and versions
+//! only tells what to ask it for. Tombstones stay as long as the life of their owner. They are few, for the owner uses
+//! their keys again, and a node that slept for however long brings nothing back.
 //!
-//! Merging is order-free: of one key the higher version stays, of two floors the higher one.
+//! Merging is order-free: of one key the higher version stays.
 
 use super::digest::{OwnerDigest, record_hash};
 use super::index::Index;
 use super::record::{Record, RecordKey};
 use crate::id::{Epoch, NodeId};
-use crate::limits::{OFFERS_MAX, TOMBSTONES_MAX};
+use crate::limits::OFFERS_MAX;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Records held of one owner: its node record, its offers, its tombstones. Further ones are refused.
-pub(crate) const OWNER_RECORDS_MAX: usize = 1 + OFFERS_MAX + TOMBSTONES_MAX;
+/// Records held of one owner: its node record, its offers, and the tombstones of keys that no offer uses. Further ones
+/// are refused.
+pub(crate) const OWNER_RECORDS_MAX: usize = 1 + OFFERS_MAX;
 
 /// A record, and the bytes in which it is passed on.
 #[derive(Clone, Debug)]
@@ -48,7 +49,7 @@ pub enum Reach {
 /// Whose index it is that is heeded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Trust {
-    /// A member's: it knows what is under its floor.
+    /// A member's: it says what there is to ask it for, and no more.
     Peer,
     /// That of the one member a visitor learns everything from: what it does not list is not there.
     Source,
@@ -59,8 +60,6 @@ pub(crate) enum Trust {
 pub(crate) enum Refusal {
     /// It, or what replaced it, is here already.
     Known,
-    /// It was withdrawn, and that is settled.
-    UnderFloor,
     /// The owner has as many records as it may.
     Full,
 }
@@ -80,53 +79,20 @@ pub(crate) struct Owner {
     pub(crate) epoch: Epoch,
     pub(crate) life: Life,
     pub(crate) reach: Reach,
-    floor: u64,
     sum: u64,
     records: BTreeMap<RecordKey, Held>,
-    /// What is under the floor by somebody's index, and has not arrived yet.
-    missing: BTreeMap<RecordKey, u64>,
-    /// A floor that was heard of in pages, and the last key up to which it holds so far.
-    rising: Option<(u64, RecordKey)>,
-    footing: Footing,
-}
-
-/// Whether a record may be believed without an index.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Footing {
-    /// If it is above the floor.
-    Firm,
-    /// No: the owner was forgotten and its floor with it, and a late message could bring back what was withdrawn.
-    Returning,
 }
 
 impl Owner {
     /// An owner that lives, and of which nothing is known yet.
     pub(crate) const fn new(epoch: Epoch) -> Self {
-        Self {
-            epoch,
-            life: Life::Alive,
-            reach: Reach::Reachable,
-            floor: 0,
-            sum: 0,
-            records: BTreeMap::new(),
-            missing: BTreeMap::new(),
-            rising: None,
-            footing: Footing::Firm,
-        }
-    }
-
-    /// An owner that lives, and that was forgotten in this same life.
-    pub(crate) fn returning(epoch: Epoch) -> Self {
-        Self { footing: Footing::Returning, ..Self::new(epoch) }
+        Self { epoch, life: Life::Alive, reach: Reach::Reachable, sum: 0, records: BTreeMap::new() }
     }
 
     /// Takes a record of this life in; gives the one that it replaces.
     pub(crate) fn take(&mut self, held: Held) -> Result<Option<Held>, Refusal> {
         let (key, version) = (held.record.key, held.record.version);
         self.refusal(key, version).map_or(Ok(()), Err)?;
-        if self.missing.get(&key).is_some_and(|missing| *missing <= version) {
-            self.missing.remove(&key);
-        }
         self.sum = self.sum.wrapping_add(record_hash(key, version));
         let before = self.records.insert(key, held);
         if let Some(before) = &before {
@@ -138,12 +104,10 @@ impl Owner {
     /// Why a record with this key and version would not be taken, if so.
     pub(crate) fn refusal(&self, key: RecordKey, version: u64) -> Option<Refusal> {
         match self.version_of(key) {
-            Some(held) if held >= version => return Some(Refusal::Known),
-            None if self.records.len() >= OWNER_RECORDS_MAX => return Some(Refusal::Full),
-            Some(_) | None => {}
+            Some(held) if held >= version => Some(Refusal::Known),
+            None if self.records.len() >= OWNER_RECORDS_MAX => Some(Refusal::Full),
+            Some(_) | None => None,
         }
-        let settled = self.is_settled(version) && self.missing.get(&key) != Some(&version);
-        settled.then_some(Refusal::UnderFloor)
     }
 
     /// Takes a record out, without a tombstone.
@@ -153,102 +117,50 @@ impl Owner {
         Some(held)
     }
 
-    /// Raises the floor of an owner by its own word.
-    pub(crate) fn raise_floor(&mut self, floor: u64) {
-        self.floor = self.floor.max(floor);
-    }
-
-    /// Drops what the index shows to be withdrawn, raises the floor to the index's, and says what is lacking.
+    /// Says what the sender of the index has and is lacking here. From a source, drops what it does not list.
     ///
-    /// The index must be of this life. One of a liar can at worst drop or miss records until it is compared again.
+    /// The index must be of this life.
     pub(crate) fn heed(&mut self, index: &Index, trust: Trust) -> Heeded {
-        let listed = index.entries.iter().copied().collect::<BTreeMap<_, _>>();
-        let withdrawn = |key: &RecordKey, version: u64| {
-            !listed.contains_key(key) && (version <= index.floor || trust == Trust::Source)
+        let dropped = match trust {
+            Trust::Peer => Vec::new(),
+            Trust::Source => self.drop_unlisted(index),
         };
-        let gone = self.records.range(index.from..=index.to);
-        let gone = gone.filter(|(key, held)| withdrawn(key, held.record.version));
-        let gone = gone.map(|(key, _)| *key).collect::<Vec<_>>();
-        let dropped = gone.into_iter().filter_map(|key| self.remove(key)).map(|held| held.record);
-        let dropped = dropped.collect();
-        let covered = index.from..=index.to;
-        self.missing.retain(|key, version| !(covered.contains(key) && withdrawn(key, *version)));
-        let lacking = self.lacking(index);
+        let is_lacking = |(key, version): &&(RecordKey, u64)| {
+            self.version_of(*key).is_none_or(|held| held < *version)
+        };
+        let lacking = index.entries.iter().filter(is_lacking).map(|(key, _)| *key).collect();
         Heeded { dropped, lacking }
     }
 
-    /// Notes what of the index is not here, and raises the floor if all of that could be noted.
-    fn lacking(&mut self, index: &Index) -> Vec<RecordKey> {
-        let mut lacking = Vec::new();
-        let mut noted = true;
-        for &(key, version) in &index.entries {
-            let is_known = self.version_of(key).is_some_and(|held| held >= version);
-            let is_withdrawn = version <= self.floor && self.missing.get(&key) != Some(&version);
-            if is_known || is_withdrawn {
-                continue;
-            }
-            lacking.push(key);
-            if version <= index.floor || self.is_settled(version) {
-                noted &= self.missing.len() < OWNER_RECORDS_MAX || self.missing.contains_key(&key);
-                if noted {
-                    self.missing.insert(key, version);
-                }
-            }
-        }
-        if noted {
-            self.rise(index);
-        }
-        lacking
-    }
-
-    /// Raises the floor once pages that follow on each other have shown all keys under it.
-    fn rise(&mut self, index: &Index) {
-        if index.floor < self.floor || (index.floor == self.floor && self.footing == Footing::Firm)
-        {
-            return;
-        }
-        let follows = match self.rising {
-            Some((floor, upto)) => floor == index.floor && index.from.0 <= upto.0.saturating_add(1),
-            None => false,
-        };
-        if index.from != RecordKey(0) && !follows {
-            return;
-        }
-        if index.to == RecordKey(u32::MAX) {
-            self.floor = index.floor;
-            self.rising = None;
-            self.footing = Footing::Firm;
-        } else {
-            self.rising = Some((index.floor, index.to));
-        }
+    fn drop_unlisted(&mut self, index: &Index) -> Vec<Arc<Record>> {
+        let listed = index.entries.iter().map(|(key, _)| *key).collect::<BTreeSet<_>>();
+        let covered = self.records.range(index.from..=index.to).map(|(key, _)| *key);
+        let gone = covered.filter(|key| !listed.contains(key)).collect::<Vec<_>>();
+        gone.into_iter().filter_map(|key| self.remove(key)).map(|held| held.record).collect()
     }
 
     /// Whether the sender of this index lacks something that is known here.
     pub(crate) fn is_ahead_of(&self, index: &Index) -> bool {
         let listed = index.entries.iter().copied().collect::<BTreeMap<_, _>>();
         let mut held = self.records.range(index.from..=index.to);
-        self.floor > index.floor
-            || held.any(|(key, held)| listed.get(key).is_none_or(|at| *at < held.record.version))
+        held.any(|(key, held)| listed.get(key).is_none_or(|at| *at < held.record.version))
     }
 
-    /// What this owner's records are in short; `None` while nothing at all is known of it.
+    /// Whether a record of that life, vouched for by the owner, begins it here: no record of an earlier one does, unless
+    /// it is only hearsay that this life began.
+    pub(crate) fn is_outlived_by(&self, epoch: Epoch) -> bool {
+        epoch > self.epoch || (epoch < self.epoch && self.records.is_empty())
+    }
+
+    /// What this owner's records are in short; `None` while none is known.
     pub(crate) fn digest(&self, owner: NodeId) -> Option<OwnerDigest> {
-        let known = self.floor > 0 || !self.records.is_empty();
-        known.then_some(OwnerDigest { owner, epoch: self.epoch, floor: self.floor, sum: self.sum })
+        let known = !self.records.is_empty();
+        known.then_some(OwnerDigest { owner, epoch: self.epoch, sum: self.sum })
     }
 
-    /// Keys and versions of all that is there, as far as is known here.
+    /// Keys and versions of all that is there.
     pub(crate) fn listing(&self) -> BTreeMap<RecordKey, u64> {
-        let mut listing = self.missing.clone();
-        for (key, held) in &self.records {
-            let version = listing.entry(*key).or_default();
-            *version = held.record.version.max(*version);
-        }
-        listing
-    }
-
-    pub(crate) const fn floor(&self) -> u64 {
-        self.floor
+        self.records.iter().map(|(key, held)| (*key, held.record.version)).collect()
     }
 
     pub(crate) fn held(&self, key: RecordKey) -> Option<&Held> {
@@ -263,11 +175,6 @@ impl Owner {
     /// How many records are held, tombstones included.
     pub(crate) fn len(&self) -> usize {
         self.records.len()
-    }
-
-    /// Whether a record of this version needs an index to be believed.
-    fn is_settled(&self, version: u64) -> bool {
-        version <= self.floor || self.footing == Footing::Returning
     }
 
     fn version_of(&self, key: RecordKey) -> Option<u64> {

@@ -75,6 +75,13 @@ impl Peers {
         picked
     }
 
+    /// Up to `count` different peers with a link, those next to each other after one by chance.
+    pub(crate) fn pick_linked(&self, count: usize, rng: &mut Rng) -> Vec<NodeId> {
+        let start = rng.index(self.linked.len().max(1));
+        let from_start = self.linked.iter().cycle().skip(start);
+        from_start.take(count.min(self.linked.len())).copied().collect()
+    }
+
     /// Plans to ask a member that appeared for its records: soon, but not at the moment at which all others do.
     pub(crate) fn await_records(&mut self, node: NodeId, now: Time, rng: &mut Rng) {
         if self.awaited.insert(node) {

@@ -15,8 +15,6 @@ pub struct Stats {
     pub other_epoch: u64,
     /// A record that was here already, or a later one in its place.
     pub known: u64,
-    /// A record that was withdrawn, and that is settled.
-    pub under_floor: u64,
     /// A record beyond [`OFFERS_MAX`](crate::limits::OFFERS_MAX) or
     /// [`RECORDS_MAX`](crate::limits::RECORDS_MAX), or an owner beyond [`NODES_MAX`](crate::limits::NODES_MAX).
     pub full: u64,

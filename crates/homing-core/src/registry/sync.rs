@@ -47,12 +47,11 @@ impl Registry {
             }
             let fate = self.fate(id, owner, &sync);
             size += put(&mut lives, &|out| fate.encode(out));
-            let (listing, floor) = wanted_listing(&sync.filter, owner);
+            let listing = wanted_listing(&sync.filter, owner);
             for held in owner.records().filter(|held| listing.contains_key(&held.record.key)) {
                 size += put(&mut records, &|out| put_bytes(out, &held.bytes));
             }
-            for page in Index::pages((*id, owner.epoch, floor), listing, (ALL_KEYS, CHUNK_MAX - 2))
-            {
+            for page in Index::pages((*id, owner.epoch), listing, (ALL_KEYS, CHUNK_MAX - 2)) {
                 size += put(&mut indexes, &|out| page.encode(out));
             }
         }
@@ -132,7 +131,7 @@ impl Registry {
         let Some(owner) = self.owners.of(id) else { return };
         let mut told = Vec::new();
         for (peer, filter) in self.followers.iter().filter(|(_, filter)| is_wanted(filter, owner)) {
-            let (listing, _) = wanted_listing(filter, owner);
+            let listing = wanted_listing(filter, owner);
             let mut records = Packer::new(&[RECORDS], CHUNK_MAX, usize::MAX);
             for held in owner.records().filter(|held| listing.contains_key(&held.record.key)) {
                 let mut item = Vec::new();
@@ -163,14 +162,14 @@ fn is_wanted(filter: &Filter, owner: &Owner) -> bool {
     owner.records().any(|held| filter.wants(&held.record))
 }
 
-/// What a filter lets through of an owner, and up to where that is all there is.
-fn wanted_listing(filter: &Filter, owner: &Owner) -> (BTreeMap<RecordKey, u64>, u64) {
+/// What a filter lets through of an owner.
+fn wanted_listing(filter: &Filter, owner: &Owner) -> BTreeMap<RecordKey, u64> {
     let mut listing = owner.listing();
     if *filter == Filter::All {
-        return (listing, owner.floor());
+        return listing;
     }
     listing.retain(|key, _| {
         *key == RecordKey::NODE || owner.held(*key).is_some_and(|held| filter.wants(&held.record))
     });
-    (listing, 0)
+    listing
 }

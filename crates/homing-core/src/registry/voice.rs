@@ -87,6 +87,12 @@ pub enum Input<'a> {
         /// Which of its lives. An earlier one than is known changes nothing.
         epoch: Epoch,
     },
+    /// Somebody who did not prove it says that there is a later life of this node. Where records are signed, members are
+    /// asked for a record of it; without signatures it is believed.
+    Outlived {
+        /// Which.
+        epoch: Epoch,
+    },
     /// Membership says that a node is gone: its records are marked, and forgotten after
     /// [`LEASE`](crate::limits::LEASE).
     Gone {

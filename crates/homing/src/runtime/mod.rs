@@ -92,7 +92,6 @@ struct Numbers {
     epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
-    record: AtomicU32,
 }
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
@@ -209,11 +208,6 @@ impl Runtime {
         link::TargetKey(self.numbers.target.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A key that no other record of this node has.
-    pub(crate) fn next_record(&self) -> RecordKey {
-        RecordKey(self.numbers.record.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-
     /// What tells this host from others.
     pub(crate) fn host(&self) -> u64 {
         self.seams.host
@@ -268,24 +262,31 @@ impl Runtime {
         self.say_surely(Said::Offer { key, offer, answer }).await;
         let closed = || Status::not_started(Code::FailedPrecondition, "the node is closed");
         let taken = taken.await.unwrap_or_else(|_| Err(closed()));
-        taken.inspect_err(|_| self.offers.remove(cell.key))
+        taken.inspect_err(|_| self.offers.remove(cell))
     }
 
     /// And no longer: requesters are told, what still arrives is refused as not started.
     pub(crate) async fn withdraw(&self, cell: &OfferCell) {
-        self.say_surely(Said::Withdraw { key: cell.key }).await;
-        self.refuse_further(cell);
+        let _alone = cell.leaving.lock().await;
+        if self.offers.holds(cell) {
+            self.say_surely(Said::Withdraw { key: cell.key }).await;
+            self.refuse_further(cell);
+        }
     }
 
     /// As [`withdraw`](Self::withdraw), for who cannot wait.
     pub(crate) fn withdraw_later(&self, cell: &OfferCell) {
-        self.say(Said::Withdraw { key: cell.key });
-        self.refuse_further(cell);
+        // Who has the lock withdraws it now.
+        let alone = cell.leaving.try_lock();
+        if alone.is_ok() && self.offers.holds(cell) {
+            self.say(Said::Withdraw { key: cell.key });
+            self.refuse_further(cell);
+        }
     }
 
     fn refuse_further(&self, cell: &OfferCell) {
         cell.drain(self);
-        self.offers.remove(cell.key);
+        self.offers.remove(cell);
     }
 
     fn next_link(&self) -> LinkId {

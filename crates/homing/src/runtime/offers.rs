@@ -13,7 +13,7 @@ use homing_core::responder::{CallKey, Input, Output, Responder};
 use homing_core::talk::{Code, Status};
 use homing_core::wire::Target;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 
@@ -21,6 +21,8 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub(crate) struct Offers {
     table: ArcSwap<BTreeMap<RecordKey, Arc<OfferCell>>>,
+    /// The keys in use: a node has few, and uses those of withdrawn offers again.
+    keys: Mutex<BTreeSet<RecordKey>>,
 }
 
 /// One offer: its machine, its handler, and who waits for its turn.
@@ -31,6 +33,8 @@ pub(crate) struct OfferCell {
     desk: Mutex<Desk>,
     called: OnceLock<Arc<Asked>>,
     idle: Notify,
+    /// Held by who withdraws it: done twice, the second might be of the offer that has its key next.
+    pub(super) leaving: tokio::sync::Mutex<()>,
 }
 
 struct Desk {
@@ -47,8 +51,9 @@ impl OfferCell {
         responder: Responder,
     ) -> Arc<Self> {
         let desk = Mutex::new(Desk { responder, queued: BTreeMap::new(), next: 0 });
-        let (called, idle) = (OnceLock::new(), Notify::new());
-        Arc::new(Self { key, record, handler, desk, called, idle })
+        let (called, idle, leaving) =
+            (OnceLock::new(), Notify::new(), tokio::sync::Mutex::default());
+        Arc::new(Self { key, record, handler, desk, called, idle, leaving })
     }
 
     /// What was called, shared by all calls of the method that is called first: usually the only one.
@@ -176,12 +181,32 @@ impl Offers {
         });
     }
 
-    pub(crate) fn remove(&self, key: RecordKey) {
+    /// The lowest key that no offer uses; the caller's until its offer is removed.
+    pub(crate) fn take_key(&self) -> RecordKey {
+        let mut keys = self.keys.lock();
+        let mut free = (1..).map(RecordKey).filter(|key| !keys.contains(key));
+        let key = free.next().expect("far fewer offers than keys");
+        drop(free);
+        keys.insert(key);
+        key
+    }
+
+    /// Takes an offer out. One that is not here any more is not heeded: its key may be another's.
+    pub(crate) fn remove(&self, offer: &OfferCell) {
+        if !self.holds(offer) {
+            return;
+        }
         self.table.rcu(|table| {
             let mut table = BTreeMap::clone(table);
-            table.remove(&key);
+            table.remove(&offer.key);
             table
         });
+        self.keys.lock().remove(&offer.key);
+    }
+
+    /// Whether this very offer is one of them.
+    pub(crate) fn holds(&self, offer: &OfferCell) -> bool {
+        self.table.load().get(&offer.key).is_some_and(|held| std::ptr::eq(Arc::as_ptr(held), offer))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -15,6 +15,7 @@ use super::files::replace_secret;
 use super::random;
 use crate::discovery::directory::file_flaw;
 use homing_core::id::Epoch;
+use homing_core::limits::EPOCH_LEAD_MAX;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -23,9 +24,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The first part of what is in the file.
 const KIND: &str = "hmi1";
-/// How far beyond its own a node believes its last life to have been: 70 years of milliseconds. Who claims more lies, and
-/// following would use up the numbers.
-const LEAD_MAX: u64 = 1 << 41;
 
 /// A node's own key, and its life.
 #[derive(Debug)]
@@ -127,7 +125,7 @@ impl Identity {
     /// The system refuses to write it down; the life is as it was.
     pub(crate) fn rise_above(&mut self, known: Epoch) -> Result<Option<Epoch>, IdentityError> {
         let Some(stored) = &self.file else { return Ok(None) };
-        if known.0 > self.epoch.0.max(milliseconds()).saturating_add(LEAD_MAX) {
+        if known.0 > self.epoch.0.max(milliseconds()).saturating_add(EPOCH_LEAD_MAX) {
             return Ok(None);
         }
         self.epoch = stored.next_epoch(known.max(self.epoch))?;

@@ -6,6 +6,7 @@ use super::keyed::keyed;
 use homing::limits::RECORD_MAX;
 use homing::{Context, Node, NodeId, Payload};
 use homing_core::registry::{Body, Record, RecordKey};
+use homing_core::wire::put_varint;
 use ring::signature::Ed25519KeyPair;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -110,6 +111,38 @@ fn a_record_that_is_too_long_is_malformed() {
             insider.say(&[7, 0xff, 0xff, 0xff, 0xff, 0x0f, 1]).await;
             insider.say(&[7, 0x80, 0x08, 1, 0]).await;
             until(async || malformed().await >= before + 3).await;
+            assert_eq!(listing(&victim.node), listed);
+        })
+        .await;
+    });
+}
+
+/// What a member says of a node's records: a list without any, and a sum of a life that cannot have been.
+fn made_up(node: &Node) -> [Vec<u8>; 2] {
+    let (id, mut epoch) = (node.info().id, Vec::new());
+    put_varint(&mut epoch, node.info().epoch.0);
+    let all_keys: &[u8] = &[0, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    let list = [&[4, 0], id.as_bytes().as_slice(), &epoch, all_keys, &[0]].concat();
+    let all_owners: &[u8] = &[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
+    let late: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+    let sum = [&[3], all_owners, &[0xff; 32], id.as_bytes(), late, &[7; 8]].concat();
+    [list, sum]
+}
+
+#[test]
+fn what_a_member_says_of_the_records_of_others_withdraws_nothing_and_stops_nobody() {
+    check_on(keyed(), async |victim| {
+        let unknown = async || victim.node.stats().await.registry.unknown;
+        let malformed = async || victim.node.stats().await.registry.malformed;
+        with_insider(victim, async |owner, insider| {
+            let (heard, bad, listed) = (unknown().await, malformed().await, listing(&victim.node));
+            for lie in [made_up(&owner.node), made_up(&victim.node)].concat() {
+                insider.say(&lie).await;
+            }
+            // It hears one after the other, and this last.
+            insider.say(&[200]).await;
+            until(async || unknown().await > heard).await;
+            assert_eq!(malformed().await, bad);
             assert_eq!(listing(&victim.node), listed);
         })
         .await;

@@ -15,14 +15,12 @@ fn take(owner: &mut Owner, key: u32, version: u64) -> Result<Option<u64>, Refusa
 }
 
 fn index(owner: &Owner) -> Index {
-    let head = (id(1), owner.epoch, owner.floor());
-    Index::pages(head, owner.listing(), (ALL_KEYS, FOR_ALL)).remove(0)
+    Index::pages((id(1), owner.epoch), owner.listing(), (ALL_KEYS, FOR_ALL)).remove(0)
 }
 
-/// What is held: keys and versions, and the floor.
-fn state(owner: &Owner) -> (Vec<(u32, u64)>, u64) {
-    let held = owner.records().map(|held| (held.record.key.0, held.record.version));
-    (held.collect(), owner.floor())
+/// What is held: keys and versions.
+fn state(owner: &Owner) -> Vec<(u32, u64)> {
+    owner.records().map(|held| (held.record.key.0, held.record.version)).collect()
 }
 
 /// One learns from the other what it can: an index, and then the records that it lacks by that.
@@ -34,92 +32,60 @@ fn merge(one: &mut Owner, other: &Owner) {
     }
 }
 
-fn with(floor: u64, records: &[(u32, u64)]) -> Owner {
+fn with(records: &[(u32, u64)]) -> Owner {
     let mut owner = Owner::new(Epoch(1));
     for (key, version) in records {
         take(&mut owner, *key, *version).unwrap();
     }
-    owner.raise_floor(floor);
     owner
 }
 
 #[track_caller]
-fn check(one: (u64, &[(u32, u64)]), other: (u64, &[(u32, u64)]), expect: (u64, &[(u32, u64)])) {
+fn check(one: &[(u32, u64)], other: &[(u32, u64)], expect: &[(u32, u64)]) {
     for (one, other) in [(one, other), (other, one)] {
-        let mut merged = with(one.0, one.1);
-        merge(&mut merged, &with(other.0, other.1));
-        assert_eq!(state(&merged), (expect.1.to_vec(), expect.0));
-        assert_eq!(merged.digest(id(1)), with(expect.0, expect.1).digest(id(1)));
+        let mut merged = with(one);
+        merge(&mut merged, &with(other));
+        assert_eq!(state(&merged), expect);
+        assert_eq!(merged.digest(id(1)), with(expect).digest(id(1)));
     }
 }
 
 #[test]
 fn of_one_key_the_higher_version_stays() {
-    check((0, &[(1, 1)]), (0, &[(1, 3), (2, 2)]), (0, &[(1, 3), (2, 2)]));
+    check(&[(1, 1)], &[(1, 3), (2, 2)], &[(1, 3), (2, 2)]);
 }
 
 #[test]
 fn a_lost_version_below_the_highest_is_found() {
-    check((0, &[(2, 7)]), (0, &[(1, 6), (2, 7)]), (0, &[(1, 6), (2, 7)]));
+    check(&[(2, 7)], &[(1, 6), (2, 7)], &[(1, 6), (2, 7)]);
 }
 
 #[test]
-fn who_is_below_the_floor_drops_what_was_withdrawn() {
-    check((0, &[(1, 1), (2, 2)]), (3, &[(2, 2)]), (3, &[(2, 2)]));
+fn what_a_peer_does_not_list_is_not_dropped() {
+    let mut owner = with(&[(1, 1), (2, 2)]);
+    let heeded = owner.heed(&index(&with(&[])), Trust::Peer);
+    assert_eq!((heeded.dropped.len(), heeded.lacking), (0, vec![]));
+    assert_eq!(state(&owner), [(1, 1), (2, 2)]);
 }
 
 #[test]
-fn what_is_above_the_floor_of_the_other_stays() {
-    check((0, &[(1, 1), (9, 8)]), (3, &[(2, 2)]), (3, &[(2, 2), (9, 8)]));
+fn a_peer_that_lists_what_there_is_not_is_only_asked_for_it() {
+    let mut owner = with(&[(1, 1)]);
+    let heeded = owner.heed(&index(&with(&[(1, u64::MAX), (7, u64::MAX)])), Trust::Peer);
+    assert_eq!(heeded.lacking, [RecordKey(1), RecordKey(7)]);
+    assert_eq!(take(&mut owner, 1, 2), Ok(Some(1)), "the true next version is taken");
 }
 
 #[test]
-fn a_record_under_the_floor_is_taken_only_if_an_index_lists_it() {
-    let mut owner = with(0, &[]);
-    owner.heed(&index(&with(5, &[(1, 2)])), Trust::Peer);
-    assert_eq!(take(&mut owner, 3, 3), Err(Refusal::UnderFloor));
-    assert_eq!(take(&mut owner, 1, 1), Err(Refusal::UnderFloor));
-    assert_eq!(take(&mut owner, 1, 2), Ok(None));
+fn a_record_that_was_heard_of_already_is_known() {
+    let mut owner = with(&[(1, 2)]);
+    assert_eq!(take(&mut owner, 1, 1), Err(Refusal::Known));
     assert_eq!(take(&mut owner, 1, 2), Err(Refusal::Known));
 }
 
 #[test]
-fn what_is_missing_is_listed_so_that_nobody_takes_it_for_withdrawn() {
-    let mut waiting = with(0, &[]);
-    waiting.heed(&index(&with(5, &[(1, 2)])), Trust::Peer);
-    let mut third = with(0, &[(1, 2)]);
-    merge(&mut third, &waiting);
-    assert_eq!(state(&third), (vec![(1, 2)], 5));
-}
-
-#[test]
-fn who_returns_from_the_forgotten_believes_nothing_before_an_index() {
-    let mut owner = Owner::returning(Epoch(1));
-    assert_eq!(take(&mut owner, 1, 9), Err(Refusal::UnderFloor));
-    merge(&mut owner, &with(0, &[(1, 9)]));
-    assert_eq!(state(&owner), (vec![(1, 9)], 0));
-    assert_eq!(take(&mut owner, 2, 10), Ok(None));
-}
-
-#[test]
-fn a_floor_rises_with_the_last_of_its_pages_in_order() {
-    let listing = (1..100).map(|key| (key, u64::from(key))).collect::<Vec<_>>();
-    let other = with(200, &listing);
-    let head = (id(1), Epoch(1), 200);
-    let pages = Index::pages(head, other.listing(), (ALL_KEYS, 700));
-    assert!(pages.len() > 2);
-    let mut owner = with(0, &[]);
-    pages.iter().skip(1).for_each(|page| drop(owner.heed(page, Trust::Peer)));
-    assert_eq!(owner.floor(), 0, "the first page is missing");
-    for page in &pages {
-        drop(owner.heed(page, Trust::Peer));
-    }
-    assert_eq!(owner.floor(), 200);
-}
-
-#[test]
 fn one_more_record_than_an_owner_may_have_is_refused() {
-    let mut owner = with(0, &[]);
+    let mut owner = with(&[]);
     for key in 0..u32::try_from(OWNER_RECORDS_MAX).unwrap() {
         take(&mut owner, key, u64::from(key) + 1).unwrap();
     }
@@ -129,8 +95,8 @@ fn one_more_record_than_an_owner_may_have_is_refused() {
 
 #[test]
 fn a_visitor_drops_what_its_source_does_not_list() {
-    let mut owner = with(0, &[(1, 1), (2, 2)]);
-    let dropped = owner.heed(&index(&with(0, &[(2, 2)])), Trust::Source).dropped;
+    let mut owner = with(&[(1, 1), (2, 2)]);
+    let dropped = owner.heed(&index(&with(&[(2, 2)])), Trust::Source).dropped;
     assert_eq!(dropped.iter().map(|record| record.key.0).collect::<Vec<_>>(), [1]);
 }
 
@@ -139,14 +105,12 @@ fn a_visitor_drops_what_its_source_does_not_list() {
 enum Step {
     Write(u32),
     Bury(u32),
-    Settle,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0_u32..6).prop_map(Step::Write),
         2 => (0_u32..6).prop_map(Step::Bury),
-        1 => Just(Step::Settle),
     ]
 }
 
@@ -155,25 +119,14 @@ fn history(steps: &[Step]) -> (Vec<Owner>, Vec<Held>) {
     let (mut owner, mut version) = (Owner::new(Epoch(1)), 0);
     let (mut states, mut written) = (Vec::new(), Vec::new());
     for step in steps {
-        match step {
-            Step::Write(key) | Step::Bury(key) => {
-                version += 1;
-                let body = match step {
-                    Step::Bury(_) => Body::Tombstone,
-                    Step::Write(_) | Step::Settle => offer_body("a"),
-                };
-                let record = held(id(1), *key, version, body);
-                written.push(record.clone());
-                owner.take(record).unwrap();
-            }
-            Step::Settle => {
-                let buried = owner.records().filter(|held| !held.record.body.is_live());
-                let buried = buried.map(|held| held.record.key).collect::<Vec<_>>();
-                let floor = buried.into_iter().filter_map(|key| owner.remove(key));
-                let floor = floor.map(|held| held.record.version).max();
-                owner.raise_floor(floor.unwrap_or(0));
-            }
-        }
+        version += 1;
+        let (key, body) = match step {
+            Step::Write(key) => (*key, offer_body("a")),
+            Step::Bury(key) => (*key, Body::Tombstone),
+        };
+        let record = held(id(1), key, version, body);
+        written.push(record.clone());
+        owner.take(record).unwrap();
         states.push(copy(&owner));
     }
     (states, written)
@@ -182,7 +135,6 @@ fn history(steps: &[Step]) -> (Vec<Owner>, Vec<Held>) {
 fn copy(owner: &Owner) -> Owner {
     let mut copy = Owner::new(owner.epoch);
     owner.records().for_each(|held| drop(copy.take(held.clone()).unwrap()));
-    copy.raise_floor(owner.floor());
     copy
 }
 
