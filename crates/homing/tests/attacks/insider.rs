@@ -122,8 +122,8 @@ impl Insider {
             sender: member.info().id,
             receiver: Some(victim.node.info().id),
             epoch: member.info().epoch,
-            // Above those of the member itself.
-            counter: 1_000_000,
+            // Above those of the member itself, which begin anywhere below.
+            counter: 1 << 63,
             nonce: 0,
         };
         let mut insider = Self { socket, sealing, next };
