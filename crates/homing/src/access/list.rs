@@ -17,14 +17,12 @@ use std::str::FromStr;
 ///
 /// ```
 /// let list: homing::AccessList = r#"
-///     [[access]]
-///     # A verified token with this claim, or this node.
+///     [[access]]                      # a verified token with this claim, or this node
 ///     who = ["claim:team=shop", "node:0a1b2c3d4e5f60718293a4b5c6d7e8f9"]
 ///     may = "call"
 ///     on = ["words", "price*"]
 ///
-///     [[access]]
-///     # Foreign peers behind a bridge: this class and no other; and the node that is the bridge.
+///     [[access]]                      # foreign peers behind a bridge, and the node that is the bridge
 ///     who = "bridge:cote@node:0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 ///     may = ["call", "publish"]
 ///     on = "legacy.**"
