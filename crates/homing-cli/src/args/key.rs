@@ -56,8 +56,9 @@ pub(crate) struct KeyIdArgs {
 
 /// Exchange the key of a running mesh for a new one: three steps, and no call fails.
 ///
-/// Each run makes the next step in FILE, if the mesh is ready for it. Run it on one host, then copy FILE to the others,
-/// and run it again: nodes read their file again within 5 seconds of its change.
+/// Each run makes the next step in FILE, if the mesh is ready for it. Run it on one host, then copy FILE to the others
+/// (beside the one there, then rename it, so that nobody reads half of it), and run it again: nodes read their file
+/// again within 5 seconds of its change.
 ///
 /// Step 1 adds a new key: every node will understand it, and still sends with the old one.
 ///
