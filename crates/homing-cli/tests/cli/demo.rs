@@ -1,6 +1,8 @@
 //! Does the demo show what it promises, and leave nothing behind?
 
 use std::fs;
+use std::thread::yield_now;
+use std::time::{Duration, Instant};
 
 use super::house::{House, start};
 
@@ -36,8 +38,15 @@ fn nobody_is_left(printed: &str) {
     let numbers = printed.split("process ").skip(1).filter_map(|rest| rest.split(' ').next());
     let numbers: Vec<&str> = numbers.collect();
     assert!(numbers.len() >= 4, "{printed}");
-    for number in numbers {
+    let runs = |number: &&str| {
         let line = fs::read_to_string(format!("/proc/{number}/cmdline")).unwrap_or_default();
-        assert!(!line.contains("homing"), "process {number} is left behind");
+        line.contains("homing")
+    };
+    // Who is told to end, and does, needs its turn on a busy machine.
+    let patience = Instant::now() + Duration::from_secs(10);
+    while numbers.iter().any(|number| runs(number)) && Instant::now() < patience {
+        yield_now();
     }
+    let left: Vec<_> = numbers.iter().filter(|number| runs(number)).collect();
+    assert!(left.is_empty(), "processes {left:?} are left behind");
 }
