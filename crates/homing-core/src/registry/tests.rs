@@ -1,15 +1,16 @@
 //! Do many registries come to know the same, whatever the network does to their messages?
 
 mod liars;
+mod permission;
+mod visitors;
 mod world;
 
 use super::samples::{id, node_body, offer_body};
 use super::*;
-use crate::authorize::{Action, Who};
 use crate::crypto::fake::Fake;
 use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, OFFERS_MAX};
 use crate::rng::Rng;
-use crate::talk::{Code, Status};
+use crate::talk::Code;
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, proptest};
 use std::collections::BTreeMap;
@@ -313,125 +314,6 @@ fn a_key_more_than_a_life_may_use_is_refused_and_a_used_one_is_not() {
 }
 
 #[test]
-fn a_visitor_is_told_all_that_it_wants_and_then_what_changes() {
-    let mut world = World::new(4, 9);
-    world.offer(1, 1, "words");
-    world.offer(1, 2, "price");
-    world.run(SECOND * 3);
-    world.add_visitor(9);
-    world.link(id(0), id(9));
-    let words = super::samples::offer("words");
-    let filter = Filter::Services([(words.namespace, words.service)].into());
-    world.ask_sync(id(9), id(0), filter);
-    world.run(SECOND);
-    assert_eq!(world.node(9).synced, 1);
-    assert_eq!(services(&std::mem::take(&mut world.node(9).changes)), "n0 +1");
-    world.offer(2, 5, "words");
-    world.offer(3, 6, "other");
-    world.withdraw(1, 1);
-    world.run(SECOND);
-    let told = services(&std::mem::take(&mut world.node(9).changes));
-    assert!(told == "n0 +5 -1" || told == "-1 n0 +5", "{told}");
-    world.set(2, Awake::Crashed);
-    world.tell_membership();
-    world.run(LEASE + SECOND);
-    assert_eq!(services(&world.node(9).changes), "-5");
-    let registry = &mut world.node(9).registry;
-    assert_eq!(registry.snapshot().nodes().count(), 1);
-    assert_eq!(registry.snapshot().services().count(), 0);
-}
-
-#[test]
-fn a_visitor_that_changes_its_member_forgets_what_went_in_between() {
-    let mut world = World::new(3, 9);
-    world.offer(1, 1, "words");
-    world.offer(2, 1, "words");
-    world.run(SECOND * 3);
-    world.add_visitor(9);
-    world.link(id(0), id(9));
-    world.ask_sync(id(9), id(0), Filter::All);
-    world.run(SECOND);
-    world.input(id(9), Input::LinkDown { node: id(0) });
-    world.input(id(0), Input::LinkDown { node: id(9) });
-    world.withdraw(1, 1);
-    world.set(2, Awake::Crashed);
-    world.input(id(0), Input::Left { node: id(2) });
-    world.input(id(1), Input::Left { node: id(2) });
-    world.run(SECOND);
-    world.node(9).changes.clear();
-    world.link(id(1), id(9));
-    world.ask_sync(id(9), id(1), Filter::All);
-    world.run(SECOND);
-    assert_eq!(services(&world.node(9).changes), "-1 -1");
-    assert_eq!(world.node(9).registry.snapshot().nodes().count(), 2);
-}
-
-#[test]
-fn a_visitor_forgets_nobody_because_it_lost_somebody_else_meanwhile() {
-    let new = |role, number| {
-        let crypto = Arc::new(Fake::PLAIN);
-        Registry::new(role, id(number), Epoch(1), Rng::from_seed(1), crypto)
-    };
-    let (mut member, mut visitor) = (new(Role::Member, 0), new(Role::Visitor, 9));
-    let now = Time::ZERO;
-    member.handle_input(now, Input::Offer { key: RecordKey::NODE, body: node_body("node-0") });
-    member.handle_input(now, Input::Offer { key: RecordKey(1), body: offer_body("words") });
-    member.handle_input(now, Input::Linked(id(9)));
-    for peer in [0, 1] {
-        visitor.handle_input(now, Input::Linked(id(peer)));
-    }
-    let asked = Input::SyncAsked { to: id(9), filter: Filter::All, follow: true };
-    member.handle_input(now, asked);
-    while let Some(output) = member.poll_output() {
-        let Output::Send { bytes, .. } = output else { continue };
-        let input = Input::Message { from: id(0), via: Via::Link, bytes: &bytes };
-        visitor.handle_input(now, input);
-        visitor.handle_input(now, Input::LinkDown { node: id(1) });
-    }
-    assert!(visitor.snapshot().synced);
-    assert_eq!(visitor.snapshot().nodes().count(), 1);
-}
-
-#[test]
-fn a_visitor_whose_lease_ended_first_is_told_all_again() {
-    let mut world = World::new(3, 9);
-    world.offer(2, 1, "words");
-    world.run(SECOND * 3);
-    world.add_visitor(9);
-    world.link(id(0), id(9));
-    world.ask_sync(id(9), id(0), Filter::All);
-    world.run(SECOND);
-    world.input(id(0), Input::Gone { node: id(2) });
-    world.run(SECOND);
-    // The member stands still, and hears that it lives before it looks at the clock.
-    world.set(0, Awake::Paused);
-    world.run(LEASE + SECOND);
-    assert_eq!(world.node(9).registry.snapshot().nodes().count(), 2);
-    world.set(0, Awake::Yes);
-    world.input(id(0), Input::Alive { node: id(2), epoch: Epoch(1) });
-    world.run(SECOND);
-    assert_eq!(world.node(9).registry.snapshot().services().count(), 1);
-}
-
-#[test]
-fn a_visitor_hears_again_of_a_life_that_was_forgotten() {
-    let mut world = World::new(3, 9);
-    world.offer(2, 1, "words");
-    world.run(SECOND * 3);
-    world.add_visitor(9);
-    world.link(id(0), id(9));
-    world.ask_sync(id(9), id(0), Filter::All);
-    world.run(SECOND);
-    world.input(id(0), Input::Left { node: id(2) });
-    world.run(Duration::from_millis(10));
-    assert_eq!(world.node(9).registry.snapshot().nodes().count(), 2);
-    world.input(id(0), Input::Alive { node: id(2), epoch: Epoch(1) });
-    world.run(SECOND * 3);
-    assert_eq!(world.node(9).registry.snapshot().nodes().count(), 3);
-    assert_eq!(world.node(9).registry.snapshot().services().count(), 1);
-}
-
-#[test]
 fn a_member_that_joins_learns_all_over_its_first_link() {
     let mut world = World::new(10, 9);
     (0..10).for_each(|number| (1..20).for_each(|key| world.offer(number, key, "words")));
@@ -447,56 +329,6 @@ fn a_member_that_joins_learns_all_over_its_first_link() {
 }
 
 #[test]
-fn an_unsigned_or_forged_record_is_dropped_where_records_are_signed() {
-    let (now, rng) = (Time::ZERO, Rng::from_seed(1));
-    let owner = Fake::signing(5).id();
-    let write = |crypto: Fake| {
-        let mut own = Own::new(owner, Epoch(1), Arc::new(crypto));
-        let held = own.write(RecordKey(1), offer_body("words")).unwrap();
-        let mut message = vec![message::RUMOURS];
-        crate::wire::put_bytes(&mut message, &held.bytes);
-        message
-    };
-    let me = Arc::new(Fake::signing(1));
-    let mut registry = Registry::new(Role::Member, Fake::signing(1).id(), Epoch(1), rng, me);
-    registry.handle_input(now, Input::Members(vec![id(2)]));
-    registry.handle_input(now, Input::Alive { node: owner, epoch: Epoch(1) });
-    for (crypto, forged, known) in
-        [(Fake::PLAIN, 1, 0), (Fake::signing(6), 2, 0), (Fake::signing(5), 2, 1)]
-    {
-        let bytes = &write(crypto);
-        registry.handle_input(now, Input::Message { from: id(2), via: Via::Datagram, bytes });
-        assert_eq!((registry.stats().forged, registry.records().count()), (forged, known));
-    }
-}
-
-/// What a registry that signs makes of a record of its own, of a version that it never wrote: the disputes, and what
-/// counts as forged.
-#[track_caller]
-fn hear_of_oneself(crypto: Fake, expect: (usize, u64)) {
-    let (now, rng) = (Time::ZERO, Rng::from_seed(1));
-    let (me, epoch) = (Fake::signing(1), Epoch(1));
-    let mut own = Own::new(me.id(), epoch, Arc::new(crypto));
-    let held = own.write(RecordKey(1), Body::Tombstone).unwrap();
-    let mut message = vec![message::RUMOURS];
-    crate::wire::put_bytes(&mut message, &held.bytes);
-    let mut registry = Registry::new(Role::Member, me.id(), epoch, rng, Arc::new(me));
-    registry.handle_input(now, Input::Members(vec![id(2)]));
-    let heard = Input::Message { from: id(2), via: Via::Datagram, bytes: &message };
-    registry.handle_input(now, heard);
-    let outputs = std::iter::from_fn(|| registry.poll_output());
-    let disputes = outputs.filter(|output| matches!(output, Output::Disputed { .. })).count();
-    assert_eq!((disputes, registry.stats().forged), expect);
-}
-
-#[test]
-fn an_identity_is_disputed_by_what_it_signed_elsewhere_and_not_by_a_forgery() {
-    hear_of_oneself(Fake::signing(1), (1, 0));
-    hear_of_oneself(Fake::signing(6), (0, 1));
-    hear_of_oneself(Fake::PLAIN, (0, 1));
-}
-
-#[test]
 fn a_stranger_is_not_heard_and_the_unknown_is_counted() {
     let mut world = World::new(2, 1);
     let send = |world: &mut World, from, bytes: &[u8]| {
@@ -507,91 +339,6 @@ fn a_stranger_is_not_heard_and_the_unknown_is_counted() {
     assert_eq!(send(&mut world, id(1), &[200]).unknown, 1);
     assert_eq!(send(&mut world, id(1), &[]).malformed, 1);
     assert_eq!(send(&mut world, id(1), &[message::RUMOURS, 2, 9, 0]).unknown, 2);
-}
-
-#[test]
-fn what_may_not_be_offered_is_refused_and_nothing_changes() {
-    let mut world = World::new(1, 1);
-    let large = OfferRecord { metadata: vec![0; 513].into(), ..super::samples::offer("a") };
-    let bodies = [(0, offer_body("a")), (1, node_body("a")), (1, Body::Offer(Arc::new(large)))];
-    for (key, body) in bodies {
-        world.input(id(0), Input::Offer { key: RecordKey(key), body });
-    }
-    let refused = world.node(0).refused.iter().map(|(_, status)| status.to_string());
-    assert_eq!(
-        refused.collect::<Vec<_>>(),
-        [
-            "INVALID_ARGUMENT: key 0 is for the node record and all others are for offers, this is key 0",
-            "INVALID_ARGUMENT: key 0 is for the node record and all others are for offers, this is key 1",
-            "RESOURCE_EXHAUSTED: the offer has too many bytes of metadata",
-        ]
-    );
-    assert_eq!(world.node(0).registry.records().count(), 1);
-}
-
-/// Lets nobody offer a service of this name.
-struct Not(&'static str);
-
-impl Authorize for Not {
-    fn authorize(&self, _: &Who<'_>, action: Action, _: &str, name: &str) -> Result<(), Status> {
-        match action {
-            Action::Offer if name == self.0 => {
-                Err(Status::new(Code::PermissionDenied, "not that name"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-#[test]
-fn an_offer_that_its_owner_may_not_make_is_held_but_not_shown() {
-    let mut world = World::new(2, 1);
-    world.node(0).registry.set_authorize(Arc::new(Not("gold")));
-    world.offer(1, 1, "gold");
-    world.offer(1, 2, "words");
-    world.run(SECOND);
-    let snapshot = world.node(0).registry.snapshot();
-    let shown = snapshot.services().map(|(_, service, _)| service.to_string());
-    assert_eq!(shown.collect::<Vec<_>>(), ["words"]);
-    assert_eq!(world.node(0).registry.records_of(&id(1)).count(), 3, "its node and both offers");
-}
-
-/// Lets offer who has a token, until it was told that the time of tokens is over.
-struct WithToken(std::sync::atomic::AtomicBool);
-
-impl Authorize for WithToken {
-    fn authorize(&self, who: &Who<'_>, _: Action, _: &str, _: &str) -> Result<(), Status> {
-        let over = self.0.load(std::sync::atomic::Ordering::Relaxed);
-        match who.token {
-            Some(_) if !over => Ok(()),
-            _ => Err(Status::new(Code::Unauthenticated, "a token is missing")),
-        }
-    }
-}
-
-#[test]
-fn offers_come_and_go_with_the_token_of_their_owner() {
-    let mut world = World::new(2, 1);
-    let rule = Arc::new(WithToken(false.into()));
-    world.node(0).registry.set_authorize(Arc::clone(&rule) as Arc<dyn Authorize>);
-    world.offer(1, 1, "words");
-    world.run(SECOND);
-    let shown = |world: &mut World| {
-        let snapshot = world.node(0).registry.snapshot();
-        snapshot.services().map(|(_, service, _)| service.to_string()).collect::<Vec<_>>()
-    };
-    assert!(shown(&mut world).is_empty());
-    let Body::Node(record) = node_body("b") else { unreachable!("asked for a node") };
-    let record = NodeRecord { token: Some("t".into()), ..(*record).clone() };
-    let body = Body::Node(Arc::new(record));
-    world.input(id(1), Input::Offer { key: RecordKey::NODE, body });
-    world.run(SECOND);
-    assert_eq!(shown(&mut world), ["words"]);
-    rule.0.store(true, std::sync::atomic::Ordering::Relaxed);
-    world.input(id(0), Input::Reconsider);
-    assert!(shown(&mut world).is_empty(), "its time is over");
-    let told = services(&world.node(0).changes);
-    assert!(told.ends_with("+1 -1"), "{told}");
 }
 
 #[test]

@@ -247,4 +247,12 @@ impl World {
         self.flying.clear();
         self.node(number).changes.clear();
     }
+
+    /// The same, linked to a member that tells it all.
+    pub(super) fn let_visit(&mut self, number: u8, member: u8) {
+        self.add_visitor(number);
+        self.link(id(member), id(number));
+        self.ask_sync(id(number), id(member), Filter::All);
+        self.run(SECOND);
+    }
 }
