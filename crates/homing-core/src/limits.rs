@@ -12,6 +12,8 @@ use std::time::Duration;
 pub const NAME_MAX: usize = 128;
 /// Bytes of a method. Longer ones are refused where they are parsed.
 pub const METHOD_MAX: usize = 256;
+/// Bytes of a topic or a pattern of topics. Longer ones are refused where they are parsed.
+pub const TOPIC_MAX: usize = 128;
 /// Bytes of a version or a range as text.
 pub const RANGE_MAX: usize = 256;
 /// Methods (or patterns of methods) in one offer. One more is refused.
@@ -230,6 +232,18 @@ pub const TOKEN_MAX: usize = 512;
 pub const AGENT_MAX: usize = 64;
 /// Records waiting to be gossiped. The oldest goes first: the digests find it.
 pub const RUMOURS_MAX: usize = 4_096;
+
+// --- Topics ----------------------------------------------------------------------------------------------------
+
+/// Patterns of topics that a node asks for, and those that it declares to publish to, over all of its lanes. A record
+/// with more is refused; who makes one puts a prefix and `**` in the place of several (decisions E11).
+pub const SUBSCRIPTION_PATTERNS_MAX: usize = 64;
+/// Lanes that a node asks for. A record with more is refused.
+pub const LANES_MAX: usize = 16;
+/// How long a publisher is held back for a subscriber without room when nobody said.
+pub const TOPIC_WAIT: Duration = Duration::from_secs(1);
+/// The longest time for which a publisher is held back; who asks for more gets this, and who tells of more is malformed.
+pub const TOPIC_WAIT_MAX: Duration = Duration::from_secs(10);
 
 // --- Calls -----------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ mod filter;
 mod followers;
 mod headstones;
 mod index;
+mod interest;
 mod lease;
 mod life;
 mod merge;
@@ -45,6 +46,7 @@ mod tests;
 
 pub use body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
 pub use filter::Filter;
+pub use interest::{DeclaredRecord, InterestRecord, Lane, Slow};
 pub use owner::Reach;
 pub use record::{BadRecord, Record, RecordKey, SIGNED_AS, Signature};
 pub(crate) use snapshot::View;

@@ -31,6 +31,10 @@ pub struct RecordKey(pub u32);
 impl RecordKey {
     /// The record of the node itself.
     pub const NODE: Self = Self(0);
+    /// What the node wants of publishers.
+    pub const INTEREST: Self = Self(u32::MAX);
+    /// The topics to which the node says that it publishes.
+    pub const DECLARED: Self = Self(u32::MAX - 1);
 }
 
 /// Who vouches for a record.
