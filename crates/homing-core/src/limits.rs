@@ -230,6 +230,13 @@ pub const FILTER_MAX: usize = 64;
 pub const TOKEN_MAX: usize = 512;
 /// Bytes of the name and version of a program, as `homing/0.1.0`.
 pub const AGENT_MAX: usize = 64;
+/// Records of its own whose way to all members a node follows at once. One more is answered at once: nobody is known to
+/// hold it.
+pub const SPREADS_MAX: usize = 16;
+/// Members asked at once whether they hold a record. Further ones are asked [`GRID`] later.
+pub const SPREAD_BATCH: usize = 128;
+/// Until a member that does not say whether it holds a record is asked again.
+pub const SPREAD_AGAIN: Duration = Duration::from_millis(500);
 /// Records waiting to be gossiped. The oldest goes first: the digests find it.
 pub const RUMOURS_MAX: usize = 4_096;
 

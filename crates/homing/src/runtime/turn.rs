@@ -194,6 +194,9 @@ impl Turner {
                 Output::Route { node, link } => self.runtime.links.set_route(node, link),
                 Output::Event(event) => self.tell(event),
                 Output::Refused { key, status } => self.refuse(key, status),
+                Output::Spread { token, acknowledged, of } => {
+                    tracing::debug!(token, acknowledged, of, "spread");
+                }
                 Output::Left => drop(self.leaving.take().map(|asker| asker.send(()))),
                 Output::Raise { above } => self.begin_anew(above),
                 Output::Fatal(status) => self.end(status),
