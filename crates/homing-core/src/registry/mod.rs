@@ -149,7 +149,7 @@ impl Registry {
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         match input {
             Input::Offer { key, body } if !body.is_empty() || !body.belongs_under(key) => {
-                self.offer(now, key, body)
+                self.offer(now, key, body);
             }
             Input::Offer { key, .. } | Input::Withdraw { key } => self.withdraw(now, key),
             Input::Raise { epoch } => self.raise(now, epoch),

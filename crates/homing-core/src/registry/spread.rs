@@ -185,6 +185,7 @@ impl Registry {
         if let Some(version) = version.filter(|version| *version >= head.version) {
             let (owner, epoch, key) = (head.owner, head.epoch, head.key);
             self.send(peer, Confirmed { owner, epoch, key, version }.encode());
+            self.outputs.push_back(Output::Confirmed);
         }
     }
 
