@@ -148,6 +148,9 @@ impl World {
     pub(super) fn carry(&mut self, from: NodeId) {
         let Some(node) = self.nodes.get_mut(&from) else { return };
         let mut sends = Vec::new();
+        if node.registry.is_changed() {
+            node.registry.snapshot();
+        }
         while let Some(output) = node.registry.poll_output() {
             match output {
                 Output::Send { to, via, bytes } => sends.push((to, via, bytes)),
