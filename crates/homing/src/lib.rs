@@ -66,7 +66,7 @@ pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Statu
 pub use homing_core::topics::Dropped;
 pub use info::{
     Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,
-    NodeState, PeerInfo, ServiceInfo,
+    NodeState, PeerInfo, ServiceInfo, TopicInfo, TopicNode,
 };
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};

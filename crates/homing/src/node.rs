@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::{CallError, JoinError, ServeError, TopicError};
 use crate::events::{Event, Events};
 use crate::handler::Handler;
-use crate::info::{NodeInfo, PeerInfo, ServiceInfo};
+use crate::info::{NodeInfo, PeerInfo, ServiceInfo, TopicInfo};
 use crate::requester::{Requester, RequesterBuilder};
 use crate::responder::{Offer, ResponderBuilder};
 use crate::runtime::{self, Runtime};
@@ -163,6 +163,12 @@ impl Node {
     /// The services this node knows of, in all namespaces, by name and version.
     pub fn services(&self) -> Vec<ServiceInfo> {
         self.inner.runtime.services()
+    }
+
+    /// What is published and listened to, as far as nodes say so, in all namespaces: patterns in their order, with the
+    /// nodes that [declare](Self::declare) them and those that listen to them.
+    pub fn topics(&self) -> Vec<TopicInfo> {
+        self.inner.runtime.topics_info()
     }
 
     /// The nodes this node knows of, itself first, with the links to them.

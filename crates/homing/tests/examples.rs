@@ -114,9 +114,24 @@ fn a_monitor_shows_who_comes_and_who_goes() {
 }
 
 #[test]
+fn subscribers_hear_what_a_publisher_says_whoever_came_first() {
+    let mesh = Mesh::new();
+    let first = mesh.start("subscriber", "120");
+    let publisher = mesh.start("publisher", "120");
+    let late = mesh.start("subscriber", "120");
+    publisher.line_with(&["emitting RandomUpdate { val: ", " to 2"]);
+    for subscriber in [&first, &late] {
+        subscriber.line_with(&["randomUpdate: ", " from "]);
+    }
+    assert!(late.interrupt());
+    publisher.line_with(&["emitting ", " to 1"]);
+    assert!(first.interrupt() && publisher.interrupt());
+}
+
+#[test]
 fn every_example_ends_by_itself_when_told_how_long() {
     let mesh = Mesh::new();
-    for example in ["monitor", "requester", "responder"] {
+    for example in ["monitor", "publisher", "requester", "responder", "subscriber"] {
         let mut process = mesh.start(example, "1");
         assert!(process.child.wait().unwrap().success(), "{example}");
     }

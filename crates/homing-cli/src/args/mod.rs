@@ -147,7 +147,7 @@ pub(crate) struct MeshArgs {
     pub(crate) discovery_port: Option<u16>,
     /// The multicast group on which nodes look for each other (with a key)
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR")]
-    pub(crate) group: Option<IpAddr>,
+    pub(crate) discovery_group: Option<IpAddr>,
     /// How many routers a multicast may pass
     #[arg(long, global = true, hide_short_help = true, value_name = "N")]
     pub(crate) ttl: Option<u8>,

@@ -16,3 +16,4 @@ mod listings;
 mod load;
 mod programs;
 mod streams;
+mod topics;

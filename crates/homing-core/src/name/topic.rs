@@ -91,6 +91,29 @@ impl TopicPattern {
         segments_match(segments(&self.0), segments(topic.as_ref()))
     }
 
+    /// Whether there is a topic that both stand for. Takes at most the product of both lengths in steps.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let theirs: Vec<&str> = other.segments().collect();
+        // Which of their beginnings some beginning of ours can be alike to; ours is none yet.
+        let mut alike = vec![true];
+        alike.extend(theirs.iter().scan(true, |so_far, segment| {
+            *so_far &= Kind::of(segment) == Kind::Any;
+            Some(*so_far)
+        }));
+        for ours in self.segments() {
+            let mut next = vec![alike[0] && Kind::of(ours) == Kind::Any];
+            for (at, their) in theirs.iter().enumerate() {
+                next.push(match (Kind::of(ours), Kind::of(their)) {
+                    (Kind::Any, _) | (_, Kind::Any) => alike[at + 1] || next[at] || alike[at],
+                    (Kind::One, _) | (_, Kind::One) => alike[at],
+                    (Kind::Exact, Kind::Exact) => alike[at] && ours == *their,
+                });
+            }
+            alike = next;
+        }
+        alike[theirs.len()]
+    }
+
     /// The one topic it stands for, unless it has a `*` or `**`.
     pub fn as_topic(&self) -> Option<Topic> {
         let exact = self.segments().all(|segment| Kind::of(segment) == Kind::Exact);

@@ -75,7 +75,7 @@ impl Runtime {
         Instance { node, name: self.name_of(&snapshot, node), version }
     }
 
-    fn name_of(&self, snapshot: &Snapshot, node: NodeId) -> NodeName {
+    pub(super) fn name_of(&self, snapshot: &Snapshot, node: NodeId) -> NodeName {
         if node == self.me.id {
             return self.me.name.clone();
         }

@@ -160,6 +160,25 @@ proptest! {
     }
 
     #[test]
+    fn patterns_overlap_where_some_topic_is_like_both(
+        one in proptest::collection::vec(prop_oneof!["[ab]", "\\*{1,2}"], 1..4),
+        other in proptest::collection::vec(prop_oneof!["[ab]", "\\*{1,2}"], 1..4),
+    ) {
+        let [one, other] = [one, other].map(|text| text.join(".").parse::<TopicPattern>().unwrap());
+        // Of topics of so few segments one is like both, if any is: `c` stands for whatever is not named.
+        let mut topics: Vec<String> = vec![];
+        for length in 1..=6_u32 {
+            topics.extend((0..3_u32.pow(length)).map(|number| {
+                let sign = |at| ["a", "b", "c"][(number / 3_u32.pow(at) % 3) as usize];
+                (0..length).map(sign).collect::<Vec<_>>().join(".")
+            }));
+        }
+        let found = topics.iter().any(|topic| one.matches(topic) && other.matches(topic));
+        prop_assert_eq!(one.overlaps(&other), found);
+        prop_assert_eq!(other.overlaps(&one), found);
+    }
+
+    #[test]
     fn whatever_is_taken_reads_back(text in prop_oneof![any::<String>(), "[ab*$%24.]{0,9}"]) {
         if let Ok(topic) = Topic::from_peer(&text) {
             prop_assert_eq!(Topic::from_peer(topic.as_str()), Ok(topic.clone()));

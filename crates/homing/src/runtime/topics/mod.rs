@@ -9,6 +9,7 @@ mod inlet;
 mod interest;
 mod outlet;
 mod outlets;
+mod show;
 mod spot;
 
 pub(crate) use board::{Board, SubscriptionCell};
