@@ -130,6 +130,7 @@ impl Node {
             Input::Control { link, bytes } => self.handle_control(now, link, bytes),
             Input::Offer { key, offer } => self.say(now, key, Body::Offer(offer)),
             Input::Interest(interest) => {
+                self.show.hurry();
                 self.say(now, RecordKey::INTEREST, Body::Interest(interest));
             }
             Input::Declare(declared) => {

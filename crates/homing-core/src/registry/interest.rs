@@ -1,7 +1,7 @@
 //! Which messages does a node want, and to which topics does it publish?
 //!
 //! ```text
-//! interest  lanes: count varint (≤ 16), then each: id varint   namespace str   group str (empty: none)
+//! interest  lanes: count varint (≤ 64), then each: id varint   namespace str   group str (empty: none)
 //!           slow u8 (0 wait: ms varint, 1 drop the oldest, 2 drop the newest)
 //!           patterns: count varint (≥ 1, ≤ 64 in all lanes), then each: str
 //! declared  topics: count varint (≤ 64), then each: namespace str   pattern str
@@ -35,7 +35,7 @@ pub enum Slow {
 }
 
 /// What a node wants of publishers for all of its subscriptions that are alike.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Lane {
     /// What its node calls it; no other lane of the node is called so.
     pub id: u32,
@@ -81,7 +81,7 @@ impl InterestRecord {
         let ids: BTreeSet<u32> = self.lanes.iter().map(|lane| lane.id).collect();
         let patterns: usize = self.lanes.iter().map(|lane| lane.patterns.len()).sum();
         if self.lanes.len() > LANES_MAX {
-            Some("more lanes than 16")
+            Some("more lanes than 64")
         } else if ids.len() < self.lanes.len() {
             Some("two lanes of one id")
         } else if self.lanes.iter().any(|lane| lane.patterns.is_empty()) {
@@ -275,8 +275,10 @@ mod tests {
                 (expect.is_none(), expect.is_none())
             );
         }
-        check((0..16).map(|id| lane(id, 4, "a")).collect(), None);
-        check((0..17).map(|id| lane(id, 1, "a")).collect(), Some("more lanes than 16"));
+        let short: Namespace = "n".parse().unwrap();
+        let small = |id| Lane { namespace: short.clone(), ..lane(id, 1, "a") };
+        check((0..64).map(small).collect(), None);
+        check((0..65).map(|id| lane(id, 1, "a")).collect(), Some("more lanes than 64"));
         check(vec![lane(1, 65, "a")], Some("more patterns than 64"));
         check(vec![lane(1, 33, "a"), lane(2, 32, "a")], Some("more patterns than 64"));
         check(vec![lane(1, 1, "a"), lane(1, 1, "b")], Some("two lanes of one id"));

@@ -114,6 +114,27 @@ impl Gate {
         })
     }
 
+    /// Whether somebody may publish to a topic.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn check_publish(
+        &self,
+        who: &Who<'_>,
+        (namespace, name): (&str, &str),
+        node_name: impl FnOnce() -> Option<String>,
+    ) -> Result<(), Status> {
+        if !self.has_list.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let wish = Wish { action: Action::Publish, namespace, name };
+        let (decision, _) = self.decide(who, &wish);
+        decision.map(drop).map_err(|refusal| {
+            self.tell(who, &wish, &refusal, node_name());
+            refusal.status.clone()
+        })
+    }
+
     pub(crate) fn stats(&self) -> RefusalStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         RefusalStats {

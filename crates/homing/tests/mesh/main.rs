@@ -20,3 +20,4 @@ mod offers;
 mod pairs;
 mod real;
 mod streams;
+mod topics;

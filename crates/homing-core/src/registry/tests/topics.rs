@@ -111,7 +111,7 @@ fn topics_out_of_their_bounds_are_refused_and_nothing_changes() {
     let mut world = World::new(1, 4);
     listen(&mut world, 0, vec![lane(1, &["a"])]);
     let long = format!("{}.**", "a".repeat(100));
-    listen(&mut world, 0, (0..17).map(|id| lane(id, &["b"])).collect());
+    listen(&mut world, 0, (0..65).map(|id| lane(id, &["b"])).collect());
     listen(&mut world, 0, vec![lane(1, &[long.as_str(); 10])]);
     declare(&mut world, 0, &["b"; 65]);
     let offered = Input::Offer { key: RecordKey::INTEREST, body: offer_body("words") };
@@ -123,7 +123,7 @@ fn topics_out_of_their_bounds_are_refused_and_nothing_changes() {
     assert_eq!(
         refused.collect::<Vec<_>>(),
         [
-            "RESOURCE_EXHAUSTED: the interest has more lanes than 16",
+            "RESOURCE_EXHAUSTED: the interest has more lanes than 64",
             "RESOURCE_EXHAUSTED: the interest is too large: a record has at most 1024 bytes, signature included",
             "RESOURCE_EXHAUSTED: the declaration has more patterns than 64",
             &format!("{keys}: no offer under key 4294967295"),
