@@ -1,8 +1,8 @@
 //! When do the others in this process see what changed?
 //!
 //! The first change is shown at once, those that follow are gathered for a moment: a thousand records that arrive
-//! with a sync are few snapshots; the end of the first sync, which callers wait for, and what somebody was told is known
-//! here, are shown at once. Events follow the snapshot that they are about.
+//! with a sync are few snapshots; the end of the first sync, which callers wait for, and what this node itself wants to
+//! hear are shown at once. Events follow the snapshot that they are about, and so does what others count on.
 
 use super::Node;
 use super::output::{Departure, NodeEvent, Output};
