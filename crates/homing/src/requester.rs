@@ -17,7 +17,7 @@ use homing_core::limits::DEADLINE_MAX;
 use homing_core::link::Asks;
 use homing_core::name::{Address, BadName, Label, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::{Hedge, Here, Kind, Locality, Policy, Wait, Weight};
+use homing_core::requester::{Hedge, Here, Kind, Locality, Only, Policy, Wait, Weight};
 use homing_core::rng::Rng;
 use homing_core::talk::{Encoding, Options, Payload, Status};
 use serde::Serialize;
@@ -342,7 +342,7 @@ impl Call {
 
     /// Only an instance of this node will do.
     pub fn instance(mut self, node: NodeId) -> Self {
-        self.terms.instance = Some(node);
+        self.terms.only = Some(Only::Node(node));
         self
     }
 

@@ -21,7 +21,7 @@ use homing_core::id::NodeId;
 use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::{RecordKey, Snapshot};
-use homing_core::requester::{Input, Kind, LinkState, Policy, Requester, Wait};
+use homing_core::requester::{Input, Kind, LinkState, Only, Policy, Requester, Wait};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
@@ -58,7 +58,7 @@ pub(crate) struct Terms {
     pub(crate) deadline: Option<Time>,
     pub(crate) wait: Wait,
     pub(crate) repeatable: bool,
-    pub(crate) instance: Option<NodeId>,
+    pub(crate) only: Option<Only>,
     pub(crate) affinity: Option<Affinity>,
     pub(crate) kind: Kind,
 }
