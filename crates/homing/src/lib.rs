@@ -37,6 +37,7 @@ mod node;
 mod requester;
 mod responder;
 mod runtime;
+mod scatter;
 pub mod security;
 pub mod stats;
 pub mod streams;
@@ -68,6 +69,7 @@ pub use info::{
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
+pub use scatter::{CallAll, Outcome, Outcomes};
 pub use security::{Authority, Key, KeyFile};
 pub use stats::NodeStats;
 pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};

@@ -250,7 +250,7 @@ impl Requester {
     }
 
     /// Whether waiting would not help: all is known, and nobody serves the method (decisions E7).
-    fn is_hopeless(&mut self, target: TargetKey) -> bool {
+    pub(super) fn is_hopeless(&mut self, target: TargetKey) -> bool {
         let synced = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.synced);
         synced && self.target(target).absence() == Some(Absence::Method)
     }

@@ -31,6 +31,15 @@ pub enum Wait {
     Never,
 }
 
+/// There is no instance for a target.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Nobody {
+    /// What a call to it would fail with.
+    pub status: Status,
+    /// [`Wait::Never`] where all is known, and nobody serves the method.
+    pub wait: Wait,
+}
+
 /// Who alone may take a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Only {

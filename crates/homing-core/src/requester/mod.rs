@@ -30,7 +30,9 @@ mod seats;
 mod target;
 mod verdict;
 
-pub use input::{Begin, CallKey, Input, Kind, LinkState, Only, Outcome, Output, TargetKey, Wait};
+pub use input::{
+    Begin, CallKey, Input, Kind, LinkState, Nobody, Only, Outcome, Output, TargetKey, Wait,
+};
 pub use policy::{BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight};
 
 use crate::id::NodeId;
@@ -164,12 +166,24 @@ impl Requester {
     /// Every instance that a call to this target concerns, by node and record, each once: those that can take it, those that
     /// cannot be reached, and those that drain. A call to each of them alone ([`Only::Instance`]) gives each an outcome.
     ///
+    /// # Errors
+    /// There is none; and whether waiting may help.
+    ///
     /// # Panics
     /// The target was never registered: a bug of the driver.
-    pub fn everyone(&mut self, now: Time, target: TargetKey) -> Vec<(NodeId, RecordKey)> {
+    pub fn everyone(
+        &mut self,
+        now: Time,
+        target: TargetKey,
+    ) -> Result<Vec<(NodeId, RecordKey)>, Nobody> {
         self.refresh(now, target);
+        let wait = if self.is_hopeless(target) { Wait::Never } else { Wait::ForInstance };
         let target = self.targets[target.0 as usize].as_ref().expect(REGISTERED);
-        target.everyone(&self.policy)
+        let all = target.everyone(&self.policy);
+        if all.is_empty() {
+            return Err(Nobody { status: absent::absent(target, &self.policy, None), wait });
+        }
+        Ok(all)
     }
 
     /// What happened so far.

@@ -9,6 +9,7 @@ mod cancelling;
 mod choosing;
 mod closing;
 mod deadlines;
+mod everyone;
 mod faults;
 mod finding;
 mod happenings;

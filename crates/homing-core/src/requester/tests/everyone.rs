@@ -7,8 +7,12 @@ use super::*;
 fn check(address: &str, policy: impl Into<Policy>, world: &[&str], expect: &str) {
     let mut play = Play::by(policy, address).world(world);
     let all = play.requester.everyone(play.now, TargetKey(0));
-    let all: Vec<String> =
-        all.iter().map(|(node, key)| format!("{}:{}", node.as_bytes()[0], key.0)).collect();
+    let all = match all {
+        Ok(all) => {
+            all.iter().map(|(node, key)| format!("{}:{}", node.as_bytes()[0], key.0)).collect()
+        }
+        Err(nobody) => vec![format!("{:?}: {}", nobody.wait, nobody.status)],
+    };
     assert_eq!(all.join(" "), expect);
 }
 
@@ -28,7 +32,10 @@ fn all_of_the_range_the_method_and_the_subset_are_asked_and_each_once() {
     check("words@*/count", usual(), &world, "1:2 1:3 2:4 3:1");
     let subset = Policy { subset: vec!["zone=a".parse().unwrap()], ..usual() };
     check("words@1/count", subset, &world, "1:3 3:1");
-    check("words/nothing", usual(), &world, "");
+    let nothing = "UNIMPLEMENTED: words has no method nothing (it has: count, list)";
+    check("words/nothing", usual(), &world, &format!("Never: {nothing}"));
+    let nobody = "NOT_FOUND: no service names was ever seen in namespace default";
+    check("names", usual(), &world, &format!("ForInstance: {nobody}"));
 }
 
 #[test]

@@ -125,6 +125,34 @@ impl Desk {
         }
     }
 
+    /// Every instance that calls to this aim concern. Where there is none it waits for one until `deadline`, if it is to.
+    pub(crate) async fn everyone(
+        &self,
+        aim: &Aim,
+        (deadline, wait): (Time, Wait),
+    ) -> Result<Vec<(NodeId, RecordKey)>, Status> {
+        let clock = self.runtime.clock;
+        loop {
+            let appeared = {
+                let (now, state) = (clock.now(), &mut *self.state.lock());
+                let nobody = match state.machine.everyone(now, aim.key) {
+                    Ok(all) => return Ok(all),
+                    Err(nobody) => nobody,
+                };
+                if now >= deadline || wait == Wait::Never || nobody.wait == Wait::Never {
+                    return Err(nobody.status);
+                }
+                // Under the lock, so that no word of it is missed.
+                Arc::clone(state.ready.entry(aim.key).or_default()).notified_owned()
+            };
+            tokio::select! {
+                () = appeared => {}
+                () = clock.sleep_until(deadline) => {}
+                () = self.runtime.over() => return Err(closed()),
+            }
+        }
+    }
+
     /// Makes a call, over as many attempts as it takes.
     pub(crate) async fn call(
         self: &Arc<Self>,
