@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Start with [`Node`]. [`Requester`] and [`Responder`] are the handles behind its short forms, [`Config`] has every
-//! setting, [`testing`] a network in memory for tests of your own.
+//! setting, [`testing`] a network in memory for tests of your own. With the feature `tower`, `service` lets tower's layers
+//! wrap both ends.
 
 pub mod access;
 mod clock;
@@ -39,6 +40,8 @@ mod responder;
 mod runtime;
 mod scatter;
 pub mod security;
+#[cfg(feature = "tower")]
+pub mod service;
 pub mod stats;
 pub mod streams;
 pub mod testing;

@@ -36,20 +36,6 @@ async fn world(seed: u64, count: usize) -> (Network, Vec<Node>, Node) {
     (network, nodes, caller)
 }
 
-/// Offers `who@VERSION`: it answers with this word after so long.
-async fn serve(node: &Node, version: &str, word: &'static str, after: Duration) -> Responder {
-    let answer = move |(): ()| async move {
-        sleep(after).await;
-        match word {
-            "fail" => Err(Status::new(Code::Aborted, "as it was told")),
-            word => Ok(word),
-        }
-    };
-    let responder = node.responder(&format!("who@{version}"));
-    let label: Label = format!("word={word}").parse().unwrap();
-    responder.label(label).serve(answer).await.unwrap()
-}
-
 #[tokio::test(start_paused = true)]
 async fn each_has_an_outcome_and_the_quickest_comes_first() {
     let (_network, nodes, caller) = world(1, 5).await;
@@ -183,4 +169,18 @@ async fn a_handler_that_asks_all_has_no_more_time_than_its_caller() {
     assert!(left.expect("there is a deadline") <= Duration::from_secs(4));
     let stuck = |(): ()| pending::<()>();
     nodes[0].serve("stuck", stuck).await.unwrap();
+}
+
+/// Offers `who@VERSION`: it answers with this word after so long.
+async fn serve(node: &Node, version: &str, word: &'static str, after: Duration) -> Responder {
+    let answer = move |(): ()| async move {
+        sleep(after).await;
+        match word {
+            "fail" => Err(Status::new(Code::Aborted, "as it was told")),
+            word => Ok(word),
+        }
+    };
+    let responder = node.responder(&format!("who@{version}"));
+    let label: Label = format!("word={word}").parse().unwrap();
+    responder.label(label).serve(answer).await.unwrap()
 }
