@@ -20,4 +20,5 @@ mod myself;
 mod offers;
 mod pairs;
 mod real;
+mod sparing;
 mod streams;
