@@ -45,11 +45,12 @@ pub mod service;
 pub mod stats;
 pub mod streams;
 pub mod testing;
+pub mod topics;
 
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
-pub use error::{CallError, ConfigError, JoinError, ServeError};
+pub use error::{CallError, ConfigError, JoinError, ServeError, TopicError};
 pub use events::{Event, Events};
 pub use handler::{Annotated, Handler, RawHandler, RawStreamHandler, StreamHandler};
 pub use homing_core::addr::TransportAddr;
@@ -59,12 +60,14 @@ pub use homing_core::id::{BadNodeId, Epoch, NodeId};
 pub use homing_core::limits;
 pub use homing_core::name::{
     Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName,
-    Range, ServiceName, Version, VersionReq,
+    Range, ServiceName, Topic, TopicPattern, Version, VersionReq,
 };
+pub use homing_core::registry::Slow;
 pub use homing_core::requester::{
     BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight,
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
+pub use homing_core::topics::Dropped;
 pub use info::{
     Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,
     NodeState, PeerInfo, ServiceInfo,
@@ -76,6 +79,7 @@ pub use scatter::{CallAll, Outcome, Outcomes};
 pub use security::{Authority, Key, KeyFile};
 pub use stats::NodeStats;
 pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};
+pub use topics::{Listener, Message, Published, Publisher, Subscribe, Subscription};
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

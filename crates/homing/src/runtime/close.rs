@@ -33,6 +33,7 @@ impl Runtime {
         };
         // Who is not done by then is stopped with its link.
         let _ = tokio::time::timeout(drain, all_idle).await;
+        self.topics.outlets.finish().await;
         self.life.closing.cancel();
         self.say_goodbye().await;
         for link in self.links.all() {
@@ -56,6 +57,7 @@ impl Runtime {
         for link in self.links.all() {
             link.handle(Input::Close(Status::new(Code::Unavailable, "the node is gone")));
         }
+        self.topics.board.end();
         self.end_life();
     }
 
@@ -66,6 +68,7 @@ impl Runtime {
     }
 
     async fn end(&self) {
+        self.topics.board.end();
         for link in self.links.all() {
             link.handle(Input::Close(Status::new(Code::Unavailable, "the node is closing")));
         }

@@ -6,6 +6,7 @@ use super::keys::{self, mesh_key};
 use super::links::Links;
 use super::listen::{self, Ears};
 use super::offers::Offers;
+use super::topics::Topics;
 use super::turn::Turner;
 use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
 use crate::clock::Clock;
@@ -32,6 +33,7 @@ use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::{mpsc, watch};
@@ -97,6 +99,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         clock: Clock::new(),
         links: Links::default(),
         offers: Offers::default(),
+        topics: Topics::default(),
         snapshots,
         events: EventSource::new(),
         access,
@@ -143,6 +146,8 @@ fn set_going(
         scout,
         datagrams,
         offering: Vec::new(),
+        spreads: BTreeMap::new(),
+        next_spread: 0,
         leaving: None,
         registration,
         identity,

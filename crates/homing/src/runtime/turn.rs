@@ -3,7 +3,7 @@
 use super::dial::{self, Dial};
 use super::gate::Letter;
 use super::stats::Counted;
-use super::{Runtime, Said};
+use super::{Runtime, Said, Spread};
 use crate::discovery::Finding;
 use crate::discovery::rendezvous::Registration;
 use crate::discovery::scout::Scout;
@@ -13,12 +13,13 @@ use crate::net::Datagrams;
 use crate::security::identity::Identity;
 use homing_core::addr::nearest;
 use homing_core::id::Epoch;
-use homing_core::limits::STALL;
+use homing_core::limits::{READY_WAIT, STALL};
 use homing_core::link;
 use homing_core::node::{self, Input, Node, NodeEvent, Output, Source};
 use homing_core::registry::RecordKey;
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,6 +35,9 @@ pub(super) struct Turner {
     pub(super) datagrams: Vec<Arc<dyn Datagrams>>,
     /// Who waits to hear whether an offer was taken.
     pub(super) offering: Vec<(RecordKey, oneshot::Sender<Result<(), Status>>)>,
+    /// Who waits until all members hold a record, by token.
+    pub(super) spreads: BTreeMap<u64, oneshot::Sender<Spread>>,
+    pub(super) next_spread: u64,
     /// Who waits for the goodbye to be said.
     pub(super) leaving: Option<oneshot::Sender<()>>,
     /// The node's file in the rendezvous directory.
@@ -110,6 +114,20 @@ impl Turner {
                 Input::Offer { key, offer }
             }
             Said::Withdraw { key } => Input::Withdraw { key },
+            Said::Interest { interest, answer } => {
+                self.offering.push((RecordKey::INTEREST, answer));
+                Input::Interest(Arc::new(interest))
+            }
+            Said::Declared { topics, answer } => {
+                self.offering.push((RecordKey::DECLARED, answer));
+                Input::Declare(Arc::new(topics))
+            }
+            Said::Spread { key, answer } => {
+                let token = self.next_spread;
+                self.next_spread += 1;
+                self.spreads.insert(token, answer);
+                Input::Spread { token, key, until: now + READY_WAIT }
+            }
             Said::Want { node } => Input::Want { node },
             Said::Reconsider => Input::Reconsider,
             Said::Credentials => Input::Credentials { token: self.runtime.shown_token() },
@@ -190,7 +208,17 @@ impl Turner {
                 }
                 Output::Drain { link } => self.to_link(link, link::Input::Drain),
                 Output::Close { link, status } => self.to_link(link, link::Input::Close(status)),
-                Output::Snapshot(snapshot) => drop(self.runtime.snapshots.send_replace(snapshot)),
+                Output::Snapshot(snapshot) => {
+                    let topics = snapshot.topics_version();
+                    drop(self.runtime.snapshots.send_replace(snapshot));
+                    self.runtime.note_topics(topics);
+                }
+                Output::Spread { token, acknowledged, of } => {
+                    if let Some(asker) = self.spreads.remove(&token) {
+                        // Who asked may have gone.
+                        let _ = asker.send(Spread { acknowledged, of });
+                    }
+                }
                 Output::Route { node, link } => self.runtime.links.set_route(node, link),
                 Output::Event(event) => self.tell(event),
                 Output::Refused { key, status } => self.refuse(key, status),

@@ -22,3 +22,4 @@ mod pairs;
 mod real;
 mod sparing;
 mod streams;
+mod topics;

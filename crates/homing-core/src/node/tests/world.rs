@@ -80,6 +80,7 @@ pub(super) struct Seat {
     /// The route of each peer, as told.
     pub(super) routes: BTreeMap<NodeId, LinkId>,
     pub(super) events: Vec<(Time, NodeEvent)>,
+    pub(super) spread: Vec<(u64, usize, usize)>,
     pub(super) ended: Option<String>,
     pub(super) wakes: u64,
 }
@@ -147,6 +148,7 @@ impl World {
             snapshot: Arc::default(),
             routes: BTreeMap::new(),
             events: vec![],
+            spread: Vec::new(),
             ended: None,
             wakes: 0,
         });
@@ -214,6 +216,9 @@ impl World {
                 Output::Route { node, link: None } => drop(seat.routes.remove(&node)),
                 Output::Refused { status, .. } | Output::Fatal(status) => {
                     seat.ended = Some(status.to_string());
+                }
+                Output::Spread { token, acknowledged, of } => {
+                    seat.spread.push((token, acknowledged, of));
                 }
                 Output::Event(event) => seat.events.push((self.now, event)),
                 Output::Left => seat.ended = Some("left".into()),
