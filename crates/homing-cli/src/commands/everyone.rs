@@ -25,11 +25,8 @@ pub(super) async fn ask(
     let (mut failed, mut first) = (0, None);
     while let Some(outcome) = outcomes.next().await {
         let outcome = Told::from(outcome);
-        if args.json {
-            output.object(&outcome)?
-        } else {
-            outcome.print(output)?
-        }
+        let told = if args.json { output.object(&outcome) } else { outcome.print(output) };
+        told?;
         if let Said::Failed(status) = outcome.said {
             failed += 1;
             first.get_or_insert(status);

@@ -51,7 +51,9 @@ async fn unless_bounded_as_many_calls_are_at_work_as_a_link_carries() {
     let gate = Arc::new(Barrier::new(all));
     let wait_for_all = move |(): ()| {
         let gate = Arc::clone(&gate);
-        async move { drop(gate.wait().await) }
+        async move {
+            let _ = gate.wait().await;
+        }
     };
     server.serve("together", wait_for_all).await.unwrap();
     know(&client, "together", 1).await;
