@@ -116,7 +116,10 @@ async fn a_full_offer_refuses_who_does_not_wait_and_queues_who_may() {
         for call in calls {
             match call.await.unwrap() {
                 Ok(_) => done += 1,
-                Err(error) => assert_eq!(error.code(), Code::ResourceExhausted, "{error}"),
+                Err(error) => {
+                    assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
+                    assert!(error.status().retry_after.is_some(), "and says when to come back");
+                }
             }
         }
         assert_eq!(done, taken, "{address}");
