@@ -262,6 +262,8 @@ pub const CALL_TIME: Duration = Duration::from_secs(5);
 pub const DEADLINE_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 /// Calls of one requester that wait for an instance. One more fails with `RESOURCE_EXHAUSTED`, not started.
 pub const WAITING_MAX: usize = 65_536;
+/// Instances that a call to all asks at once, where it does not say; the others wait until one of them has answered.
+pub const ASKED_AT_ONCE: usize = 64;
 /// Addresses that one requester keeps ready. The driver forgets one before it adds one more.
 pub const TARGETS_MAX: usize = 65_536;
 /// Attempts at one call that may have run, the first included, and attempts that follow each other without a pause.

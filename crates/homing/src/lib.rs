@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Start with [`Node`]. [`Requester`] and [`Responder`] are the handles behind its short forms, [`Config`] has every
-//! setting, [`testing`] a network in memory for tests of your own.
+//! setting, [`testing`] a network in memory for tests of your own. With the feature `tower`, `service` lets tower's layers
+//! wrap both ends.
 
 pub mod access;
 mod clock;
@@ -37,7 +38,10 @@ mod node;
 mod requester;
 mod responder;
 mod runtime;
+mod scatter;
 pub mod security;
+#[cfg(feature = "tower")]
+pub mod service;
 pub mod stats;
 pub mod streams;
 pub mod testing;
@@ -71,6 +75,7 @@ pub use info::{
 pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
+pub use scatter::{CallAll, Outcome, Outcomes};
 pub use security::{Authority, Key, KeyFile};
 pub use stats::NodeStats;
 pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};

@@ -3,6 +3,7 @@
 mod bench;
 mod call;
 mod demo;
+mod everyone;
 mod key;
 mod ls;
 mod nodes;

@@ -8,6 +8,7 @@ mod calls;
 mod demo;
 mod descriptors;
 mod ends;
+mod everyone;
 mod house;
 mod identities;
 mod inputs;

@@ -139,8 +139,8 @@ impl Requester {
     pub(super) fn serve_waiting(&mut self, now: Time, key: TargetKey) {
         let waiting: Vec<CallKey> = self.target(key).waiting.values().copied().collect();
         for call in waiting {
-            let node = self.calls.live(call).instance;
-            if self.target(key).has(node) || self.is_hopeless(key) {
+            let only = self.calls.live(call).only;
+            if self.target(key).has(only) || self.is_hopeless(key) {
                 self.release(now, call);
                 self.attempt(now, call);
             }
@@ -181,12 +181,18 @@ impl Requester {
         self.release(now, key);
         let call = self.calls.live(key);
         let pause = pause(call.attempts, Some(&status), &mut self.rng);
+        let patient = again == Again::Anywhere
+            && match call.wait {
+                Wait::ForInstance => true,
+                Wait::ForPlace => status.code == Code::ResourceExhausted || call.attempts < 2,
+                Wait::Never => false,
+            };
         call.last = Some(Box::new(status));
         if call.deadline <= now {
             return self.expire(key);
         }
         let (target, wish) = (call.target, call.wish(now));
-        let (attempts, wait) = (call.attempts, call.wait);
+        let attempts = call.attempts;
         self.refresh(now, target);
         let Self { policy, seats, rng, .. } = self;
         let fresh = self.targets[target.0 as usize]
@@ -195,9 +201,9 @@ impl Requester {
             .and_then(|target| target.pick_fresh(&mut Means { policy, seats, rng }, wish));
         if let Some(candidate) = fresh {
             self.start(now, key, candidate);
-        } else if !self.target(target).has(wish.node) {
+        } else if !self.target(target).has(wish.only) {
             self.wait(key);
-        } else if wait == Wait::Never || again == Again::Elsewhere {
+        } else if !patient {
             self.fail_with_last(key);
         } else {
             self.park(key, CallState::Resting { until: now + pause });
@@ -221,7 +227,7 @@ impl Requester {
     fn wait(&mut self, key: CallKey) {
         let call = self.calls.live(key);
         let (target, wait) = (call.target, call.wait);
-        if wait == Wait::Never || self.is_hopeless(target) {
+        if wait != Wait::ForInstance || self.is_hopeless(target) {
             return self.fail_with_last(key);
         }
         let turn = self.calls.next_turn();
@@ -244,7 +250,7 @@ impl Requester {
     }
 
     /// Whether waiting would not help: all is known, and nobody serves the method (decisions E7).
-    fn is_hopeless(&mut self, target: TargetKey) -> bool {
+    pub(super) fn is_hopeless(&mut self, target: TargetKey) -> bool {
         let synced = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.synced);
         synced && self.target(target).absence() == Some(Absence::Method)
     }
@@ -252,13 +258,13 @@ impl Requester {
     /// Ends a call whose time is over while no attempt is under way.
     fn expire(&mut self, key: CallKey) {
         let call = self.calls.live(key);
-        let (target, node) = (call.target, call.instance);
+        let (target, only) = (call.target, call.only);
         if call.started() == Started::Maybe {
             let last = call.last.as_ref().map_or("", |status| status.message.as_str());
             let message = format!("the deadline passed before another attempt ({last})");
             return self.fail(key, Status::new(Code::DeadlineExceeded, message));
         }
-        if call.last.is_none() && self.target(target).has(node) {
+        if call.last.is_none() && self.target(target).has(only) {
             let message = "the deadline passed before the call was sent";
             return self.fail(key, Status::not_started(Code::DeadlineExceeded, message));
         }
@@ -268,12 +274,12 @@ impl Requester {
     /// Ends a call with the failure of its last attempt, or with why there was none.
     fn fail_with_last(&mut self, key: CallKey) {
         let call = self.calls.live(key);
-        let (target, node) = (call.target, call.instance);
+        let (target, only) = (call.target, call.only);
         let status = if let Some(status) = call.last.take() {
             *status
         } else {
             let found = self.targets[target.0 as usize].as_ref().expect(REGISTERED);
-            absent(found, &self.policy, node)
+            absent(found, &self.policy, only)
         };
         self.fail(key, status);
     }
