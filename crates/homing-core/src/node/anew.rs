@@ -42,6 +42,8 @@ impl Node {
         next.dials.continue_after(&self.dials);
         next.outbox = std::mem::take(&mut self.outbox);
         next.outbox.extend(self.endings());
+        next.outbox.extend(self.unconnected());
+        next.peers.keep_as(&mut self.peers);
         let known = self.known_members();
         *self = next;
         self.handle_input(now, Input::Listening { addresses });
@@ -52,6 +54,7 @@ impl Node {
         for (node, addresses) in known {
             self.suggest(now, Source::Gossip, Some(node), addresses);
         }
+        self.dial_kept(now);
         self.settle(now);
     }
 
