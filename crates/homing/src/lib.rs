@@ -34,6 +34,7 @@ pub mod handler;
 pub mod info;
 pub mod net;
 mod node;
+pub mod packets;
 mod requester;
 mod responder;
 mod runtime;
@@ -45,7 +46,7 @@ pub mod testing;
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
-pub use error::{CallError, ConfigError, JoinError, ServeError};
+pub use error::{CallError, ConfigError, ConnectError, JoinError, SendError, ServeError};
 pub use events::{Event, Events};
 pub use handler::{Annotated, Handler, RawHandler, RawStreamHandler, StreamHandler};
 pub use homing_core::addr::TransportAddr;
@@ -62,10 +63,11 @@ pub use homing_core::requester::{
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use info::{
-    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,
-    NodeState, PeerInfo, ServiceInfo,
+    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kept, Kind, LinkInfo, Linked,
+    NodeInfo, NodeState, PeerInfo, ServiceInfo,
 };
 pub use node::Node;
+pub use packets::{Delivery, Messages, Packet, Recipients, Sent};
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use security::{Authority, Key, KeyFile};

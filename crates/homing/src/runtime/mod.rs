@@ -12,9 +12,11 @@ mod gate;
 pub(crate) mod inherited;
 mod jobs;
 mod keys;
+mod linking;
 mod links;
 mod listen;
 pub(crate) mod offers;
+pub(crate) mod packets;
 mod pipe;
 mod show;
 mod start;
@@ -45,8 +47,10 @@ use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
 use homing_core::wire::{DialClaim, Hello, Peer};
+use linking::Linking;
 use links::Links;
 use offers::{OfferCell, Offers};
+use packets::Packets;
 use parking_lot::RwLock;
 use stats::Counted;
 use std::sync::Arc;
@@ -68,9 +72,8 @@ pub(crate) struct Runtime {
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: EventSource,
     pub(crate) access: Access,
+    pub(crate) packets: Packets,
     seams: Seams,
-    /// Where this node listens, as told to peers.
-    addresses: RwLock<Vec<TransportAddr>>,
     numbers: Numbers,
     life: Life,
 }
@@ -84,6 +87,8 @@ struct Seams {
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,
+    /// Where this node listens, as told to peers.
+    addresses: RwLock<Vec<TransportAddr>>,
 }
 
 /// The node's present life, and the next numbers to give out in it.
@@ -134,6 +139,8 @@ pub(crate) enum Said {
     Credentials,
     /// The keys of the mesh were read again.
     KeysChanged,
+    /// The program sees to its links by hand.
+    Linking(Linking),
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     /// Somebody asks what was counted.
@@ -225,7 +232,7 @@ impl Runtime {
 
     /// Where this node listens.
     pub(crate) fn addresses(&self) -> Vec<TransportAddr> {
-        self.addresses.read().clone()
+        self.seams.addresses.read().clone()
     }
 
     /// Whether the node is closing, or closed.

@@ -6,6 +6,7 @@ use super::keys::{self, mesh_key};
 use super::links::Links;
 use super::listen::{self, Ears};
 use super::offers::Offers;
+use super::packets::Packets;
 use super::turn::Turner;
 use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
 use crate::clock::Clock;
@@ -32,6 +33,7 @@ use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::{mpsc, watch};
@@ -78,6 +80,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         budget: Arc::new(Budget::new(settings.limits.budget)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
+        addresses: RwLock::new(ears.addresses.clone()),
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
     let life = Life {
@@ -100,8 +103,8 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         snapshots,
         events: EventSource::new(),
         access,
+        packets: Packets::default(),
         seams,
-        addresses: RwLock::new(ears.addresses.clone()),
         numbers: Numbers { epoch, ..Numbers::default() },
         life,
     });
@@ -143,6 +146,7 @@ fn set_going(
         scout,
         datagrams,
         offering: Vec::new(),
+        connecting: BTreeMap::new(),
         leaving: None,
         registration,
         identity,

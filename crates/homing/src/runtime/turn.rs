@@ -2,8 +2,9 @@
 
 use super::dial::{self, Dial};
 use super::gate::Letter;
+use super::linking::Connected;
 use super::stats::Counted;
-use super::{Runtime, Said};
+use super::{Runtime, Said, packets};
 use crate::discovery::Finding;
 use crate::discovery::rendezvous::Registration;
 use crate::discovery::scout::Scout;
@@ -15,10 +16,11 @@ use homing_core::addr::nearest;
 use homing_core::id::Epoch;
 use homing_core::limits::STALL;
 use homing_core::link;
-use homing_core::node::{self, Input, Node, NodeEvent, Output, Source};
+use homing_core::node::{self, ConnectId, Input, Node, NodeEvent, Output, Source};
 use homing_core::registry::RecordKey;
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,6 +36,8 @@ pub(super) struct Turner {
     pub(super) datagrams: Vec<Arc<dyn Datagrams>>,
     /// Who waits to hear whether an offer was taken.
     pub(super) offering: Vec<(RecordKey, oneshot::Sender<Result<(), Status>>)>,
+    /// Who waits to hear who is at an address.
+    pub(super) connecting: BTreeMap<ConnectId, oneshot::Sender<Connected>>,
     /// Who waits for the goodbye to be said.
     pub(super) leaving: Option<oneshot::Sender<()>>,
     /// The node's file in the rendezvous directory.
@@ -70,9 +74,10 @@ impl Turner {
                 () = clock.sleep_until(due) => self.tick(due),
             }
         }
-        // Both hold the node, and would for ever.
+        // All of them hold the node, and would for ever.
         self.runtime.links.clear();
         self.runtime.offers.clear();
+        self.runtime.packets.clear();
     }
 
     /// Time has come. After a stall of this process the machine learns how long it stood still, then all that waits is
@@ -117,20 +122,15 @@ impl Turner {
                 self.renew_registration();
                 Input::KeysChanged
             }
+            Said::Linking(linking) => return self.link(linking),
             Said::Peers(asker) => {
                 // Who asked may have gone.
                 let _ = asker.send(self.machine.peers().collect());
                 return;
             }
             Said::Stats(asker) => {
-                let counted = Counted {
-                    node: self.machine.stats(),
-                    registry: self.machine.registry_stats(),
-                    membership: self.machine.membership_stats().unwrap_or_default(),
-                    scouts_dropped: self.scout.as_ref().map_or(0, Scout::dropped),
-                };
                 // Likewise.
-                let _ = asker.send(counted);
+                let _ = asker.send(self.counted());
                 return;
             }
             Said::Leave(asker) => {
@@ -139,6 +139,15 @@ impl Turner {
             }
         };
         self.machine.handle_input(now, input);
+    }
+
+    fn counted(&self) -> Counted {
+        Counted {
+            node: self.machine.stats(),
+            registry: self.machine.registry_stats(),
+            membership: self.machine.membership_stats().unwrap_or_default(),
+            scouts_dropped: self.scout.as_ref().map_or(0, Scout::dropped),
+        }
     }
 
     /// A datagram that the gate let in. Whoever sent a true one is let in more readily from now on.
@@ -191,7 +200,11 @@ impl Turner {
                 Output::Drain { link } => self.to_link(link, link::Input::Drain),
                 Output::Close { link, status } => self.to_link(link, link::Input::Close(status)),
                 Output::Snapshot(snapshot) => drop(self.runtime.snapshots.send_replace(snapshot)),
-                Output::Route { node, link } => self.runtime.links.set_route(node, link),
+                Output::Route { node, link } => {
+                    self.runtime.links.set_route(node, link);
+                    packets::follow_route(&self.runtime, node);
+                }
+                Output::Connected { connect, outcome } => self.connected(connect, outcome),
                 Output::Event(event) => self.tell(event),
                 Output::Refused { key, status } => self.refuse(key, status),
                 Output::Left => drop(self.leaving.take().map(|asker| asker.send(()))),

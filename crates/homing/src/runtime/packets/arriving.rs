@@ -1,0 +1,104 @@
+//! How do packets come in, in the order in which each node sent them?
+
+use super::Runtime;
+use crate::crank::{Came, Exchange};
+use crate::runtime::jobs::Job;
+use crate::runtime::talk::{Line, Talk};
+use homing_core::id::NodeId;
+use homing_core::link::{Asks, Place};
+use homing_core::packets::Packet;
+use homing_core::talk::{Code, Payload, Status};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Whose packets are being taken.
+#[derive(Default)]
+pub(super) struct Senders(Mutex<BTreeMap<NodeId, Turn>>);
+
+/// The taking of one node's packets over one stream.
+#[derive(Clone, Default)]
+struct Turn {
+    /// The node has opened another stream: over this one nothing more comes.
+    superseded: CancellationToken,
+    /// What had come was taken.
+    over: CancellationToken,
+}
+
+/// A peer opens a stream of packets: they are taken for as long as the stream goes on.
+pub(in crate::runtime) fn take(runtime: &Arc<Runtime>, job: Job) {
+    if let Err(status) = job.check(&runtime.access.gate) {
+        return job.reply.send(Err(status));
+    }
+    let Line::Talk(Talk::Link(exchange)) = &job.line else {
+        let why = "packets come as a stream";
+        return job.reply.send(Err(Status::not_started(Code::Unimplemented, why)));
+    };
+    let (from, exchange, life) = (job.caller, Arc::clone(exchange), Arc::clone(runtime));
+    let first = (job.asks == Asks::First).then_some(job.payload);
+    runtime.life.tasks.spawn(async move { listen(&life, from, &exchange, first).await });
+}
+
+async fn listen(runtime: &Runtime, from: NodeId, exchange: &Exchange, first: Option<Payload>) {
+    let senders = &runtime.packets.senders;
+    let (turn, before) = senders.begin(from);
+    let _ending = Ending { senders, from, turn: &turn };
+    if let Some(before) = before {
+        before.superseded.cancel();
+        before.over.cancelled().await;
+    }
+    exchange.say(Payload::default(), Place::Partial);
+    let closing = &runtime.life.closing;
+    let mut next = first.map(|payload| Came::Item(payload, Place::Partial));
+    loop {
+        let came = match next.take() {
+            Some(came) => came,
+            None => tokio::select! {
+                biased;
+                came = poll_fn(|cx| exchange.poll_next(cx)) => came,
+                () = turn.superseded.cancelled() => break,
+                () = closing.cancelled() => break,
+            },
+        };
+        let Came::Item(payload, place) = came else { break };
+        let packet = Packet { from, payload };
+        tokio::select! {
+            biased;
+            () = runtime.packets.mailbox.push(packet) => {}
+            () = closing.cancelled() => break,
+        }
+        if place == Place::Last {
+            break;
+        }
+    }
+    exchange.end();
+}
+
+impl Senders {
+    /// Another stream of a node's; the one before, if it goes on.
+    fn begin(&self, from: NodeId) -> (Turn, Option<Turn>) {
+        let turn = Turn::default();
+        let before = self.0.lock().insert(from, turn.clone());
+        (turn, before)
+    }
+}
+
+/// Tells who waits for it that a stream was taken, however that ended.
+struct Ending<'a> {
+    senders: &'a Senders,
+    from: NodeId,
+    turn: &'a Turn,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.turn.over.cancel();
+        let mut turns = self.senders.0.lock();
+        // One that came later has its place.
+        if turns.get(&self.from).is_some_and(|turn| turn.over.is_cancelled()) {
+            turns.remove(&self.from);
+        }
+    }
+}
