@@ -138,7 +138,7 @@ pub enum ConnectError {
         why: String,
     },
     /// No node of this mesh answered there.
-    #[error("nobody was reached:{}", each(tried))]
+    #[error("nobody was reached: {}", each(tried))]
     Unreachable {
         /// Each address that was tried, and what came of it.
         tried: Vec<(TransportAddr, String)>,
@@ -164,7 +164,9 @@ impl ConnectError {
 }
 
 fn each(tried: &[(TransportAddr, String)]) -> String {
-    tried.iter().map(|(address, why)| format!(" {address} ({why})")).collect()
+    let verdicts: Vec<_> =
+        tried.iter().map(|(address, why)| format!("{address} ({why})")).collect();
+    verdicts.join(", ")
 }
 
 /// Why a packet was sent to nobody.
@@ -178,7 +180,7 @@ pub enum SendError {
         name: String,
     },
     /// Several nodes have that name: one of them is meant by its id.
-    #[error("{} nodes are called {name:?}: give the id of one, of{}", nodes.len(), ids(nodes))]
+    #[error("{} nodes are called {name:?}: give the id of one, of {}", nodes.len(), ids(nodes))]
     Ambiguous {
         /// What was given.
         name: String,
@@ -202,7 +204,8 @@ impl SendError {
 }
 
 fn ids(nodes: &[NodeId]) -> String {
-    nodes.iter().map(|node| format!(" {node}")).collect()
+    let ids: Vec<_> = nodes.iter().map(ToString::to_string).collect();
+    ids.join(", ")
 }
 
 /// Why a call has no reply.
@@ -285,7 +288,7 @@ mod tests {
             ),
             (
                 &twins,
-                "2 nodes are called \"a\": give the id of one, of 01010101010101010101010101010101 \
+                "2 nodes are called \"a\": give the id of one, of 01010101010101010101010101010101, \
                  02020202020202020202020202020202",
             ),
             (&ConfigError::new("HOMING_MESH", &"a/b", "no"), "HOMING_MESH \"a/b\": no"),

@@ -114,9 +114,21 @@ fn a_monitor_shows_who_comes_and_who_goes() {
 }
 
 #[test]
+fn two_nodes_count_in_turn_by_packets() {
+    let mesh = Mesh::new();
+    let counter = mesh.start("counter", "120");
+    counter.line_with(&["right is connected to "]);
+    for number in 0..4 {
+        let who = if number % 2 == 0 { "left" } else { "right" };
+        assert_eq!(counter.line_with(&[" counts "]), format!("{who} counts {number}"));
+    }
+    assert!(counter.interrupt());
+}
+
+#[test]
 fn every_example_ends_by_itself_when_told_how_long() {
     let mesh = Mesh::new();
-    for example in ["monitor", "requester", "responder"] {
+    for example in ["counter", "monitor", "requester", "responder"] {
         let mut process = mesh.start(example, "1");
         assert!(process.child.wait().unwrap().success(), "{example}");
     }

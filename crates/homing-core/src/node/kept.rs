@@ -42,8 +42,7 @@ impl Node {
             return self.answer_connect(connect, Err(NotConnected::Refused(status)));
         }
         if let Some(node) = self.peers.dialled_at(&addresses) {
-            self.keep(now, node, Wish::Keep);
-            return self.answer_connected(connect, node);
+            return self.keep_connected(now, connect, node, None);
         }
         self.dials.plan(Goal::Given(connect), Why::Asked, addresses, now);
     }
@@ -59,7 +58,9 @@ impl Node {
     /// Dials every kept node that has no link.
     pub(super) fn dial_kept(&mut self, now: Time) {
         let kept: Vec<_> = self.peers.kept().collect();
-        kept.into_iter().for_each(|node| self.dial_if_kept(now, node));
+        for node in kept {
+            self.dial_if_kept(now, node);
+        }
     }
 
     /// A node is there that may be kept and have no link.
@@ -86,8 +87,16 @@ impl Node {
         self.outbox.push_back(Output::Connected { connect, outcome });
     }
 
-    /// A node was reached; it is kept, unless too many are by now.
-    pub(super) fn answer_connected(&mut self, connect: ConnectId, node: NodeId) {
+    /// A node was reached, at that place; it is kept, unless too many are by now.
+    pub(super) fn keep_connected(
+        &mut self,
+        now: Time,
+        connect: ConnectId,
+        node: NodeId,
+        place: Option<TransportAddr>,
+    ) {
+        self.keep(now, node, Wish::Keep);
+        self.peers.note_place(&node, place);
         let full = || NotConnected::Refused(too_many_kept());
         let outcome = if self.peers.is_kept(&node) { Ok(node) } else { Err(full()) };
         self.answer_connect(connect, outcome);

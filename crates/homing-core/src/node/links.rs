@@ -41,16 +41,13 @@ impl Node {
             return self.outbox.push_back(Output::Close { link, status });
         }
         let node = about.id;
-        if connect.is_some() {
-            self.peers.keep(node, Wish::Keep);
-            self.peers.note_place(&node, address.clone());
-        }
+        let place = address.clone();
         let end = |direction, epoch| End { direction, epoch, address, since: now };
         let new = self.new_link(link, &about, (dialler, ours), end);
         self.tell_later_life(link, &about);
         self.take_link(now, about, new);
         if let Some(connect) = connect {
-            self.answer_connected(connect, node);
+            self.keep_connected(now, connect, node, place);
         }
     }
 

@@ -2,7 +2,10 @@
 
 use crate::house::{PATIENCE, config, until};
 use homing::testing::Network;
-use homing::{Code, Config, ConnectError, Direction, Event, Events, Kept, Linked, Node, NodeId};
+use homing::{
+    Code, Config, ConnectError, Direction, Event, Events, Kept, Linked, Node, NodeId, TransportAddr,
+};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -34,10 +37,8 @@ async fn link(from: &Node, to: &Node) -> Option<Linked> {
 
 /// Waits until the link between two is kept by these.
 async fn kept(from: &Node, to: &Node, by: Kept) -> Linked {
-    until(format!("kept by {by}"), || async {
-        link(from, to).await.filter(|link| link.kept == by)
-    })
-    .await
+    until(format!("kept by {by}"), || async { link(from, to).await.filter(|link| link.kept == by) })
+        .await
 }
 
 /// Waits until the link to a node has risen, or has fallen.
@@ -78,7 +79,10 @@ async fn both_connect_at_once_and_have_one_link() {
         let (there, here) = tokio::join!(left.connect(&to_right), right.connect(&to_left));
         assert_eq!((there.unwrap(), here.unwrap()), (right.info().id, left.info().id));
         let ends = [kept(&left, &right, Kept::Both).await, kept(&right, &left, Kept::Both).await];
-        assert_ne!(ends[0].direction, ends[1].direction, "seed {seed}: one link, from its two ends");
+        assert_ne!(
+            ends[0].direction, ends[1].direction,
+            "seed {seed}: one link, from its two ends"
+        );
     }
 }
 
@@ -146,10 +150,21 @@ async fn a_kept_link_does_not_end_when_it_is_idle_and_another_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_listens_at_the_port_that_it_is_told() {
+    let network = Network::new(8);
+    let at = SocketAddr::new(network.host("left").ip(), 44_100);
+    let mut told = config(&network, "left");
+    told.listen = vec![at];
+    let left = Node::join(told).await.unwrap();
+    let right = quiet(&network, "right").await;
+    assert_eq!(right.connect(&format!("homing://{at}")).await, Ok(left.info().id));
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_nobody_is_nobody_is_kept() {
     let (network, left, right) = left_and_right(6).await;
     let own = left.connect(&place(&left)).await.unwrap_err();
-    assert_eq!(own.code(), Code::FailedPrecondition, "{own}");
+    assert!(own.to_string().contains("this is a link to oneself"), "{own}");
     let (at, gone) = (place(&right), right.info().id);
     right.close().await;
     let nobody = left.connect(&at).await.unwrap_err();
@@ -186,7 +201,7 @@ async fn names_are_resolved_and_without_a_key_a_node_stays_on_its_host() {
     let mut config = Config::isolated();
     config.discovery.scouting = false;
     let (one, two) = (Node::join(config.clone()).await.unwrap(), Node::join(config).await.unwrap());
-    let port = two.info().addresses.iter().find_map(|at| at.tcp()).unwrap().port();
+    let port = two.info().addresses.iter().find_map(TransportAddr::tcp).unwrap().port();
     let found = one.connect(&format!("homing://localhost:{port}")).await;
     assert_eq!(found, Ok(two.info().id));
     let away = one.connect("homing://192.0.2.1:7").await.unwrap_err();

@@ -69,6 +69,21 @@ fn who_is_connected_to_again_keeps_the_link_it_has() {
 }
 
 #[test]
+fn both_that_connect_at_once_keep_one_link() {
+    for seed in 0..100 {
+        let mut world = strangers(seed);
+        world.jitter = millis(20);
+        (0..2).for_each(|number| connect(&mut world, number, vec![tcp(1 - number)]));
+        world.run(seconds(1));
+        assert_eq!(world.links_between(0, 1).len(), 1, "seed {seed}");
+        for number in 0..2 {
+            assert_eq!(world.seats[number].connected, [(ONE, Ok(id(1 - number)))]);
+            assert_eq!(kept(&world, number, 1 - number), Some(Kept::Both), "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn an_address_where_nobody_is_is_tried_once_and_named() {
     let mut world = strangers(3);
     connect(&mut world, 0, vec![tcp(7), tcp(8)]);
@@ -101,7 +116,9 @@ fn who_keeps_dials_again_when_the_other_disconnects() {
     for keepers in [vec![0], vec![1], vec![0, 1], vec![]] {
         let mut world = World::members(2, 5);
         world.run(seconds(1));
-        keepers.iter().for_each(|keeper| keep(&mut world, *keeper, 1 - keeper, Wish::Keep));
+        for keeper in &keepers {
+            keep(&mut world, *keeper, 1 - keeper, Wish::Keep);
+        }
         world.run(seconds(1));
         let since = world.now;
         world.input(0, Input::Disconnect { node: id(1) });

@@ -36,44 +36,50 @@ pub(in crate::runtime) fn take(runtime: &Arc<Runtime>, job: Job) {
         let why = "packets come as a stream";
         return job.reply.send(Err(Status::not_started(Code::Unimplemented, why)));
     };
-    let (from, exchange, life) = (job.caller, Arc::clone(exchange), Arc::clone(runtime));
+    let (from, exchange) = (job.caller, Arc::clone(exchange));
     let first = (job.asks == Asks::First).then_some(job.payload);
-    runtime.life.tasks.spawn(async move { listen(&life, from, &exchange, first).await });
+    let node = Arc::clone(runtime);
+    runtime.life.tasks.spawn(async move {
+        let senders = &node.packets.senders;
+        let (turn, before) = senders.begin(from);
+        let _ending = Ending { senders, from, turn: &turn };
+        if let Some(before) = before {
+            before.superseded.cancel();
+            before.over.cancelled().await;
+        }
+        listen(&node, &turn, (from, &exchange), first).await;
+        exchange.end();
+    });
 }
 
-async fn listen(runtime: &Runtime, from: NodeId, exchange: &Exchange, first: Option<Payload>) {
-    let senders = &runtime.packets.senders;
-    let (turn, before) = senders.begin(from);
-    let _ending = Ending { senders, from, turn: &turn };
-    if let Some(before) = before {
-        before.superseded.cancel();
-        before.over.cancelled().await;
-    }
+/// Takes packets until nothing more comes, or nobody is to take them here.
+async fn listen(
+    runtime: &Runtime,
+    turn: &Turn,
+    (from, exchange): (NodeId, &Exchange),
+    first: Option<Payload>,
+) {
     exchange.say(Payload::default(), Place::Partial);
     let closing = &runtime.life.closing;
-    let mut next = first.map(|payload| Came::Item(payload, Place::Partial));
+    let mut next = first;
     loop {
-        let came = match next.take() {
-            Some(came) => came,
-            None => tokio::select! {
+        if let Some(payload) = next.take() {
+            tokio::select! {
                 biased;
-                came = poll_fn(|cx| exchange.poll_next(cx)) => came,
-                () = turn.superseded.cancelled() => break,
-                () = closing.cancelled() => break,
-            },
-        };
-        let Came::Item(payload, place) = came else { break };
-        let packet = Packet { from, payload };
-        tokio::select! {
+                () = runtime.packets.mailbox.push(Packet { from, payload }) => {}
+                () = closing.cancelled() => return,
+            }
+        }
+        let came = tokio::select! {
             biased;
-            () = runtime.packets.mailbox.push(packet) => {}
-            () = closing.cancelled() => break,
-        }
-        if place == Place::Last {
-            break;
-        }
+            came = poll_fn(|cx| exchange.poll_next(cx)) => came,
+            () = turn.superseded.cancelled() => return,
+            () = closing.cancelled() => return,
+        };
+        // One that is said to be the last is followed by the end.
+        let Came::Item(payload, _) = came else { return };
+        next = Some(payload);
     }
-    exchange.end();
 }
 
 impl Senders {

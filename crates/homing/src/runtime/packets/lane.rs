@@ -92,12 +92,13 @@ impl Lane {
         self.watch(runtime, &mut desk);
         match written {
             Ok(()) => Delivery::Written,
-            Err(Unwritten::Refused(status)) => Delivery::Refused(status),
             // Where a link ends a next one is told of: then all that waits is written.
             Err(Unwritten::NoLink(_)) if runtime.is_kept(self.node).await => {
                 desk.queue(payload.clone())
             }
-            Err(Unwritten::NoLink(status)) => Delivery::Refused(status),
+            Err(Unwritten::NoLink(status) | Unwritten::Refused(status)) => {
+                Delivery::Refused(status)
+            }
         }
     }
 
@@ -142,12 +143,11 @@ impl Lane {
             return;
         }
         desk.rest = Rest::Watched;
-        let (lane, runtime) = (Arc::clone(self), Arc::clone(runtime));
-        let life = Arc::clone(&runtime);
+        let (lane, node) = (Arc::clone(self), Arc::clone(runtime));
         runtime.life.tasks.spawn(async move {
             tokio::select! {
-                () = lane.end_at_rest() => life.packets.put_away(lane),
-                () = life.over() => {}
+                () = lane.end_at_rest() => node.packets.put_away(lane),
+                () = node.over() => {}
             }
         });
     }

@@ -54,20 +54,17 @@ impl Mailbox {
 
     /// The next packet; `None` when nothing more comes.
     pub(crate) fn poll(&self, reader: u64, cx: &Context<'_>) -> Poll<Option<Packet>> {
-        let (packet, replaced) = {
-            let mut shelf = self.shelf.lock();
-            match shelf.inbox.pop() {
-                Some(packet) => (packet, None),
-                None if shelf.post == Post::Ended => return Poll::Ready(None),
-                None => {
-                    let replaced = shelf.waiting.insert(reader, cx.waker().clone());
-                    drop(shelf);
-                    drop(replaced); // After the lock: it may be the last hold on anything.
-                    return Poll::Pending;
-                }
+        let mut shelf = self.shelf.lock();
+        let Some(packet) = shelf.inbox.pop() else {
+            if shelf.post == Post::Ended {
+                return Poll::Ready(None);
             }
+            let replaced = shelf.waiting.insert(reader, cx.waker().clone());
+            drop(shelf);
+            drop(replaced); // After the lock: it may be the last hold on anything.
+            return Poll::Pending;
         };
-        drop::<Option<Waker>>(replaced);
+        drop(shelf);
         self.room.notify_waiters();
         Poll::Ready(Some(packet))
     }

@@ -171,11 +171,11 @@ pub(super) fn follow_route(runtime: &Arc<Runtime>, node: NodeId) {
     else {
         return;
     };
-    let life = Arc::clone(runtime);
+    let this = Arc::clone(runtime);
     runtime.life.tasks.spawn(async move {
         tokio::select! {
-            () = lane.follow(&life) => life.packets.put_away(lane),
-            () = life.over() => {}
+            () = lane.follow(&this) => this.packets.put_away(lane),
+            () = this.over() => {}
         }
     });
 }
