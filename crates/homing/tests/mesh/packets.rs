@@ -5,6 +5,8 @@ use crate::linking::{left_and_right, place, quiet};
 use homing::limits::{PACKETS_QUEUED_MAX, PACKETS_UNREAD_MAX, PAYLOAD_MAX};
 use homing::testing::Network;
 use homing::{AccessList, Code, Delivery, Event, Messages, Node, NodeId, Payload, SendError, Sent};
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -271,6 +273,39 @@ async fn order_holds_whatever_becomes_of_links() {
             assert!(last.is_none_or(|last| last < next), "seed {seed}: {next} after {last:?}");
             last = Some(next);
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_is_dropped_at_any_point_sent_its_packet_or_nothing() {
+    for polls in 0..40 {
+        let (_network, left, right) = left_and_right(polls).await;
+        left.connect(&place(&right)).await.unwrap();
+        let (to, mut messages) = (right.info().id, right.messages());
+        if polls % 2 == 0 {
+            left.send(to, &0_u32).await.unwrap();
+        }
+        let mut sending = Box::pin(left.send(to, &1_u32));
+        let mut left_to_do = polls / 2;
+        let ended = poll_fn(|cx| {
+            if left_to_do == 0 {
+                return Poll::Ready(false);
+            }
+            left_to_do -= 1;
+            sending.as_mut().poll(cx).map(|_| true)
+        })
+        .await;
+        drop(sending);
+        for number in 2..10_u32 {
+            assert_eq!(one(left.send(to, &number).await), Delivery::Written);
+        }
+        let mut came = numbers(&mut messages, left.info().id, 1).await;
+        while came.last() != Some(&9) {
+            came.extend(numbers(&mut messages, left.info().id, 1).await);
+        }
+        let from = if polls % 2 == 0 { 0 } else { 1 };
+        let expect: Vec<u32> = (from..10).filter(|number| *number != 1 || ended).collect();
+        assert_eq!(came, expect, "after {polls} polls");
     }
 }
 

@@ -89,6 +89,11 @@ impl Senders {
         let before = self.0.lock().insert(from, turn.clone());
         (turn, before)
     }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
+    }
 }
 
 /// Tells who waits for it that a stream was taken, however that ended.

@@ -6,6 +6,9 @@ mod arriving;
 mod lane;
 mod mailbox;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use arriving::take;
 pub(crate) use mailbox::Mailbox;
 
