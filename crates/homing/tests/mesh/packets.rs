@@ -303,7 +303,7 @@ async fn a_send_that_is_dropped_at_any_point_sent_its_packet_or_nothing() {
         while came.last() != Some(&9) {
             came.extend(numbers(&mut messages, left.info().id, 1).await);
         }
-        let from = if polls % 2 == 0 { 0 } else { 1 };
+        let from = u32::from(polls % 2 != 0);
         let expect: Vec<u32> = (from..10).filter(|number| *number != 1 || ended).collect();
         assert_eq!(came, expect, "after {polls} polls");
     }
