@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::signals::Signal;
 use homing::security::KeyFileError;
-use homing::{CallError, JoinError, ServeError, Status};
+use homing::{CallError, JoinError, ServeError, Status, TopicError};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -103,6 +103,16 @@ impl From<ServeError> for Failure {
         match error {
             ServeError::Name(error) => Self::Usage(error.to_string()),
             ServeError::Refused(status) => Self::Mesh(status),
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<TopicError> for Failure {
+    fn from(error: TopicError) -> Self {
+        match error {
+            TopicError::Name(error) => Self::Usage(error.to_string()),
+            TopicError::Refused(status) => Self::Mesh(status),
             error => Self::Other(error.into()),
         }
     }

@@ -29,4 +29,5 @@ pub mod rng;
 pub mod slots;
 pub mod talk;
 pub mod time;
+pub mod topics;
 pub mod wire;

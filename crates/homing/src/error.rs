@@ -117,6 +117,32 @@ impl ServeError {
     }
 }
 
+/// Why nothing was published or subscribed to.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TopicError {
+    /// The name is no topic's, pattern's or group's.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// A bound was reached, a value cannot be written, or it is not allowed; the status says which.
+    #[error(transparent)]
+    Refused(Status),
+    /// The node is closed, or closing.
+    #[error("the node is closed")]
+    Closed,
+}
+
+impl TopicError {
+    /// The kind of failure: `INVALID_ARGUMENT` for a name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Name(_) => Code::InvalidArgument,
+            Self::Refused(status) => status.code,
+            Self::Closed => Code::FailedPrecondition,
+        }
+    }
+}
+
 /// Why there is no link to who was to be at an address. Nobody is kept for it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -42,11 +42,14 @@ pub mod security;
 pub mod stats;
 pub mod streams;
 pub mod testing;
+pub mod topics;
 
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
-pub use error::{CallError, ConfigError, ConnectError, JoinError, SendError, ServeError};
+pub use error::{
+    CallError, ConfigError, ConnectError, JoinError, SendError, ServeError, TopicError,
+};
 pub use events::{Event, Events};
 pub use handler::{Annotated, Handler, RawHandler, RawStreamHandler, StreamHandler};
 pub use homing_core::addr::TransportAddr;
@@ -56,12 +59,14 @@ pub use homing_core::id::{BadNodeId, Epoch, NodeId};
 pub use homing_core::limits;
 pub use homing_core::name::{
     Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName,
-    Range, ServiceName, Version, VersionReq,
+    Range, ServiceName, Topic, TopicPattern, Version, VersionReq,
 };
+pub use homing_core::registry::Slow;
 pub use homing_core::requester::{
     BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight,
 };
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
+pub use homing_core::topics::Dropped;
 pub use info::{
     Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kept, Kind, LinkInfo, Linked,
     NodeInfo, NodeState, PeerInfo, ServiceInfo,
@@ -73,6 +78,7 @@ pub use responder::{Offer, Responder, ResponderBuilder};
 pub use security::{Authority, Key, KeyFile};
 pub use stats::NodeStats;
 pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};
+pub use topics::{Listener, Message, Published, Publisher, Subscribe, Subscription};
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

@@ -3,7 +3,7 @@
 use crate::access::{AccessList, RefusalStats};
 use crate::config::Config;
 use crate::encoding::to_payload;
-use crate::error::{CallError, ConnectError, JoinError, SendError, ServeError};
+use crate::error::{CallError, ConnectError, JoinError, SendError, ServeError, TopicError};
 use crate::events::{Event, Events};
 use crate::handler::Handler;
 use crate::info::{Linked, NodeInfo, PeerInfo, ServiceInfo};
@@ -12,8 +12,10 @@ use crate::requester::{Requester, RequesterBuilder};
 use crate::responder::{Offer, ResponderBuilder};
 use crate::runtime::{self, Runtime};
 use crate::stats::NodeStats;
+use crate::topics::{Published, Publisher, Subscribe};
 use homing_core::id::NodeId;
 use homing_core::limits::KEPT_MAX;
+use homing_core::name::TopicPattern;
 use homing_core::node::Wish;
 use homing_core::talk::{Code, Encoding, Payload, Status};
 use serde::Serialize;
@@ -204,6 +206,56 @@ impl Node {
         self.inner.runtime.linked().await
     }
 
+    /// Publishes a value to a topic: to all that listen, at most once. Who publishes often has a
+    /// [`publisher`](Self::publisher).
+    ///
+    /// # Errors
+    /// The text is no topic, the value cannot be written or is too large, or the node is closed. That nobody listens is
+    /// no error.
+    pub async fn publish<T>(&self, topic: &str, value: &T) -> Result<Published, TopicError>
+    where
+        T: Serialize + ?Sized,
+    {
+        self.publisher(topic)?.publish(value).await
+    }
+
+    /// What publishes to a topic.
+    ///
+    /// # Errors
+    /// The text is no topic.
+    pub fn publisher(&self, topic: &str) -> Result<Publisher, TopicError> {
+        let runtime = Arc::clone(&self.inner.runtime);
+        let namespace = runtime.settings.namespace.clone();
+        Ok(Publisher::new(runtime, namespace, topic.parse()?))
+    }
+
+    /// Says that this node publishes to these topics, for whoever lists them (`homing ls --topics`), until it closes. Who
+    /// publishes need not say so.
+    ///
+    /// # Errors
+    /// All that the node declares does not fit one record, it is a visitor, or it is closed.
+    pub async fn declare(&self, topics: TopicPattern) -> Result<(), TopicError> {
+        let runtime = &self.inner.runtime;
+        runtime.declare(runtime.settings.namespace.clone(), topics).await
+    }
+
+    /// Begins a subscription to topics: `*` stands for one segment, `**` for any number. A message that is like several of
+    /// the patterns comes once.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let node = homing::Node::join(homing::Config::isolated()).await?;
+    /// let mut prices = node.subscribe(["prices.eu.*", "prices.us.**"]).capacity(100).await?;
+    /// node.publish("prices.eu.bread", &3).await?;
+    /// assert_eq!(prices.next().await.expect("the node is open").value::<u32>()?, 3);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn subscribe<P: AsRef<str>>(&self, patterns: impl IntoIterator<Item = P>) -> Subscribe {
+        Subscribe::new(Arc::clone(&self.inner.runtime), patterns)
+    }
+
     /// Who this node is, and where it can be reached.
     pub fn info(&self) -> NodeInfo {
         self.inner.runtime.info()
@@ -234,9 +286,7 @@ impl Node {
     ///
     /// Returns at once when the node is closed.
     pub async fn synced(&self) {
-        let mut snapshots = self.inner.runtime.snapshots.subscribe();
-        // An error means that the node is gone.
-        let _ = snapshots.wait_for(|snapshot| snapshot.synced).await;
+        self.inner.runtime.synced().await;
     }
 
     /// Another access list decides from now on; with `None`, everybody in the mesh may do everything again.

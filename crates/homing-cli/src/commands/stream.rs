@@ -66,7 +66,7 @@ async fn follow(
 }
 
 /// Resolves when nobody reads our output any more: a stream may be silent for long, and is to end then all the same.
-async fn end_of_reader() {
+pub(super) async fn end_of_reader() {
     // A thread of its own, as it waits for nothing else, and the runtime does not watch what may be a file.
     let (ended, end) = oneshot::channel::<()>();
     thread::spawn(move || {

@@ -205,6 +205,7 @@ impl World {
                 | Output::Route { .. }
                 | Output::Refused { .. }
                 | Output::Connected { .. }
+                | Output::Spread { .. }
                 | Output::Event(_) => {}
             }
         }

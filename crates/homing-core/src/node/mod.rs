@@ -105,7 +105,7 @@ impl Node {
         }
     }
 
-    /// From now on this says who may offer what (decisions D10).
+    /// From now on this says who may offer, listen to and publish what (decisions D10).
     pub fn set_authorize(&mut self, authorize: Arc<dyn Authorize>) {
         self.registry.set_authorize(authorize);
     }
@@ -129,8 +129,16 @@ impl Node {
             Input::Lost { link, status } => self.handle_lost(now, link, &status),
             Input::DialFailed { dial, tried } => self.handle_dial_failed(now, dial, tried),
             Input::Control { link, bytes } => self.handle_control(now, link, bytes),
-            Input::Offer { key, offer } => {
-                self.tell_registry(now, registry::Input::Offer { key, body: Body::Offer(offer) });
+            Input::Offer { key, offer } => self.say(now, key, Body::Offer(offer)),
+            Input::Interest(interest) => {
+                self.show.hurry();
+                self.say(now, RecordKey::INTEREST, Body::Interest(interest));
+            }
+            Input::Declare(declared) => {
+                self.say(now, RecordKey::DECLARED, Body::Declared(declared));
+            }
+            Input::Spread { token, key, until } => {
+                self.tell_registry(now, registry::Input::Spread { token, key, until });
             }
             Input::Withdraw { key } => self.tell_registry(now, registry::Input::Withdraw { key }),
             Input::Want { node } => self.want(now, node),
@@ -260,8 +268,12 @@ impl Node {
             keys: self.sealer.keys(),
             token: token.clone(),
         };
-        let body = Body::Node(Arc::new(record.fitting()));
-        self.tell_registry(now, registry::Input::Offer { key: RecordKey::NODE, body });
+        self.say(now, RecordKey::NODE, Body::Node(Arc::new(record.fitting())));
+    }
+
+    /// Writes, or writes anew, a record of this node.
+    fn say(&mut self, now: Time, key: RecordKey, body: Body) {
+        self.tell_registry(now, registry::Input::Offer { key, body });
     }
 
     fn company(&self) -> Company {

@@ -71,12 +71,21 @@ pub enum Output {
         /// Who is there.
         outcome: Result<NodeId, NotConnected>,
     },
-    /// An offer was refused; what was under its key before still holds.
+    /// An offer, an interest or a declaration was refused; what was under its key before still holds.
     Refused {
         /// Under which key it was to be.
         key: RecordKey,
         /// Why, naming the bound.
         status: Status,
+    },
+    /// So many members said that they hold the record, or a later one in its place; each speaks for itself.
+    Spread {
+        /// Of [`Input::Spread`](super::Input::Spread).
+        token: u64,
+        /// The members that said so.
+        acknowledged: usize,
+        /// The members there were at the beginning, without those that went before they said so.
+        of: usize,
     },
     /// For whoever listens.
     Event(NodeEvent),

@@ -33,6 +33,7 @@ impl Runtime {
         };
         // Who is not done by then is stopped with its link.
         let _ = tokio::time::timeout(drain, all_idle).await;
+        self.topics.outlets.finish().await;
         self.life.closing.cancel();
         packets::rest_all(self, GOODBYE.min(drain)).await;
         self.say_goodbye().await;
@@ -57,6 +58,7 @@ impl Runtime {
         for link in self.links.all() {
             link.handle(Input::Close(Status::new(Code::Unavailable, "the node is gone")));
         }
+        self.topics.board.end();
         self.end_life();
     }
 
@@ -67,6 +69,7 @@ impl Runtime {
     }
 
     async fn end(&self) {
+        self.topics.board.end();
         for link in self.links.all() {
             link.handle(Input::Close(Status::new(Code::Unavailable, "the node is closing")));
         }

@@ -119,9 +119,9 @@ impl Turner {
         let now = self.runtime.clock.now();
         match linking {
             Linking::Connect { addresses, answer } => {
-                let last = self.connecting.last_key_value();
+                let last = self.askers.connecting.last_key_value();
                 let connect = ConnectId(last.map_or(0, |(last, _)| last.0 + 1));
-                self.connecting.insert(connect, answer);
+                self.askers.connecting.insert(connect, answer);
                 self.machine.handle_input(now, Input::Connect { connect, addresses });
             }
             Linking::Keep { node, wish, answer } => {
@@ -139,7 +139,7 @@ impl Turner {
     }
 
     pub(super) fn connected(&mut self, connect: ConnectId, outcome: Connected) {
-        if let Some(answer) = self.connecting.remove(&connect) {
+        if let Some(answer) = self.askers.connecting.remove(&connect) {
             // Likewise; the node stays kept.
             let _ = answer.send(outcome);
         }

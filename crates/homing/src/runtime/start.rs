@@ -7,7 +7,8 @@ use super::links::Links;
 use super::listen::{self, Ears};
 use super::offers::Offers;
 use super::packets::Packets;
-use super::turn::Turner;
+use super::topics::Topics;
+use super::turn::{Askers, Turner};
 use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
 use crate::clock::Clock;
 use crate::config::Keys;
@@ -33,7 +34,6 @@ use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::{mpsc, watch};
@@ -83,7 +83,9 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         addresses: RwLock::new(ears.addresses.clone()),
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
+    let epoch = AtomicU64::new(me.epoch.0);
     let life = Life {
+        numbers: Numbers { epoch, ..Numbers::default() },
         threads: tokio::runtime::Handle::current(),
         said,
         tasks: TaskTracker::new(),
@@ -93,19 +95,18 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     };
     let snapshots = watch::Sender::new(Arc::new(Snapshot::default()));
     let access = Access::new(&settings.access, id, &snapshots)?;
-    let epoch = AtomicU64::new(me.epoch.0);
     let runtime = Arc::new(Runtime {
         me,
         settings,
         clock: Clock::new(),
         links: Links::default(),
         offers: Offers::default(),
+        topics: Topics::default(),
         snapshots,
         events: EventSource::new(),
         access,
         packets: Packets::default(),
         seams,
-        numbers: Numbers { epoch, ..Numbers::default() },
         life,
     });
     set_going(&runtime, ears, &ground, (hearing, identity))?;
@@ -145,9 +146,7 @@ fn set_going(
         findings,
         scout,
         datagrams,
-        offering: Vec::new(),
-        connecting: BTreeMap::new(),
-        leaving: None,
+        askers: Askers::default(),
         registration,
         identity,
         lives: 1,

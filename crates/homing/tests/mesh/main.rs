@@ -22,3 +22,4 @@ mod packets;
 mod pairs;
 mod real;
 mod streams;
+mod topics;

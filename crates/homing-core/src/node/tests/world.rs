@@ -82,6 +82,7 @@ pub(super) struct Seat {
     pub(super) events: Vec<(Time, NodeEvent)>,
     /// What became of wishes to connect.
     pub(super) connected: Vec<(ConnectId, Result<NodeId, NotConnected>)>,
+    pub(super) spread: Vec<(u64, usize, usize)>,
     pub(super) ended: Option<String>,
     pub(super) wakes: u64,
 }
@@ -150,6 +151,7 @@ impl World {
             routes: BTreeMap::new(),
             events: vec![],
             connected: vec![],
+            spread: Vec::new(),
             ended: None,
             wakes: 0,
         });
@@ -228,6 +230,9 @@ impl World {
                     seat.ended = Some(status.to_string());
                 }
                 Output::Connected { connect, outcome } => seat.connected.push((connect, outcome)),
+                Output::Spread { token, acknowledged, of } => {
+                    seat.spread.push((token, acknowledged, of));
+                }
                 Output::Event(event) => seat.events.push((self.now, event)),
                 Output::Left => seat.ended = Some("left".into()),
                 Output::Raise { above } => {
