@@ -239,6 +239,8 @@ pub const AGENT_MAX: usize = 64;
 pub const SPREADS_MAX: usize = 16;
 /// Members asked at once whether they hold a record. Further ones are asked [`GRID`] later.
 pub const SPREAD_BATCH: usize = 128;
+/// Confirmations that wait for the next snapshot. Further ones are not given: who asked asks again.
+pub const UNSAID_MAX: usize = 4_096;
 /// Until a member that does not say whether it holds a record is asked again.
 pub const SPREAD_AGAIN: Duration = Duration::from_millis(500);
 /// Records waiting to be gossiped. The oldest goes first: the digests find it.

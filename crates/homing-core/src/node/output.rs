@@ -78,7 +78,8 @@ pub enum Output {
         /// Why, naming the bound.
         status: Status,
     },
-    /// So many members said that they hold the record, or a later one in its place; each speaks for itself.
+    /// So many members said that they hold the record, or a later one in its place, and show it in their snapshots; each
+    /// speaks for itself. It is in the snapshot here, too.
     Spread {
         /// Of [`Input::Spread`](super::Input::Spread).
         token: u64,

@@ -122,5 +122,7 @@ impl Node {
         self.show.arrivals(&self.config.me.id);
         let events = std::mem::take(&mut self.show.events);
         self.outbox.extend(events.into_iter().map(Output::Event));
+        // What may only be said when it is shown.
+        self.listen(now);
     }
 }

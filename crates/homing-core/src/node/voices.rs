@@ -124,7 +124,6 @@ impl Node {
             registry::Output::Spread { token, acknowledged, of } => {
                 self.outbox.push_back(Output::Spread { token, acknowledged, of });
             }
-            registry::Output::Confirmed => self.show.hurry(),
             registry::Output::Synced { .. } => self.join.told_all(),
             registry::Output::Disputed { known, status } => self.handle_disputed(known, status),
         }

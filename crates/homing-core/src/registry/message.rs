@@ -12,7 +12,7 @@
 //! 7 Rumours   then each: record bytes       news
 //! 8 Lives     then each: owner 16, epoch varint, life u8 (0 alive, 1 leased: remaining ms varint, 2 forgotten)
 //! 9 End       a sync is complete
-//! 10 Confirm    record bytes   "do you hold this, or a later version?"           (no: no answer)   → Confirmed
+//! 10 Confirm    record bytes   "do you hold and show this, or a later version?"  (no: no answer)   → Confirmed
 //! 11 Confirmed  owner 16   epoch varint   key varint   version varint            the version that is held
 //! ```
 //! Each message stands alone: neither side keeps anything between two of them, so any may be lost, doubled or late.

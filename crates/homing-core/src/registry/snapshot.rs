@@ -7,8 +7,9 @@ use super::audience::{Audience, Listener, Publisher, Shown};
 use super::body::{NodeRecord, OfferRecord, OfferState};
 use super::owner::Reach;
 use super::record::RecordKey;
+use super::voice::Output;
 use crate::id::{Epoch, NodeId};
-use crate::limits::PAST_SERVICES_MAX;
+use crate::limits::{PAST_SERVICES_MAX, UNSAID_MAX};
 use crate::name::{Namespace, ServiceName};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,6 +146,8 @@ pub(crate) struct View {
     instances: BTreeMap<Service, BTreeMap<Place, Arc<Instance>>>,
     touched: BTreeSet<Service>,
     pub(crate) audience: Audience,
+    /// What may be said once all that is known is shown.
+    unsaid: Vec<Output>,
     next: Snapshot,
     /// The snapshot that shows `next`, unless something changed since.
     current: Option<Arc<Snapshot>>,
@@ -208,6 +211,18 @@ impl View {
         if !std::mem::replace(&mut self.next.synced, true) {
             self.current = None;
         }
+    }
+
+    /// Keeps this until the next snapshot. Beyond [`UNSAID_MAX`] a message is forgotten, as if it were lost on its way.
+    pub(crate) fn say_with_next(&mut self, output: Output) {
+        if self.unsaid.len() < UNSAID_MAX || !matches!(output, Output::Send { .. }) {
+            self.unsaid.push(output);
+        }
+    }
+
+    /// What may be said with this snapshot.
+    pub(crate) fn take_unsaid(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.unsaid)
     }
 
     /// Whether the last snapshot is out of date.

@@ -3,7 +3,7 @@
 //! ```text
 //! owner                                     each member
 //!  Confirm, with the record ----------------->            takes it in as any other
-//!          <----------------------------- Confirmed       which version of it is held there
+//!          <----------------------------- Confirmed       which version of it is held, and shown, there
 //! ```
 //! Gossip and comparisons spread every record; who wants to know when that is done asks all, and again those that do not
 //! answer. A member speaks for itself only: one that lies makes one acknowledgement untrue, its own.
@@ -167,7 +167,7 @@ impl Registry {
             self.send((member, self.peers.via(&member)), bytes);
         }
         while let Some(spread) = self.peers.spreads.pop_ended(now) {
-            self.outputs.push_back(spread.into());
+            self.say_when_shown(spread.into());
         }
     }
 
@@ -184,8 +184,8 @@ impl Registry {
         let version = owner.and_then(|owner| owner.held(head.key)).map(|held| held.record.version);
         if let Some(version) = version.filter(|version| *version >= head.version) {
             let (owner, epoch, key) = (head.owner, head.epoch, head.key);
-            self.send(peer, Confirmed { owner, epoch, key, version }.encode());
-            self.outputs.push_back(Output::Confirmed);
+            let bytes = Confirmed { owner, epoch, key, version }.encode();
+            self.say_when_shown(Output::Send { to: peer.0, via: peer.1, bytes });
         }
     }
 

@@ -148,9 +148,8 @@ pub enum Output {
         /// Why, naming the bound.
         status: Status,
     },
-    /// Somebody was told that a record is held here, and counts on it: what changed is to be shown.
-    Confirmed,
-    /// So many members said that they hold the record, or a later one in its place. Each speaks for itself.
+    /// So many members said that they hold the record, or a later one in its place, and show it to their programs. Each
+    /// speaks for itself. It is shown here, too.
     Spread {
         /// Of [`Input::Spread`].
         token: u64,

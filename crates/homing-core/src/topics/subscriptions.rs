@@ -81,6 +81,12 @@ impl Subscriptions {
             return refuse(Code::ResourceExhausted, why);
         }
         let id = SubscriptionId(self.next_id);
+        if let Some(served) = self.lanes.iter_mut().find(|served| is_for(&served.lane, &wish)) {
+            served.members.push(id);
+            self.wishes.insert(id, wish);
+            self.next_id += 1;
+            return Ok(id);
+        }
         self.wishes.insert(id, wish);
         let Some(lanes) = self.arrange() else {
             self.wishes.remove(&id);
@@ -216,6 +222,12 @@ impl Grain {
             Self::Kinds | Self::Segments(_) => Lane { patterns: Vec::new(), ..lane.clone() },
         }
     }
+}
+
+/// Whether a lane is for this wish, and nothing else.
+fn is_for(lane: &Lane, wish: &Wish) -> bool {
+    let own = Grain::Patterns.lane(wish);
+    Lane { id: 0, ..lane.clone() } == own
 }
 
 /// A pattern of at most so many segments, and `**`, that stands for all that this one does.

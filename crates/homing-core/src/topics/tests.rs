@@ -319,8 +319,9 @@ fn what_comes_in_a_lane_that_is_gone_reaches_who_was_in_it() {
 #[test]
 fn whatever_is_subscribed_to_fits_a_record_and_every_message_is_still_sent() {
     let mut subscriptions = Subscriptions::default();
-    let patterns: Vec<String> =
-        (0..SUBSCRIPTIONS_MAX).map(|n| format!("shop.room{}.shelf{n}.*", n % 7)).collect();
+    let patterns: Vec<String> = (0..2 * SUBSCRIPTION_PATTERNS_MAX)
+        .map(|n| format!("shop.room{}.shelf{n}.*", n % 7))
+        .collect();
     for pattern in &patterns {
         subscriptions.add(wish(&[pattern], None)).unwrap();
         let interest = subscriptions.interest().unwrap();
@@ -334,6 +335,15 @@ fn whatever_is_subscribed_to_fits_a_record_and_every_message_is_still_sent() {
         let routed: Vec<_> = lane.map(|lane| subscriptions.route(lane.id, &about)).collect();
         assert_eq!(routed, [Subscriber::All(vec![SubscriptionId(number)])]);
     }
+}
+
+#[test]
+fn a_node_has_so_many_subscriptions() {
+    let mut subscriptions = Subscriptions::default();
+    for _ in 0..SUBSCRIPTIONS_MAX {
+        subscriptions.add(wish(&["a"], None)).unwrap();
+    }
+    assert_eq!(lanes(&subscriptions), ["1: a"]);
     let refused = subscriptions.add(wish(&["a"], None)).unwrap_err();
     assert_eq!(refused.code, Code::ResourceExhausted);
 }

@@ -254,9 +254,9 @@ impl Authorize for Gate {
         let (decision, freshness) = self.decide(who, &wish);
         decision.map(drop).map_err(|refusal| {
             // Records are asked about again and again; the same answer is told once.
-            let is_in_record =
+            let is_in_records =
                 matches!(action, Action::Offer | Action::Subscribe | Action::Publish);
-            if !is_in_record || freshness == Freshness::Fresh {
+            if !is_in_records || freshness == Freshness::Fresh {
                 self.tell(who, &wish, &refusal, None);
             }
             refusal.status.clone()

@@ -172,6 +172,24 @@ fn who_does_not_hold_a_record_does_not_confirm_it() {
 }
 
 #[test]
+fn what_is_confirmed_is_shown() {
+    let mut world = World::new(2, 11);
+    world.run(SECOND * 3);
+    listen(&mut world, "a");
+    let held = world.node(0).registry.owners.of(&id(0)).unwrap().held(KEY).unwrap().bytes.clone();
+    let mut bytes = vec![message::CONFIRM];
+    crate::wire::put_bytes(&mut bytes, &held);
+    let now = world.now;
+    let asked = &mut world.node(1).registry;
+    let from = id(0);
+    let is_answer = |output: &Output| matches!(output, Output::Send { bytes, .. } if bytes[0] == message::CONFIRMED);
+    asked.handle_input(now, Input::Message { from, via: Via::Link, bytes: &bytes });
+    assert!(!std::iter::from_fn(|| asked.poll_output()).any(|output| is_answer(&output)));
+    assert_eq!(asked.snapshot().listeners().len(), 1);
+    assert_eq!(std::iter::from_fn(|| asked.poll_output()).filter(is_answer).count(), 1);
+}
+
+#[test]
 fn a_crowd_is_asked_in_batches() {
     let (mut spreads, now) = (spread::Spreads::default(), Time::ZERO);
     let members: Vec<NodeId> =

@@ -148,11 +148,15 @@ impl World {
     pub(super) fn carry(&mut self, from: NodeId) {
         let Some(node) = self.nodes.get_mut(&from) else { return };
         let mut sends = Vec::new();
+        if node.registry.is_changed() {
+            node.registry.snapshot();
+        }
         while let Some(output) = node.registry.poll_output() {
             match output {
                 Output::Send { to, via, bytes } => sends.push((to, via, bytes)),
                 Output::Changed(change) => node.changes.push(change),
                 Output::Synced { .. } => node.synced += 1,
+                Output::Confirmed => {}
                 Output::Disputed { status, .. } => node.fatal.push(status),
                 Output::Refused { key, status } => node.refused.push((key, status)),
                 Output::Spread { token, acknowledged, of } => {

@@ -3,6 +3,7 @@
 use crate::error::TopicError;
 use crate::runtime::topics::SubscriptionCell;
 use crate::runtime::{Runtime, Said};
+use homing_core::limits::READY_WAIT;
 use homing_core::name::{Namespace, TopicPattern};
 use homing_core::registry::RecordKey;
 use homing_core::talk::{Code, Status};
@@ -10,6 +11,7 @@ use homing_core::topics::{LaneName, SubscriptionId, Wish};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 impl Runtime {
     /// Subscribes; returns when the record that tells others is written.
@@ -61,6 +63,10 @@ impl Runtime {
 
     /// Waits until every member knows what this node listens to; whether all do.
     pub(crate) async fn interest_is_known(&self) -> bool {
+        // Before that it is not known who the members are.
+        if timeout(READY_WAIT, self.synced()).await.is_err() {
+            return false;
+        }
         let (answer, known) = oneshot::channel();
         self.say_surely(Said::Spread { key: RecordKey::INTEREST, answer }).await;
         known.await.is_ok_and(|spread| spread.acknowledged == spread.of)
