@@ -156,7 +156,6 @@ impl World {
                 Output::Send { to, via, bytes } => sends.push((to, via, bytes)),
                 Output::Changed(change) => node.changes.push(change),
                 Output::Synced { .. } => node.synced += 1,
-                Output::Confirmed => {}
                 Output::Disputed { status, .. } => node.fatal.push(status),
                 Output::Refused { key, status } => node.refused.push((key, status)),
                 Output::Spread { token, acknowledged, of } => {
