@@ -21,6 +21,7 @@ pub mod link;
 pub mod membership;
 pub mod name;
 pub mod node;
+pub mod packets;
 pub mod registry;
 pub mod requester;
 pub mod responder;

@@ -102,6 +102,10 @@ pub const LINKS_MAX: usize = 4_096;
 pub const LINKS_PER_PAIR_MAX: usize = 4;
 /// Dials under way at once. Further ones wait.
 pub const DIALS_MAX: usize = 64;
+/// Nodes that a program keeps links to. One more is refused, to who keeps it and to who connects.
+pub const KEPT_MAX: usize = LINKS_MAX;
+/// Dials that a program asked for by address and that have no answer yet. One more is refused.
+pub const CONNECTS_MAX: usize = 1_024;
 
 // --- Before belief ---------------------------------------------------------------------------------------------
 
@@ -323,6 +327,21 @@ pub const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
 /// Grain of the deadline wheel of a link (decisions D7).
 pub const TICK: Duration = Duration::from_millis(4);
 
+// --- Packets ---------------------------------------------------------------------------------------------------
+
+/// Packets that wait for a kept node without a link. One more is refused, and its sender told.
+pub const PACKETS_QUEUED_MAX: usize = 1_024;
+/// Bytes of all packets that wait so, for all nodes. One more is refused, and its sender told.
+pub const PACKETS_QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Packets that came and wait for the program to read them. Beyond, their senders wait; where the program has no reader
+/// at all, further ones are dropped and counted.
+pub const PACKETS_UNREAD_MAX: usize = 1_024;
+/// Bytes of all packets that wait so, the first one aside. The same happens beyond.
+pub const PACKETS_UNREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A stream of packets in which nothing was sent for so long ends, so that it holds no idle link open. The next packet
+/// begins another.
+pub const PACKETS_REST: Duration = Duration::from_secs(10);
+
 // --- Topics ----------------------------------------------------------------------------------------------------
 
 /// Bytes of the payload of a message that is published. A longer one is refused with `RESOURCE_EXHAUSTED`.
@@ -459,5 +478,9 @@ const _: () = assert!(
 const _: () = assert!(
     2 * SCOUTS.burst as usize <= FINDINGS_MAX,
     "one source cannot take all room for scouts"
+);
+const _: () = assert!(
+    PAYLOAD_MAX <= PACKETS_UNREAD_BYTES_MAX && PAYLOAD_MAX <= PACKETS_QUEUED_BYTES_MAX,
+    "a packet of any size has room to wait"
 );
 const _: () = assert!(HELLO_MAX <= TLS_HANDSHAKE_MAX, "a Hello is the smaller part");

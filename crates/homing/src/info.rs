@@ -116,6 +116,31 @@ pub struct LinkInfo {
     pub transport: Carrier,
 }
 
+/// A link in use, as the program that sees to its links by hand wants to know it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Linked {
+    /// The node at its other end.
+    #[serde(serialize_with = "text")]
+    pub id: NodeId,
+    /// The name of that node, for people.
+    #[serde(serialize_with = "text")]
+    pub name: NodeName,
+    /// Who dialled.
+    pub direction: Direction,
+    /// What carries it.
+    pub transport: Carrier,
+    /// The address at its other end, as far as it is known.
+    #[serde(serialize_with = "maybe_text")]
+    pub address: Option<TransportAddr>,
+    /// Who keeps it.
+    pub kept: Kept,
+    /// How long it has stood, in milliseconds.
+    pub age_ms: u64,
+    /// The last measured time there and back, in microseconds.
+    pub rtt_us: Option<u64>,
+}
+
 /// One version of a service, with all its instances.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ServiceInfo {
@@ -254,6 +279,20 @@ words! {
         Out = "out",
         /// The peer.
         In = "in",
+    }
+}
+
+words! {
+    /// Who keeps a link: it stays when it is idle, and is dialled again by who keeps it when it breaks.
+    Kept {
+        /// Nobody.
+        No = "no",
+        /// This node.
+        Here = "here",
+        /// The peer.
+        There = "there",
+        /// Both, each on its own.
+        Both = "both",
     }
 }
 

@@ -35,6 +35,7 @@ pub mod handler;
 pub mod info;
 pub mod net;
 mod node;
+pub mod packets;
 mod requester;
 mod responder;
 mod runtime;
@@ -50,7 +51,9 @@ pub mod topics;
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
-pub use error::{CallError, ConfigError, JoinError, ServeError, TopicError};
+pub use error::{
+    CallError, ConfigError, ConnectError, JoinError, SendError, ServeError, TopicError,
+};
 pub use events::{Event, Events};
 pub use handler::{Annotated, Handler, RawHandler, RawStreamHandler, StreamHandler};
 pub use homing_core::addr::TransportAddr;
@@ -69,10 +72,11 @@ pub use homing_core::requester::{
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use homing_core::topics::Dropped;
 pub use info::{
-    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,
-    NodeState, PeerInfo, ServiceInfo, TopicInfo, TopicNode,
+    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kept, Kind, LinkInfo, Linked,
+    NodeInfo, NodeState, PeerInfo, ServiceInfo, TopicInfo, TopicNode,
 };
 pub use node::Node;
+pub use packets::{Delivery, Messages, Packet, Recipients, Sent};
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use scatter::{CallAll, Outcome, Outcomes};

@@ -2,16 +2,22 @@
 
 use crate::access::{AccessList, RefusalStats};
 use crate::config::Config;
-use crate::error::{CallError, JoinError, ServeError, TopicError};
+use crate::encoding::to_payload;
+use crate::error::{CallError, ConnectError, JoinError, SendError, ServeError, TopicError};
 use crate::events::{Event, Events};
 use crate::handler::Handler;
-use crate::info::{NodeInfo, PeerInfo, ServiceInfo, TopicInfo};
+use crate::info::{Linked, NodeInfo, PeerInfo, ServiceInfo, TopicInfo};
+use crate::packets::{self, Messages, Recipients, Sent};
 use crate::requester::{Requester, RequesterBuilder};
 use crate::responder::{Offer, ResponderBuilder};
 use crate::runtime::{self, Runtime};
 use crate::stats::NodeStats;
 use crate::topics::{Published, Publisher, Subscribe};
+use homing_core::id::NodeId;
+use homing_core::limits::KEPT_MAX;
 use homing_core::name::TopicPattern;
+use homing_core::node::Wish;
+use homing_core::talk::{Code, Encoding, Payload, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -103,6 +109,101 @@ impl Node {
     /// Begins a requester with settings of its own.
     pub fn requester(&self) -> RequesterBuilder {
         RequesterBuilder::new(Arc::clone(&self.inner.runtime))
+    }
+
+    /// Sends a packet to one node or to several, each by its id, or by a text that is its id or its name; what became of
+    /// it for each. It is written down once, in MessagePack.
+    ///
+    /// Packets for one node arrive in the order in which they were sent, at most once each. A node that has no link is
+    /// dialled, as for a call; for one that is [kept](Self::keep) the packet waits instead. Where a slow reader has no
+    /// room this waits, up to 5 seconds, or as [`Timings::call`](crate::config::Timings::call) says; dropped then, it has
+    /// sent nothing to that node.
+    ///
+    /// # Errors
+    /// A name is nobody's or several nodes' (then it lists their ids), or the packet cannot be written down or is over
+    /// 16 MiB. It was sent to nobody.
+    pub async fn send<T>(
+        &self,
+        to: impl Into<Recipients>,
+        packet: &T,
+    ) -> Result<Vec<Sent>, SendError>
+    where
+        T: Serialize + ?Sized,
+    {
+        let payload = to_payload(packet, Encoding::MessagePack).map_err(SendError::Packet)?;
+        packets::send(&self.inner.runtime, to.into(), &payload).await
+    }
+
+    /// As [`send`](Self::send), of a payload as it is.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(
+        &self,
+        to: impl Into<Recipients>,
+        packet: &Payload,
+    ) -> Result<Vec<Sent>, SendError> {
+        packets::send(&self.inner.runtime, to.into(), packet).await
+    }
+
+    /// What other nodes [send](Self::send) to this one. Packets that came before anybody read wait, up to
+    /// [`PACKETS_UNREAD_MAX`](crate::limits::PACKETS_UNREAD_MAX) of them.
+    pub fn messages(&self) -> Messages {
+        Messages::new(&self.inner.runtime.packets.mailbox)
+    }
+
+    /// Dials whoever is at an address, `homing://host:port` or `host:port`, and [keeps](Self::keep) the link; its id.
+    ///
+    /// A name is resolved, and all its addresses are tried, once each. A link that this node has made to such an address
+    /// before is kept as it is. Dropped while it waits, the dial goes on, and who answers is kept. It is needed where
+    /// discovery does not reach, and for programs that want to see to their links by hand.
+    ///
+    /// # Errors
+    /// Nobody of this mesh is there, or it may not be tried: without a key a node stays on its host. Nobody is kept for
+    /// it.
+    pub async fn connect(&self, address: &str) -> Result<NodeId, ConnectError> {
+        self.inner.runtime.connect(address).await
+    }
+
+    /// Keeps a link to a node from now on, or no longer.
+    ///
+    /// A kept link does not end when it is idle. When there is none, or it breaks, this node dials, now and again and
+    /// again, after jittered pauses of up to 5 seconds, or as [`Timings`](crate::config::Timings) says. Each side of a
+    /// link may keep it, on its own. Kept no longer, what [waits](crate::Delivery::Queued) for the node is dropped, and the link
+    /// stays until it is idle.
+    ///
+    /// # Errors
+    /// This very node cannot be kept, nor more than [`KEPT_MAX`](crate::limits::KEPT_MAX) others
+    /// (`RESOURCE_EXHAUSTED`), nor any when this node is closed.
+    pub async fn keep(&self, node: NodeId, keep: bool) -> Result<(), Status> {
+        let wish = if keep { Wish::Keep } else { Wish::Release };
+        if self.inner.runtime.keep(node, wish).await == keep {
+            return Ok(());
+        }
+        if self.inner.runtime.is_closing() || node == self.info().id {
+            let why = "this node is closed, or keeps a link to itself";
+            return Err(Status::not_started(Code::FailedPrecondition, why));
+        }
+        let why = format!("this node keeps {KEPT_MAX} others already (KEPT_MAX)");
+        Err(Status::not_started(Code::ResourceExhausted, why))
+    }
+
+    /// Whether this node keeps its link to that one; whether the other side does, [`links`](Self::links) says.
+    pub async fn is_kept(&self, node: NodeId) -> bool {
+        self.inner.runtime.is_kept(node).await
+    }
+
+    /// Ends the link to a node, and no longer [keeps](Self::keep) it.
+    ///
+    /// What was [written](crate::Delivery::Written) before still arrives, if it does so within a second; calls under way fail.
+    /// If the other side keeps the link it dials again; and so does this one when somebody here calls it.
+    pub async fn disconnect(&self, node: NodeId) {
+        self.inner.runtime.disconnect(node).await;
+    }
+
+    /// The links that stand, one for each node that has any.
+    pub async fn links(&self) -> Vec<Linked> {
+        self.inner.runtime.linked().await
     }
 
     /// Publishes a value to a topic: to all that listen, at most once. Who publishes often has a

@@ -166,10 +166,29 @@ fn balanced_requesters_spare_the_slow_and_a_plain_one_does_not() {
 }
 
 #[test]
+fn two_nodes_count_in_turn_by_packets() {
+    let mesh = Mesh::new();
+    let counter = mesh.start("counter", "120");
+    counter.line_with(&["right is connected to "]);
+    for number in 0..4 {
+        let who = if number % 2 == 0 { "left" } else { "right" };
+        assert_eq!(counter.line_with(&[" counts "]), format!("{who} counts {number}"));
+    }
+    assert!(counter.interrupt());
+}
+
+#[test]
 fn every_example_ends_by_itself_when_told_how_long() {
     let mesh = Mesh::new();
-    let examples =
-        ["monitor", "publisher", "requester", "responder", "stocks worker", "subscriber"];
+    let examples = [
+        "counter",
+        "monitor",
+        "publisher",
+        "requester",
+        "responder",
+        "stocks worker",
+        "subscriber",
+    ];
     for example in examples {
         assert!(mesh.start(example, "1").ended(), "{example}");
     }

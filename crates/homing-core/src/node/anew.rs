@@ -45,6 +45,8 @@ impl Node {
             next.outbox.push_back(Output::Spread { token, acknowledged, of });
         }
         next.outbox.extend(self.endings());
+        next.outbox.extend(self.unconnected());
+        next.peers.keep_as(&mut self.peers);
         let known = self.known_members();
         *self = next;
         self.handle_input(now, Input::Listening { addresses });
@@ -55,6 +57,7 @@ impl Node {
         for (node, addresses) in known {
             self.suggest(now, Source::Gossip, Some(node), addresses);
         }
+        self.dial_kept(now);
         self.settle(now);
     }
 

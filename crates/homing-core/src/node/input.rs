@@ -47,6 +47,10 @@ impl fmt::Display for LinkId {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DialId(pub u64);
 
+/// The driver's number of a wish to connect.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ConnectId(pub u64);
+
 /// How somebody was found.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
@@ -205,12 +209,27 @@ pub enum Input<'a> {
         /// After how long.
         rtt: Duration,
     },
-    /// Whether somebody here wants a link to this node to stay.
+    /// Whether somebody here wants a link to this node to stay. Nothing happens for this very node, and beyond
+    /// [`KEPT_MAX`](crate::limits::KEPT_MAX); [`is_kept`](super::Node::is_kept) says so.
     Keep {
         /// Which node.
         node: NodeId,
         /// What is wanted.
         wish: Wish,
+    },
+    /// Somebody here wants a link to whoever is at one of these addresses, tried once each, and keeps it.
+    /// [`Output::Connected`](super::Output::Connected) answers.
+    Connect {
+        /// For the answer; not in use.
+        connect: ConnectId,
+        /// Where; further ones than [`ADDRESSES_MAX`](crate::limits::ADDRESSES_MAX) are not tried.
+        addresses: Vec<TransportAddr>,
+    },
+    /// Somebody here wants no link to this node, and no longer keeps it. Its links are closed; who keeps this node dials
+    /// again.
+    Disconnect {
+        /// Which node.
+        node: NodeId,
     },
     /// This process stood still for so long (decisions C7).
     Stalled(Duration),

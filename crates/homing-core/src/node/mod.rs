@@ -4,8 +4,8 @@
 //! not know each other, with the pairs of links and the plan of dials. The driver moves bytes and links:
 //!
 //! ```text
-//! Listening, Suggested, Datagram, Established, Lost, DialFailed, Control, Offer, Want, Keep … ─→ Node
-//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Raise, Fatal
+//! Listening, Suggested, Datagram, Established, Lost, DialFailed, Control, Offer, Want, Keep, Connect … ─→ Node
+//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Connected, Snapshot, Event, Left, Raise, Fatal
 //! ```
 //! A member that was found is dialled; over the first link both tell each other everything, and gossip tells the rest.
 //! A visitor links to one member, follows its registry, and is told of by nobody (decisions A8).
@@ -16,6 +16,7 @@ mod datagrams;
 mod dials;
 mod input;
 mod join;
+mod kept;
 mod leave;
 mod links;
 mod output;
@@ -31,8 +32,8 @@ mod voices;
 mod tests;
 
 pub use dials::BackOff;
-pub use input::{DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
-pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
+pub use input::{ConnectId, DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
+pub use output::{Departure, Direction, Kept, NodeEvent, NotConnected, Output, PeerInfo, Stats};
 
 use crate::addr::TransportAddr;
 use crate::authorize::Authorize;
@@ -150,6 +151,8 @@ impl Node {
             Input::Idle { link } => self.handle_idle(link),
             Input::RoundTrip { link, rtt } => self.peers.round_trip(link, rtt),
             Input::Keep { node, wish } => self.keep(now, node, wish),
+            Input::Connect { connect, addresses } => self.connect(now, connect, addresses),
+            Input::Disconnect { node } => self.disconnect(now, node),
             Input::Stalled(span) => self.tell_membership(now, membership::Input::Stalled(span)),
             Input::Leave => self.handle_leave(now),
         }
@@ -203,6 +206,11 @@ impl Node {
     /// The link to use for a node.
     pub fn route(&self, node: &NodeId) -> Option<LinkId> {
         self.peers.route(node)
+    }
+
+    /// Whether somebody here keeps this node.
+    pub fn is_kept(&self, node: &NodeId) -> bool {
+        self.peers.is_kept(node)
     }
 
     /// What was dropped so far.

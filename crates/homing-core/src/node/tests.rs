@@ -2,6 +2,7 @@
 
 mod anew;
 mod faults;
+mod kept;
 mod lives;
 mod topics;
 mod visitors;
@@ -12,7 +13,7 @@ use super::*;
 use crate::crypto::KeyId;
 use crate::crypto::fake::Fake;
 use crate::id::Epoch;
-use crate::limits::{LEASE, SUSPICION};
+use crate::limits::{KEPT_MAX, LEASE, SUSPICION};
 use crate::registry::{
     DeclaredRecord, Filter, Guard, InstanceState, OfferRecord, OfferState, Snapshot,
 };

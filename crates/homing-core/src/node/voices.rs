@@ -82,6 +82,7 @@ impl Node {
                 let (node, epoch) = (member.id, member.epoch);
                 self.show.note_return(&node);
                 self.tell_registry(now, registry::Input::Alive { node, epoch });
+                self.dial_if_kept(now, node);
                 Roll::Changed
             }
             membership::Output::Down(member) => {

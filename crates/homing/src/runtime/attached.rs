@@ -4,7 +4,7 @@ use super::jobs::{Job, Reply};
 use super::talk::{Line, Talk};
 use super::topics;
 use super::unheard::Unheard;
-use super::{Runtime, Said};
+use super::{Runtime, Said, packets};
 use crate::crank::{LinkCell, Owner};
 use bytes::Bytes;
 use homing_core::addr::TransportAddr;
@@ -129,6 +129,9 @@ impl Attached {
         let options = options.map_or_else(Default::default, |options| *options);
         let (caller, claims) = (*caller, None);
         let job = Job { reply, caller, target, deadline, payload, options, asks, line, claims };
+        if packets::is_for(&job.target) {
+            return packets::take(&self.runtime, job);
+        }
         self.runtime.offers.dispatch(&self.runtime, job);
     }
 

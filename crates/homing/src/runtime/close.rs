@@ -3,7 +3,7 @@
 //! Offers are withdrawn first, so that requesters look elsewhere; what is under way ends; what still arrives is refused
 //! as not started (decisions D6). Then the node says goodbye, its links drain, and every task ends.
 
-use super::{Runtime, Said};
+use super::{Runtime, Said, packets};
 use crate::events::Event;
 use homing_core::limits::LOSER_DRAIN_TIME;
 use homing_core::link::Input;
@@ -35,6 +35,7 @@ impl Runtime {
         let _ = tokio::time::timeout(drain, all_idle).await;
         self.topics.outlets.finish().await;
         self.life.closing.cancel();
+        packets::rest_all(self, GOODBYE.min(drain)).await;
         self.say_goodbye().await;
         for link in self.links.all() {
             link.handle(Input::Drain);

@@ -12,9 +12,11 @@ mod gate;
 pub(crate) mod inherited;
 mod jobs;
 mod keys;
+mod linking;
 mod links;
 mod listen;
 pub(crate) mod offers;
+pub(crate) mod packets;
 mod pipe;
 mod show;
 mod start;
@@ -46,8 +48,10 @@ use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
 use homing_core::wire::{DialClaim, Hello, Peer};
+use linking::Linking;
 use links::Links;
 use offers::{OfferCell, Offers};
+use packets::Packets;
 use parking_lot::RwLock;
 use stats::Counted;
 use std::sync::Arc;
@@ -71,10 +75,8 @@ pub(crate) struct Runtime {
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: EventSource,
     pub(crate) access: Access,
+    pub(crate) packets: Packets,
     seams: Seams,
-    /// Where this node listens, as told to peers.
-    addresses: RwLock<Vec<TransportAddr>>,
-    numbers: Numbers,
     life: Life,
 }
 
@@ -87,6 +89,8 @@ struct Seams {
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,
+    /// Where this node listens, as told to peers.
+    addresses: RwLock<Vec<TransportAddr>>,
 }
 
 /// The node's present life, and the next numbers to give out in it.
@@ -99,6 +103,7 @@ struct Numbers {
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
 struct Life {
+    numbers: Numbers,
     /// Where tasks run that somebody begins elsewhere.
     threads: tokio::runtime::Handle,
     said: mpsc::Sender<Said>,
@@ -143,6 +148,8 @@ pub(crate) enum Said {
     Credentials,
     /// The keys of the mesh were read again.
     KeysChanged,
+    /// The program sees to its links by hand.
+    Linking(Linking),
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     /// Somebody asks what was counted.
@@ -229,7 +236,7 @@ impl Runtime {
 
     /// A number that no other target has.
     pub(crate) fn next_target(&self) -> link::TargetKey {
-        link::TargetKey(self.numbers.target.fetch_add(1, Ordering::Relaxed))
+        link::TargetKey(self.life.numbers.target.fetch_add(1, Ordering::Relaxed))
     }
 
     /// What tells this host from others.
@@ -244,12 +251,12 @@ impl Runtime {
 
     /// Its present life.
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(self.numbers.epoch.load(Ordering::Relaxed))
+        Epoch(self.life.numbers.epoch.load(Ordering::Relaxed))
     }
 
     /// Where this node listens.
     pub(crate) fn addresses(&self) -> Vec<TransportAddr> {
-        self.addresses.read().clone()
+        self.seams.addresses.read().clone()
     }
 
     /// Whether the node is closing, or closed.
@@ -314,7 +321,7 @@ impl Runtime {
     }
 
     fn next_link(&self) -> LinkId {
-        LinkId(self.numbers.link.fetch_add(1, Ordering::Relaxed) + 1)
+        LinkId(self.life.numbers.link.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     fn hello(&self, claim: DialClaim) -> Hello {

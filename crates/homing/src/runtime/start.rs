@@ -6,8 +6,9 @@ use super::keys::{self, mesh_key};
 use super::links::Links;
 use super::listen::{self, Ears};
 use super::offers::Offers;
+use super::packets::Packets;
 use super::topics::Topics;
-use super::turn::Turner;
+use super::turn::{Askers, Turner};
 use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
 use crate::clock::Clock;
 use crate::config::Keys;
@@ -33,7 +34,6 @@ use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::{Kind, Peer};
 use parking_lot::RwLock;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::{mpsc, watch};
@@ -80,9 +80,12 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         budget: Arc::new(Budget::new(settings.limits.budget)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
+        addresses: RwLock::new(ears.addresses.clone()),
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
+    let epoch = AtomicU64::new(me.epoch.0);
     let life = Life {
+        numbers: Numbers { epoch, ..Numbers::default() },
         threads: tokio::runtime::Handle::current(),
         said,
         tasks: TaskTracker::new(),
@@ -92,7 +95,6 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     };
     let snapshots = watch::Sender::new(Arc::new(Snapshot::default()));
     let access = Access::new(&settings.access, id, &snapshots)?;
-    let epoch = AtomicU64::new(me.epoch.0);
     let runtime = Arc::new(Runtime {
         me,
         settings,
@@ -103,9 +105,8 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         snapshots,
         events: EventSource::new(),
         access,
+        packets: Packets::default(),
         seams,
-        addresses: RwLock::new(ears.addresses.clone()),
-        numbers: Numbers { epoch, ..Numbers::default() },
         life,
     });
     set_going(&runtime, ears, &ground, (hearing, identity))?;
@@ -145,10 +146,7 @@ fn set_going(
         findings,
         scout,
         datagrams,
-        offering: Vec::new(),
-        spreads: BTreeMap::new(),
-        next_spread: 0,
-        leaving: None,
+        askers: Askers::default(),
         registration,
         identity,
         lives: 1,
