@@ -283,10 +283,14 @@ pub const SLOTS_HELD: usize = 100;
 pub const SLOTS_HELD_MAX: usize = 4_096;
 /// Slots of one instance that are held. One more requester that asks is told that there is none.
 pub const SLOTS_MAX: usize = 65_536;
-/// A lease of a slot ends so long after its last use.
+/// A lease of a slot ends so long after its last use or renewal, while no call on it is in flight.
 pub const SLOT_LEASE: Duration = Duration::from_secs(10);
 /// Who was asked for a slot and does not answer for so long is not waited for.
 pub const SLOT_ANSWER_TIME: Duration = Duration::from_secs(5);
+/// And for so long while the requester holds none, and its calls wait: then another instance is asked.
+pub const SLOT_PATIENCE: Duration = Duration::from_secs(1);
+/// Bytes of a question about slots, or of its answer. A longer one is refused unread.
+pub const SLOT_LETTER_MAX: usize = 32 * 1024;
 /// Calls of one offer handled at once when nobody said.
 pub const CONCURRENCY: u32 = 4_096;
 /// Calls of one offer that wait for their turn when nobody said.
@@ -371,6 +375,8 @@ pub const AUDIT_WAITING_MAX: usize = 1_024;
 /// Bytes of a configuration file. A longer one is refused unread.
 pub const CONFIG_FILE_MAX: u64 = 1024 * 1024;
 
+const _: () =
+    assert!(5 * SLOTS_HELD_MAX + 16 <= SLOT_LETTER_MAX, "all slots of a requester fit one letter");
 const _: () = assert!(TOKEN_MAX * 2 < OPTIONS_MAX, "a token leaves room for metadata");
 const _: () = assert!(
     CHUNK_MAX + OPTIONS_MAX + NAME_MAX * 2 + METHOD_MAX + 64 <= FRAME_MAX,

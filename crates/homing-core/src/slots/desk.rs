@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Holder {
     /// The driver's number of the link.
     pub link: u64,
-    /// The requester's number of itself, among those of its node.
+    /// The number that who asks goes by, among those of its node.
     pub requester: u64,
 }
 
@@ -62,11 +62,11 @@ impl Desk {
         })
     }
 
-    /// The holder is still there, and keeps all that it holds.
-    pub fn renew(&mut self, now: Time, holder: Holder) {
-        for lease in self.leases.values_mut().filter(|lease| lease.holder == holder) {
-            lease.used = now;
-        }
+    /// The holder is still there, and keeps these. Gives back those that are not its own (any more): it is to be told so.
+    /// What it does not list it does not know of, and that lease ends in time.
+    pub fn renew(&mut self, now: Time, holder: Holder, mut numbers: Vec<u32>) -> Vec<u32> {
+        numbers.retain(|&number| !self.change(now, holder, number, |_| ()));
+        numbers
     }
 
     /// A slot is given back. `false` where it was not this holder's.
