@@ -291,6 +291,8 @@ pub const SLOT_ANSWER_TIME: Duration = Duration::from_secs(5);
 pub const SLOT_PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes of a question about slots, or of its answer. A longer one is refused unread.
 pub const SLOT_LETTER_MAX: usize = 32 * 1024;
+/// Events a slow listener of a requester may be behind; then the oldest are gone and it is told how many.
+pub const REQUESTER_EVENTS_MAX: usize = 256;
 /// Calls of one offer handled at once when nobody said.
 pub const CONCURRENCY: u32 = 4_096;
 /// Calls of one offer that wait for their turn when nobody said.

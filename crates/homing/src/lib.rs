@@ -38,6 +38,7 @@ mod requester;
 mod responder;
 mod runtime;
 pub mod security;
+pub mod slots;
 pub mod stats;
 pub mod streams;
 pub mod testing;
@@ -60,6 +61,9 @@ pub use homing_core::name::{
 pub use homing_core::requester::{
     BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight,
 };
+pub use homing_core::slots::{
+    Interval as RovingInterval, Keep, KeepRule, Place, Slot, Terms as SlotTerms, keep_lowest,
+};
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use info::{
     Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,
@@ -69,6 +73,7 @@ pub use node::Node;
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use security::{Authority, Key, KeyFile};
+pub use slots::{HeldSlot, RequesterEvent, RequesterEvents};
 pub use stats::NodeStats;
 pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};
 

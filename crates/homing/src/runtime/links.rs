@@ -88,6 +88,11 @@ impl Links {
         self.changed.notify_waiters();
     }
 
+    /// Waits until some link came or went. What happens from now on counts.
+    pub(crate) fn changed(&self) -> impl Future<Output = ()> + '_ {
+        self.changed.notified()
+    }
+
     /// The link to `node`, if there is one.
     pub(crate) fn route(&self, node: NodeId) -> Option<Arc<LinkCell>> {
         self.routes.load().get(&node).cloned()

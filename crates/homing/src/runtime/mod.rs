@@ -17,6 +17,7 @@ mod listen;
 pub(crate) mod offers;
 mod pipe;
 mod show;
+mod slots;
 mod start;
 mod stats;
 pub(crate) mod talk;
@@ -92,6 +93,7 @@ struct Numbers {
     epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
+    holder: AtomicU64,
 }
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
@@ -206,6 +208,11 @@ impl Runtime {
     /// A number that no other target has.
     pub(crate) fn next_target(&self) -> link::TargetKey {
         link::TargetKey(self.numbers.target.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A number under which slots are held, as no other of this node's.
+    pub(crate) fn next_holder(&self) -> u64 {
+        self.numbers.holder.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// What tells this host from others.

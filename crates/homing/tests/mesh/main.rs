@@ -19,4 +19,5 @@ mod myself;
 mod offers;
 mod pairs;
 mod real;
+mod slots;
 mod streams;

@@ -1,0 +1,216 @@
+//! What does a requester do about slots? What its machine wishes: it asks, renews and gives back, and tells who listens.
+
+use super::{Aim, Desk};
+use crate::crank::{Answer, LinkCell, Ticket};
+use crate::runtime::jobs::{Job, Reply};
+use crate::runtime::slots::JobSlot;
+use crate::runtime::talk::Line;
+use crate::slots::{HeldSlot, RequesterEvent};
+use homing_core::id::NodeId;
+use homing_core::limits::SLOT_ANSWER_TIME;
+use homing_core::link::{self, Asks, Open, Shape};
+use homing_core::requester::{Input, LinkState, SlotsHeard};
+use homing_core::slots::{Output, Place, Slot};
+use homing_core::talk::{Options, Payload};
+use homing_core::time::Time;
+use homing_core::wire::slots::{Letter, Verb};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// Whom a requester leases from over which link.
+#[derive(Debug, Default)]
+pub(super) struct Lessors(BTreeMap<NodeId, u64>);
+
+impl Lessors {
+    /// A slot of this node was leased over that link. Whether earlier ones were over another.
+    fn note(&mut self, node: NodeId, link: u64) -> bool {
+        self.0.insert(node, link).is_some_and(|before| before != link)
+    }
+
+    /// Those to whom that link no longer leads: forgotten.
+    fn take_gone(&mut self, is_there: impl Fn(NodeId, u64) -> bool) -> Vec<NodeId> {
+        self.0.extract_if(.., |node, link| !is_there(*node, *link)).map(|(node, _)| node).collect()
+    }
+}
+
+impl Desk {
+    /// Does what the machine wishes of slots. What takes time is done in tasks.
+    pub(super) fn grant(self: &Arc<Self>, (aim, wish): (Arc<Aim>, Output)) {
+        let desk = Arc::clone(self);
+        match wish {
+            Output::Ask(place) => {
+                self.runtime.spawn(async move { desk.ask_for_slot(&aim, place).await });
+            }
+            Output::Renew { place, numbers } => {
+                self.runtime.spawn(async move { desk.renew_slots(&aim, place, numbers).await });
+            }
+            Output::Release(slot) => self.release_slots(aim, slot.place, vec![slot.number]),
+            Output::Connection(Slot { place, number }) => self.tell(|| {
+                let instance = self.runtime.instance(place.node, place.key);
+                let address = aim.address.clone();
+                RequesterEvent::Connection { address, slot: number, instance }
+            }),
+            Output::Unreachable(place) => self.tell(|| {
+                let instance = self.runtime.instance(place.node, place.key);
+                let addresses = self.runtime.known_addresses(place.node);
+                RequesterEvent::Unreachable { address: aim.address.clone(), instance, addresses }
+            }),
+        }
+    }
+
+    /// The slots that are held now.
+    pub(crate) fn slots(&self) -> Vec<HeldSlot> {
+        let held = self.with_state(|state| state.held());
+        let named = held.into_iter().map(|(aim, slot)| HeldSlot {
+            address: aim.address.clone(),
+            number: slot.number,
+            instance: self.runtime.instance(slot.place.node, slot.place.key),
+        });
+        named.collect()
+    }
+
+    /// Tells the machine of links that ended over which slots are leased.
+    pub(super) fn look_after_links(&self) {
+        let links = &self.runtime.links;
+        let leads = |node, number| links.route(node).is_some_and(|link| link.number == number);
+        for node in self.with_state(|state| state.lessors.take_gone(leads)) {
+            self.turn(|_| Input::Link { node, state: LinkState::Gone });
+        }
+    }
+
+    /// Nobody calls any more: others may have the slots at once.
+    pub(super) fn give_up_slots(self: &Arc<Self>) {
+        let mut all: BTreeMap<(u64, Place), (Arc<Aim>, Vec<u32>)> = BTreeMap::new();
+        for (aim, Slot { place, number }) in self.with_state(|state| state.held()) {
+            all.entry((aim.holder, place)).or_insert_with(|| (aim, Vec::new())).1.push(number);
+        }
+        for ((_, place), (aim, numbers)) in all {
+            self.release_slots(aim, place, numbers);
+        }
+    }
+
+    /// A call came back with word that its slot is not this requester's.
+    pub(super) fn lose_slot(&self, aim: &Aim, place: Place, options: Option<&Options>) {
+        if let Some(lost) = options.and_then(|options| options.slot) {
+            let heard = SlotsHeard::Lost(Slot { place, number: lost.number });
+            self.turn(|_| Input::Slots { target: aim.key, heard });
+        }
+    }
+
+    async fn ask_for_slot(&self, aim: &Aim, place: Place) {
+        let asking = async {
+            let link = self.way_to(place.node).await?;
+            let number = link.as_ref().map(|link| link.number);
+            let answer = self.write(aim, place, link, (Verb::Lease, Vec::new())).await?;
+            Some((*answer.numbers.first()?, number))
+        };
+        let asked = timeout(SLOT_ANSWER_TIME, asking).await.ok().flatten();
+        let target = aim.key;
+        let Some((number, link)) = asked else {
+            return self.turn(|_| Input::Slots { target, heard: SlotsHeard::Refused(place) });
+        };
+        let moved =
+            self.with_state(|state| link.is_some_and(|link| state.lessors.note(place.node, link)));
+        if moved {
+            self.turn(|_| Input::Link { node: place.node, state: LinkState::Gone });
+        }
+        let heard = SlotsHeard::Offered(Slot { place, number });
+        self.turn(|_| Input::Slots { target, heard });
+        // The link may have ended before it was noted.
+        self.look_after_links();
+    }
+
+    async fn renew_slots(&self, aim: &Aim, place: Place, numbers: Vec<u32>) {
+        let Some(link) = self.way_there_is(place.node) else { return };
+        let answer = self.write(aim, place, link, (Verb::Renew, numbers)).await;
+        for number in answer.unwrap_or_default().numbers {
+            let heard = SlotsHeard::Lost(Slot { place, number });
+            self.turn(|_| Input::Slots { target: aim.key, heard });
+        }
+    }
+
+    /// Without a link there is nothing to give back.
+    fn release_slots(self: &Arc<Self>, aim: Arc<Aim>, place: Place, numbers: Vec<u32>) {
+        let Some(link) = self.way_there_is(place.node) else { return };
+        let desk = Arc::clone(self);
+        self.runtime.spawn(async move {
+            // Nothing depends on it: what is not renewed ends.
+            let _ = desk.write(&aim, place, link, (Verb::Release, numbers)).await;
+        });
+    }
+
+    /// A link to a node, made where there is none; `Some(None)` for this very node.
+    async fn way_to(&self, node: NodeId) -> Option<Option<Arc<LinkCell>>> {
+        match self.way_there_is(node) {
+            Some(way) => Some(way),
+            None => self.dial(node).await.map(Some),
+        }
+    }
+
+    fn way_there_is(&self, node: NodeId) -> Option<Option<Arc<LinkCell>>> {
+        if node == self.runtime.me.id {
+            return Some(None);
+        }
+        self.runtime.links.route(node).map(Some)
+    }
+
+    /// Writes to an instance, and waits for its answer; `None` where there is none.
+    async fn write(
+        &self,
+        aim: &Aim,
+        place: Place,
+        link: Option<Arc<LinkCell>>,
+        (verb, numbers): (Verb, Vec<u32>),
+    ) -> Option<Letter> {
+        let payload = Payload::raw(Letter { holder: aim.holder, numbers }.encode());
+        let mut options = None;
+        self.badge.show(&self.runtime, &mut options);
+        let now = self.runtime.clock.now();
+        let deadline = Some(now + SLOT_ANSWER_TIME);
+        let (key, target) = aim.slots_target(&self.runtime, place.key, verb);
+        let Some(link) = link else {
+            let (reply, answered) = oneshot::channel::<Answer>();
+            let job = Job {
+                reply: Reply::Local(reply),
+                caller: self.runtime.me.id,
+                target,
+                deadline,
+                payload,
+                options: options.map_or_else(Options::default, |options| *options),
+                asks: Asks::All,
+                line: Line::Answer,
+                claims: None,
+                slot: JobSlot::None,
+            };
+            self.runtime.offers.dispatch(&self.runtime, job);
+            let (payload, _) = answered.await.ok()?.ok()?;
+            return Letter::decode(&payload.bytes).ok();
+        };
+        let shape = Shape::Call;
+        let open = Open { token: 0, key, target: &target, deadline, payload, options, shape };
+        let outcome = call(&link, now, open).await?;
+        let link::Outcome::Reply(payload, _) = outcome else { return None };
+        Letter::decode(&payload.bytes).ok()
+    }
+}
+
+/// One call on a link; `None` where it takes none.
+async fn call(link: &Arc<LinkCell>, now: Time, open: Open<'_>) -> Option<link::Outcome> {
+    let mut open = Some(open);
+    let mut ticket: Option<Ticket> = None;
+    poll_fn(|cx| {
+        if let Some(open) = open.take() {
+            ticket = link.open(now, open, cx.waker()).ok();
+            return if ticket.is_some() { Poll::Pending } else { Poll::Ready(None) };
+        }
+        match &mut ticket {
+            Some(ticket) => ticket.poll(cx).map(|ended| Some(ended.outcome)),
+            None => Poll::Ready(None),
+        }
+    })
+    .await
+}
