@@ -289,6 +289,9 @@ pub const SLOT_LEASE: Duration = Duration::from_secs(10);
 pub const SLOT_ANSWER_TIME: Duration = Duration::from_secs(5);
 /// And for so long while the requester holds none, and its calls wait: then another instance is asked.
 pub const SLOT_PATIENCE: Duration = Duration::from_secs(1);
+/// Instances that a requester asks in vain for a lower slot, one after the other, until it takes more time: all of them, and
+/// of many this many.
+pub const SLOT_ROUND_MAX: usize = 32;
 /// Bytes of a question about slots, or of its answer. A longer one is refused unread.
 pub const SLOT_LETTER_MAX: usize = 32 * 1024;
 /// Events a slow listener of a requester may be behind; then the oldest are gone and it is told how many.

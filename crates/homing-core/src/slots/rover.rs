@@ -2,7 +2,7 @@
 
 use super::terms::{Interval, Keep, Terms};
 use crate::id::NodeId;
-use crate::limits::{SLOT_ANSWER_TIME, SLOT_LEASE, SLOT_PATIENCE, SLOTS_HELD_MAX};
+use crate::limits::{SLOT_ANSWER_TIME, SLOT_LEASE, SLOT_PATIENCE, SLOT_ROUND_MAX, SLOTS_HELD_MAX};
 use crate::registry::RecordKey;
 use crate::rng::Rng;
 use crate::time::Time;
@@ -78,12 +78,35 @@ pub struct Rover {
     /// Given up as soon as their calls have ended.
     leaving: Vec<Held>,
     asked: Option<(Place, Time)>,
-    /// Refusals in a row.
-    refused: usize,
+    round: Round,
     pace: Duration,
     next_ask: Time,
     next_renewal: Time,
     outputs: VecDeque<Output>,
+}
+
+/// Each instance is asked once in a round, in an order that chance decides; one that gave a lower number, once more.
+#[derive(Debug, Default)]
+struct Round {
+    left: Vec<Place>,
+    /// May have another lower number.
+    again: Option<Place>,
+    /// Answers in a row that were of no use.
+    in_vain: usize,
+    /// Refusals in a row.
+    refused: usize,
+}
+
+impl Round {
+    fn next(&mut self, places: &[Place], rng: &mut Rng) -> Place {
+        if let Some(again) = self.again.take() {
+            return again;
+        }
+        if self.left.is_empty() {
+            self.left = places.to_vec();
+        }
+        self.left.swap_remove(rng.index(self.left.len()))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +125,7 @@ impl Rover {
             held: Vec::new(),
             leaving: Vec::new(),
             asked: None,
-            refused: 0,
+            round: Round::default(),
             pace: Duration::ZERO,
             next_ask: Time::ZERO,
             next_renewal: Time::ZERO,
@@ -120,6 +143,7 @@ impl Rover {
                 self.refuse(now, place);
             }
             Input::Lost { place, number } => {
+                self.round.again = None;
                 self.lose(|slot| {
                     slot.place == place && number.is_none_or(|lost| lost == slot.number)
                 });
@@ -175,7 +199,7 @@ impl Rover {
 
     /// Whether none is held, and not all have refused one.
     pub fn is_hopeful(&self) -> bool {
-        self.held.is_empty() && self.refused < self.places.len()
+        self.held.is_empty() && self.round.refused < self.places.len()
     }
 
     /// Whether a slot of any of the instances that may be picked is held.
@@ -207,6 +231,7 @@ impl Rover {
             self.leave(held);
         }
         self.places = places;
+        self.round = Round::default();
         self.hurry(now);
     }
 
@@ -219,7 +244,7 @@ impl Rover {
         if self.asked.is_none_or(|(asked, _)| asked != slot.place) {
             return self.outputs.push_back(Output::Release(slot)); // It came too late.
         }
-        (self.asked, self.refused) = (None, 0);
+        (self.asked, self.round.refused) = (None, 0);
         // A number of the instance that is said to be held already was leased anew: the old lease has ended.
         self.lose(|held| held == slot);
         let held = self.held();
@@ -228,6 +253,7 @@ impl Rover {
             Keep::InsteadOf(index) if index < held.len() => {
                 let evicted = self.held.remove(index);
                 self.keep(now, slot);
+                self.round.again = Some(slot.place);
                 self.leave(evicted);
             }
             Keep::Neither | Keep::Both | Keep::InsteadOf(_) => {
@@ -267,8 +293,8 @@ impl Rover {
     /// While nothing is held calls may wait for it: then another instance is asked at once, where there is one.
     fn refuse(&mut self, now: Time, place: Place) {
         self.asked = self.asked.filter(|(asked, _)| *asked != place);
-        self.refused += 1;
-        if self.held.is_empty() && self.asked.is_none() && self.refused < self.places.len() {
+        self.round.refused += 1;
+        if self.is_hopeful() && self.asked.is_none() {
             self.next_ask = now;
         }
     }
@@ -278,7 +304,7 @@ impl Rover {
         let patience = if self.held.is_empty() { SLOT_PATIENCE } else { SLOT_ANSWER_TIME };
         let is_waiting = self.asked.is_some_and(|(_, at)| now - at < patience);
         if !is_waiting {
-            let place = self.places[self.rng.index(self.places.len())];
+            let place = self.round.next(&self.places, &mut self.rng);
             self.asked = Some((place, now));
             self.outputs.push_back(Output::Ask(place));
         }
@@ -297,15 +323,22 @@ impl Rover {
 
     /// Something changed, or a lower number was found: there may be more.
     fn hurry(&mut self, now: Time) {
+        self.round.in_vain = 0;
         if let Interval::Around(base) = self.terms.roving_interval {
             self.pace = base / 8;
         }
         self.next_ask = self.next_ask.min(now + self.jittered());
     }
 
+    /// Nothing was gained. Once that is so all round, there is little hope.
     fn slow_down(&mut self) {
+        self.round.in_vain += 1;
+        if self.round.in_vain < self.places.len().min(SLOT_ROUND_MAX) {
+            return;
+        }
+        self.round.in_vain = 0;
         if let Interval::Around(base) = self.terms.roving_interval {
-            self.pace = (self.pace * 5 / 4).min(base.saturating_mul(8));
+            self.pace = (self.pace * 2).min(base.saturating_mul(8));
         }
     }
 

@@ -42,8 +42,8 @@ pub enum Keep {
 pub enum Interval {
     /// At this interval.
     Fixed(Duration),
-    /// Around this one: up to 8 times as often while slots are missing or lower ones are found, up to 8 times as seldom
-    /// while nothing changes.
+    /// Around this one: up to 8 times as often while slots are missing or lower ones are found; then less often with each
+    /// round of all instances that were asked in vain, down to 8 times as seldom.
     Around(Duration),
 }
 

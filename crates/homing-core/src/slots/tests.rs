@@ -133,6 +133,23 @@ fn at_rest_all_instances_hold_the_same_no_later_than_with_callosum() {
 }
 
 #[test]
+fn also_where_each_interval_is_one_question_it_is_even_no_later_than_with_callosum() {
+    for seed in 1..=3 {
+        let roving_interval = Interval::Fixed(Duration::from_secs(1));
+        let terms = Terms { max_slots: 50, roving_interval, ..Terms::default() };
+        let mut world = World::new(seed, 8, &terms);
+        world.serve(&[1, 2, 3, 4]);
+        let filled = world.settle(100);
+        world.serve(&[1, 2, 3, 4, 5]);
+        let added = world.settle(80);
+        world.serve(&[1, 2, 3, 4]);
+        let killed = world.settle(100);
+        let figures = format!("{filled:.1} {added:.1} {killed:.1}");
+        assert!(filled <= 57.0 && added <= 45.8 && killed <= 24.9, "{figures}");
+    }
+}
+
+#[test]
 fn where_it_cannot_be_even_instances_differ_by_one() {
     let mut world = World::new(1, 5, &Terms { max_slots: 7, ..Terms::default() });
     world.serve(&[1, 2, 3]);

@@ -2,9 +2,7 @@
 
 use crate::house::{join, join_many, know, until};
 use homing::testing::Network;
-use homing::{
-    Balancer, Keep, Node, NodeId, Requester, RequesterEvent, Responder, RovingInterval,
-};
+use homing::{Balancer, Keep, Node, NodeId, Requester, RequesterEvent, Responder, RovingInterval};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
