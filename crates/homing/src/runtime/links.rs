@@ -16,6 +16,8 @@ pub(crate) struct Links {
     routes: ArcSwap<BTreeMap<NodeId, Arc<LinkCell>>>,
     /// How many dials to a node have failed so far. Of nodes that are known, so bounded with them.
     failures: Mutex<BTreeMap<NodeId, u64>>,
+    /// Links that were made to ask for a slot, and how often one was asked for over them.
+    roved: Mutex<BTreeMap<LinkId, u32>>,
     changed: Notify,
     closed: Notify,
 }
@@ -44,6 +46,7 @@ impl Links {
     /// Forgets a link that is no more.
     pub(crate) fn remove(&self, id: LinkId) {
         self.all.lock().remove(&id);
+        self.roved.lock().remove(&id);
         self.closed.notify_waiters();
     }
 
@@ -80,6 +83,26 @@ impl Links {
             routes
         });
         self.changed.notify_waiters();
+    }
+
+    /// This link was made to ask for a slot.
+    pub(crate) fn note_made(&self, id: LinkId) {
+        let all = self.all.lock();
+        if all.contains_key(&id) {
+            self.roved.lock().entry(id).or_default();
+        }
+    }
+
+    /// A slot is asked for over it.
+    pub(crate) fn note_lease(&self, id: LinkId) {
+        if let Some(asked) = self.roved.lock().get_mut(&id) {
+            *asked += 1;
+        }
+    }
+
+    /// Whether it was made to ask for a slot, and no other was asked for over it.
+    pub(crate) fn is_probe(&self, id: LinkId) -> bool {
+        self.roved.lock().get(&id) == Some(&1)
     }
 
     /// A dial to `node` has failed: who waits for it tries elsewhere.

@@ -195,6 +195,15 @@ impl Runtime {
         expected.link().await
     }
 
+    /// Closes a link that was made to ask for one slot only, which was given back, where nobody else uses it: so that who
+    /// roves is linked to no more instances than it has slots.
+    pub(crate) fn hang_up_if_unused(&self, link: &Arc<LinkCell>) {
+        let id = LinkId(link.number);
+        if self.links.is_probe(id) && link.is_quiet() {
+            self.say(Said::Idle { link: id });
+        }
+    }
+
     /// Runs a task that ends by itself, from whatever thread this is.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.life.threads.spawn(task);

@@ -233,3 +233,26 @@ async fn who_cannot_be_reached_is_named_with_its_addresses() {
     assert_eq!(node, nodes[0].info().id);
     assert_eq!(addresses, nodes[0].info().addresses);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_roves_is_linked_to_no_more_instances_than_it_has_slots() {
+    let network = Network::new(9);
+    let servers = join_many(&network, 9).await;
+    let mut offers = Vec::new();
+    for server in &servers[1..] {
+        offers.push(serve(server).await);
+    }
+    know(&servers[0], "who", 8).await;
+    // Nobody but who keeps its links.
+    tokio::time::sleep(Duration::from_mins(3)).await;
+    let before: usize = servers[0].nodes().await.iter().map(|peer| peer.links.len()).sum();
+    let requester = requester(&servers[0], 2);
+    let mut most = 0;
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let links = servers[0].nodes().await.iter().map(|peer| peer.links.len()).sum();
+        most = most.max(links);
+    }
+    assert!(most <= before + 3, "{before} before, {most} with 2 slots and a question");
+    assert_eq!(requester.slots().len(), 2);
+}

@@ -20,8 +20,11 @@ pub(crate) struct Aim {
     pub(crate) namespace: Namespace,
     pub(crate) address: Address,
     /// What links are told, by the offer that takes the call.
-    targets: Mutex<BTreeMap<(RecordKey, Option<Verb>), (link::TargetKey, Arc<wire::Target>)>>,
+    targets: Mutex<BTreeMap<Meant, (link::TargetKey, Arc<wire::Target>)>>,
 }
+
+/// An offer, or what is asked of its slots.
+type Meant = (RecordKey, Option<Verb>);
 
 impl Aim {
     pub(super) fn new(
@@ -71,7 +74,7 @@ impl Aim {
     fn target_of(
         &self,
         runtime: &Runtime,
-        (key, verb): (RecordKey, Option<Verb>),
+        (key, verb): Meant,
         named: impl FnOnce() -> (ServiceName, Method),
     ) -> (link::TargetKey, Arc<wire::Target>) {
         let mut targets = self.targets.lock();

@@ -28,7 +28,9 @@ pub(super) async fn follow(
             state.armed = state.machine.poll_timeout().unwrap_or(Time::MAX);
             (state.armed, std::mem::take(&mut state.wishes))
         });
-        wishes.into_iter().for_each(|wish| desk.grant(wish));
+        for wish in wishes {
+            desk.grant(wish);
+        }
         tokio::select! {
             () = last_handle.cancelled() => break,
             () = desk.rearm.notified() => {}

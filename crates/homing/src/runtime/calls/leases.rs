@@ -9,6 +9,7 @@ use crate::slots::{HeldSlot, RequesterEvent};
 use homing_core::id::NodeId;
 use homing_core::limits::SLOT_ANSWER_TIME;
 use homing_core::link::{self, Asks, Open, Shape};
+use homing_core::node::LinkId;
 use homing_core::requester::{Input, LinkState, SlotsHeard};
 use homing_core::slots::{Output, Place, Slot};
 use homing_core::talk::{Options, Payload};
@@ -24,6 +25,22 @@ use tokio::time::timeout;
 /// Whom a requester leases from over which link.
 #[derive(Debug, Default)]
 pub(super) struct Lessors(BTreeMap<NodeId, u64>);
+
+/// How an instance is reached.
+enum Way {
+    /// It is of this very node.
+    Here,
+    Over(Arc<LinkCell>),
+}
+
+impl Way {
+    fn link(&self) -> Option<&Arc<LinkCell>> {
+        match self {
+            Self::Here => None,
+            Self::Over(link) => Some(link),
+        }
+    }
+}
 
 impl Lessors {
     /// A slot of this node was leased over that link. Whether earlier ones were over another.
@@ -103,10 +120,13 @@ impl Desk {
 
     async fn ask_for_slot(&self, aim: &Aim, place: Place) {
         let asking = async {
-            let link = self.way_to(place.node).await?;
-            let number = link.as_ref().map(|link| link.number);
-            let answer = self.write(aim, place, link, (Verb::Lease, Vec::new())).await?;
-            Some((*answer.numbers.first()?, number))
+            let way = self.way_to(place.node).await?;
+            let link = way.link().map(|link| link.number);
+            if let Some(link) = way.link() {
+                self.runtime.links.note_lease(LinkId(link.number));
+            }
+            let answer = self.write(aim, place, way, (Verb::Lease, Vec::new())).await?;
+            Some((*answer.numbers.first()?, link))
         };
         let asked = timeout(SLOT_ANSWER_TIME, asking).await.ok().flatten();
         let target = aim.key;
@@ -125,8 +145,8 @@ impl Desk {
     }
 
     async fn renew_slots(&self, aim: &Aim, place: Place, numbers: Vec<u32>) {
-        let Some(link) = self.way_there_is(place.node) else { return };
-        let answer = self.write(aim, place, link, (Verb::Renew, numbers)).await;
+        let Some(way) = self.way_there_is(place.node) else { return };
+        let answer = self.write(aim, place, way, (Verb::Renew, numbers)).await;
         for number in answer.unwrap_or_default().numbers {
             let heard = SlotsHeard::Lost(Slot { place, number });
             self.turn(|_| Input::Slots { target: aim.key, heard });
@@ -135,27 +155,32 @@ impl Desk {
 
     /// Without a link there is nothing to give back.
     fn release_slots(self: &Arc<Self>, aim: Arc<Aim>, place: Place, numbers: Vec<u32>) {
-        let Some(link) = self.way_there_is(place.node) else { return };
-        let desk = Arc::clone(self);
+        let Some(way) = self.way_there_is(place.node) else { return };
+        let (desk, link) = (Arc::clone(self), way.link().cloned());
         self.runtime.spawn(async move {
             // Nothing depends on it: what is not renewed ends.
-            let _ = desk.write(&aim, place, link, (Verb::Release, numbers)).await;
+            let _ = desk.write(&aim, place, way, (Verb::Release, numbers)).await;
+            if let Some(link) = link {
+                desk.runtime.hang_up_if_unused(&link);
+            }
         });
     }
 
-    /// A link to a node, made where there is none; `Some(None)` for this very node.
-    async fn way_to(&self, node: NodeId) -> Option<Option<Arc<LinkCell>>> {
-        match self.way_there_is(node) {
-            Some(way) => Some(way),
-            None => self.dial(node).await.map(Some),
+    /// The way to a node; where there is no link, one is made.
+    async fn way_to(&self, node: NodeId) -> Option<Way> {
+        if let Some(way) = self.way_there_is(node) {
+            return Some(way);
         }
+        let link = self.dial(node).await?;
+        self.runtime.links.note_made(LinkId(link.number));
+        Some(Way::Over(link))
     }
 
-    fn way_there_is(&self, node: NodeId) -> Option<Option<Arc<LinkCell>>> {
+    fn way_there_is(&self, node: NodeId) -> Option<Way> {
         if node == self.runtime.me.id {
-            return Some(None);
+            return Some(Way::Here);
         }
-        self.runtime.links.route(node).map(Some)
+        self.runtime.links.route(node).map(Way::Over)
     }
 
     /// Writes to an instance, and waits for its answer; `None` where there is none.
@@ -163,7 +188,7 @@ impl Desk {
         &self,
         aim: &Aim,
         place: Place,
-        link: Option<Arc<LinkCell>>,
+        way: Way,
         (verb, numbers): (Verb, Vec<u32>),
     ) -> Option<Letter> {
         let payload = Payload::raw(Letter { holder: aim.holder, numbers }.encode());
@@ -172,7 +197,7 @@ impl Desk {
         let now = self.runtime.clock.now();
         let deadline = Some(now + SLOT_ANSWER_TIME);
         let (key, target) = aim.slots_target(&self.runtime, place.key, verb);
-        let Some(link) = link else {
+        let Way::Over(link) = way else {
             let (reply, answered) = oneshot::channel::<Answer>();
             let job = Job {
                 reply: Reply::Local(reply),
