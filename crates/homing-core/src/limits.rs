@@ -283,6 +283,8 @@ pub const SLOTS_HELD: usize = 100;
 pub const SLOTS_HELD_MAX: usize = 4_096;
 /// Slots of one instance that are held. One more requester that asks is told that there is none.
 pub const SLOTS_MAX: usize = 65_536;
+/// Slots of one instance that are held over one link: likewise. So one node cannot take all.
+pub const SLOTS_PER_LINK_MAX: usize = 8_192;
 /// A lease of a slot ends so long after its last use or renewal, while no call on it is in flight.
 pub const SLOT_LEASE: Duration = Duration::from_secs(10);
 /// Who was asked for a slot and does not answer for so long is not waited for.
@@ -380,6 +382,10 @@ pub const AUDIT_WAITING_MAX: usize = 1_024;
 /// Bytes of a configuration file. A longer one is refused unread.
 pub const CONFIG_FILE_MAX: u64 = 1024 * 1024;
 
+const _: () = assert!(
+    SLOTS_HELD_MAX <= SLOTS_PER_LINK_MAX && SLOTS_PER_LINK_MAX < SLOTS_MAX,
+    "a requester may have all its slots, a node not all of an instance"
+);
 const _: () =
     assert!(5 * SLOTS_HELD_MAX + 16 <= SLOT_LETTER_MAX, "all slots of a requester fit one letter");
 const _: () = assert!(TOKEN_MAX * 2 < OPTIONS_MAX, "a token leaves room for metadata");

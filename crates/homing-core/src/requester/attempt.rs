@@ -293,7 +293,7 @@ impl Requester {
         self.fail(key, status);
     }
 
-    fn fail(&mut self, key: CallKey, mut status: Status) {
+    pub(super) fn fail(&mut self, key: CallKey, mut status: Status) {
         let call = self.calls.remove(key).expect("only live calls fail");
         if call.started() == Started::Maybe {
             status.started = Started::Maybe;

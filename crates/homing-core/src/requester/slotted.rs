@@ -4,21 +4,23 @@
 //! instance, or with a key, goes there with a slot where one is held, and else without.
 
 use super::calls::Attempt;
-use super::{Output, Requester, TargetKey};
+use super::{CallKey, Output, Requester, TargetKey};
 use crate::id::NodeId;
 use crate::registry::RecordKey;
 use crate::rng::Rng;
 use crate::slots::{self, Place, Rover, Slot, Terms};
+use crate::talk::{Code, Status};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an instance says of its slots.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SlotsHeard {
     /// It leases this one: the answer to [`slots::Output::Ask`].
     Offered(Slot),
-    /// It leases none, or could not be asked: likewise.
-    Refused(Place),
+    /// It leases none, or could not be asked: likewise. Where it is said that this requester may not, the calls that wait
+    /// fail so.
+    Refused(Place, Status),
     /// This one is not this requester's (any more).
     Lost(Slot),
 }
@@ -110,23 +112,42 @@ impl Requester {
     }
 
     pub(super) fn handle_heard(&mut self, now: Time, key: TargetKey, heard: SlotsHeard) {
-        let input = match heard {
-            SlotsHeard::Offered(slot) => slots::Input::Offered(slot),
-            SlotsHeard::Refused(place) => slots::Input::Refused(place),
-            SlotsHeard::Lost(Slot { place, number }) => {
-                slots::Input::Lost { place, number: Some(number) }
-            }
-        };
-        if !self.tell_rover(now, key, input) {
-            // Nobody calls there any more.
-            if let SlotsHeard::Offered(slot) = heard {
-                self.put_wish(key, slots::Output::Release(slot));
-            }
-            return;
-        }
         match heard {
-            SlotsHeard::Offered(_) | SlotsHeard::Refused(_) => self.serve_waiting(now, key),
-            SlotsHeard::Lost(_) => {}
+            SlotsHeard::Offered(slot) => {
+                if self.tell_rover(now, key, slots::Input::Offered(slot)) {
+                    self.serve_waiting(now, key);
+                } else {
+                    // Nobody calls there any more.
+                    self.put_wish(key, slots::Output::Release(slot));
+                }
+            }
+            SlotsHeard::Refused(place, status) => {
+                if !self.tell_rover(now, key, slots::Input::Refused(place)) {
+                    return;
+                }
+                match status.code {
+                    Code::PermissionDenied | Code::Unauthenticated => {
+                        self.fail_slotless(now, key, &status);
+                    }
+                    _ => self.serve_waiting(now, key),
+                }
+            }
+            SlotsHeard::Lost(Slot { place, number }) => {
+                let number = Some(number);
+                self.tell_rover(now, key, slots::Input::Lost { place, number });
+            }
+        }
+    }
+
+    /// Ends the calls that wait for a slot as each would have ended without one, while none is held.
+    fn fail_slotless(&mut self, now: Time, key: TargetKey, status: &Status) {
+        let waiting: Vec<CallKey> = self.target(key).waiting.values().copied().collect();
+        for call in waiting {
+            let wish = self.calls.live(call).wish(now);
+            if wish.needs_slot() && !self.target(key).can_take(wish) {
+                self.release(now, call);
+                self.fail(call, status.clone());
+            }
         }
     }
 

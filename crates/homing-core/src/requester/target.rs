@@ -88,7 +88,7 @@ pub(super) struct Wish {
 
 impl Wish {
     /// Whether a call goes nowhere without a slot, where slots decide: not if it says itself where.
-    fn needs_slot(&self) -> bool {
+    pub(super) fn needs_slot(&self) -> bool {
         self.node.is_none() && self.affinity.is_none()
     }
 }

@@ -279,7 +279,10 @@ impl Model {
         let slot = slots::Slot { number, place };
         let heard = match self.rng.below(6) {
             0..3 => SlotsHeard::Offered(slot),
-            3 => SlotsHeard::Refused(place),
+            3 => {
+                let code = Code::ALL[1 + self.rng.index(Code::ALL.len() - 1)];
+                SlotsHeard::Refused(place, Status::not_started(code, "no"))
+            }
             4 => SlotsHeard::Lost(slot),
             _ => return,
         };

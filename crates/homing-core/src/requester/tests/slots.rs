@@ -76,7 +76,8 @@ fn an_evicted_slot_is_given_up_when_what_is_in_flight_on_it_has_ended() {
 
 #[test]
 fn a_call_without_a_slot_ends_with_its_time_or_with_the_last_refusal() {
-    let refused = || heard(SlotsHeard::Refused(first(1)));
+    let why = Status::not_started(Code::ResourceExhausted, "all are taken");
+    let refused = || heard(SlotsHeard::Refused(first(1), why.clone()));
     let late = "0: DEADLINE_EXCEEDED: the deadline passed before a slot of any instance was had";
     let waits = play().world(&["1 words"]).begin(1).input(refused()).said("ready | 1? | 1!");
     assert!(waits.until(6_000).log.contains(late));
@@ -87,6 +88,16 @@ fn a_call_without_a_slot_ends_with_its_time_or_with_the_last_refusal() {
         .said("ready | 1?")
         .input(refused())
         .said("1! | 0: UNAVAILABLE: no instance of words has given this requester a slot");
+}
+
+#[test]
+fn who_may_not_call_is_told_so() {
+    let denied = Status::not_started(Code::PermissionDenied, "not you");
+    play()
+        .world(&["1 words"])
+        .begin(1)
+        .input(heard(SlotsHeard::Refused(first(1), denied)))
+        .said("ready | 1? | 1! | 0: PERMISSION_DENIED: not you");
 }
 
 #[test]
@@ -165,7 +176,7 @@ impl Mesh {
             let (place, answer) = self.ask(index as u64, wish);
             let heard = match answer {
                 Some(SlotsOutput::Leased(number)) => SlotsHeard::Offered(Slot { number, place }),
-                Some(SlotsOutput::Refused(_)) => SlotsHeard::Refused(place),
+                Some(SlotsOutput::Refused(status)) => SlotsHeard::Refused(place, status),
                 Some(SlotsOutput::Lost(lost)) => {
                     assert!(lost.is_empty(), "nobody loses what is renewed");
                     continue;

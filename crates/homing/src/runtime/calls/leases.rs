@@ -1,7 +1,7 @@
 //! What does a requester do about slots? What its machine wishes: it asks, renews and gives back, and tells who listens.
 
 use super::{Aim, Desk};
-use crate::crank::{Answer, LinkCell, Ticket};
+use crate::crank::{Answer, LinkCell};
 use crate::runtime::jobs::{Job, Reply};
 use crate::runtime::slots::JobSlot;
 use crate::runtime::talk::Line;
@@ -12,7 +12,7 @@ use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::node::LinkId;
 use homing_core::requester::{Input, LinkState, SlotsHeard};
 use homing_core::slots::{Output, Place, Slot};
-use homing_core::talk::{Options, Payload};
+use homing_core::talk::{Code, Options, Payload, Status};
 use homing_core::time::Time;
 use homing_core::wire::slots::{Letter, Verb};
 use std::collections::BTreeMap;
@@ -120,18 +120,24 @@ impl Desk {
 
     async fn ask_for_slot(&self, aim: &Aim, place: Place) {
         let asking = async {
-            let way = self.way_to(place.node).await?;
+            let way =
+                self.way_to(place.node).await.ok_or_else(|| silent("could not be reached"))?;
             let link = way.link().map(|link| link.number);
             if let Some(link) = way.link() {
                 self.runtime.links.note_lease(LinkId(link.number));
             }
             let answer = self.write(aim, place, way, (Verb::Lease, Vec::new())).await?;
-            Some((*answer.numbers.first()?, link))
+            let number = answer.numbers.first().ok_or_else(|| silent("gave no slot"))?;
+            Ok((*number, link))
         };
-        let asked = timeout(SLOT_ANSWER_TIME, asking).await.ok().flatten();
+        let asked = timeout(SLOT_ANSWER_TIME, asking).await;
         let target = aim.key;
-        let Some((number, link)) = asked else {
-            return self.turn(|_| Input::Slots { target, heard: SlotsHeard::Refused(place) });
+        let (number, link) = match asked.unwrap_or_else(|_| Err(silent("did not answer"))) {
+            Ok(leased) => leased,
+            Err(status) => {
+                let heard = SlotsHeard::Refused(place, status);
+                return self.turn(|_| Input::Slots { target, heard });
+            }
         };
         let moved =
             self.with_state(|state| link.is_some_and(|link| state.lessors.note(place.node, link)));
@@ -183,14 +189,14 @@ impl Desk {
         self.runtime.links.route(node).map(Way::Over)
     }
 
-    /// Writes to an instance, and waits for its answer; `None` where there is none.
+    /// Writes to an instance, and waits for its answer.
     async fn write(
         &self,
         aim: &Aim,
         place: Place,
         way: Way,
         (verb, numbers): (Verb, Vec<u32>),
-    ) -> Option<Letter> {
+    ) -> Result<Letter, Status> {
         let payload = Payload::raw(Letter { holder: aim.holder, numbers }.encode());
         let mut options = None;
         self.badge.show(&self.runtime, &mut options);
@@ -212,30 +218,31 @@ impl Desk {
                 slot: JobSlot::None,
             };
             self.runtime.offers.dispatch(&self.runtime, job);
-            let (payload, _) = answered.await.ok()?.ok()?;
-            return Letter::decode(&payload.bytes).ok();
+            let (payload, _) = answered.await.map_err(|_| silent("did not answer"))??;
+            return Letter::decode(&payload.bytes)
+                .map_err(|_| silent("answered what is no letter"));
         };
         let shape = Shape::Call;
         let open = Open { token: 0, key, target: &target, deadline, payload, options, shape };
-        let outcome = call(&link, now, open).await?;
-        let link::Outcome::Reply(payload, _) = outcome else { return None };
-        Letter::decode(&payload.bytes).ok()
+        match call(&link, now, open).await? {
+            link::Outcome::Reply(payload, _) => {
+                Letter::decode(&payload.bytes).map_err(|_| silent("answered what is no letter"))
+            }
+            link::Outcome::Failed(status) => Err(*status),
+            link::Outcome::Nothing | link::Outcome::NotSent | link::Outcome::Lost => {
+                Err(silent("did not answer"))
+            }
+        }
     }
 }
 
-/// One call on a link; `None` where it takes none.
-async fn call(link: &Arc<LinkCell>, now: Time, open: Open<'_>) -> Option<link::Outcome> {
-    let mut open = Some(open);
-    let mut ticket: Option<Ticket> = None;
-    poll_fn(|cx| {
-        if let Some(open) = open.take() {
-            ticket = link.open(now, open, cx.waker()).ok();
-            return if ticket.is_some() { Poll::Pending } else { Poll::Ready(None) };
-        }
-        match &mut ticket {
-            Some(ticket) => ticket.poll(cx).map(|ended| Some(ended.outcome)),
-            None => Poll::Ready(None),
-        }
-    })
-    .await
+fn silent(what: &str) -> Status {
+    Status::not_started(Code::Unavailable, format!("an instance that was asked for a slot {what}"))
+}
+
+/// One call on a link.
+async fn call(link: &Arc<LinkCell>, now: Time, open: Open<'_>) -> Result<link::Outcome, Status> {
+    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    let mut ticket = link.open(now, open, &waker)?;
+    Ok(poll_fn(|cx| ticket.poll(cx)).await.outcome)
 }
