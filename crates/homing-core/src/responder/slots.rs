@@ -98,8 +98,10 @@ mod tests {
     }
 
     fn number(answer: Option<SlotsOutput>) -> u32 {
-        let Some(SlotsOutput::Leased(number)) = answer else { panic!("{answer:?}") };
-        number
+        match answer {
+            Some(SlotsOutput::Leased(number)) => number,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -305,3 +305,15 @@ fn what_is_kept_is_a_function() {
     }
     assert_eq!(rover.held(), [slot(1, 7)]);
 }
+
+#[test]
+fn a_requester_holds_a_hundred_slots_when_nobody_said() {
+    let mut world = World::new(1, 1, &Terms::default());
+    world.serve(&[1]);
+    world.settle(100);
+    for _ in 0..100 {
+        world.now += Duration::from_millis(100);
+        world.pass();
+    }
+    assert_eq!(world.held(), [100]);
+}
