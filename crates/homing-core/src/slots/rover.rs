@@ -294,6 +294,7 @@ impl Rover {
     fn refuse(&mut self, now: Time, place: Place) {
         self.asked = self.asked.filter(|(asked, _)| *asked != place);
         self.round.refused += 1;
+        self.slow_down();
         if self.is_hopeful() && self.asked.is_none() {
             self.next_ask = now;
         }
@@ -338,7 +339,9 @@ impl Rover {
         }
         self.round.in_vain = 0;
         if let Interval::Around(base) = self.terms.roving_interval {
-            self.pace = (self.pace * 2).min(base.saturating_mul(8));
+            // While nothing is held calls may wait for it.
+            let longest = if self.held.is_empty() { base } else { base.saturating_mul(8) };
+            self.pace = (self.pace * 2).min(longest);
         }
     }
 

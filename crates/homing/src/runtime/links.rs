@@ -16,7 +16,7 @@ pub(crate) struct Links {
     routes: ArcSwap<BTreeMap<NodeId, Arc<LinkCell>>>,
     /// How many dials to a node have failed so far. Of nodes that are known, so bounded with them.
     failures: Mutex<BTreeMap<NodeId, u64>>,
-    /// Links that were made to ask for a slot, and how often one was asked for over them.
+    /// Links that were made to ask for a slot, and how many are leased over them.
     roved: Mutex<BTreeMap<LinkId, u32>>,
     changed: Notify,
     closed: Notify,
@@ -93,16 +93,23 @@ impl Links {
         }
     }
 
-    /// A slot is asked for over it.
+    /// A slot was leased over it.
     pub(crate) fn note_lease(&self, id: LinkId) {
-        if let Some(asked) = self.roved.lock().get_mut(&id) {
-            *asked += 1;
+        if let Some(leased) = self.roved.lock().get_mut(&id) {
+            *leased += 1;
         }
     }
 
-    /// Whether it was made to ask for a slot, and no other was asked for over it.
-    pub(crate) fn is_probe(&self, id: LinkId) -> bool {
-        self.roved.lock().get(&id) == Some(&1)
+    /// So many were given back or lost.
+    pub(crate) fn note_release(&self, id: LinkId, count: usize) {
+        if let Some(leased) = self.roved.lock().get_mut(&id) {
+            *leased = leased.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Whether it was made to ask for a slot, and none is leased over it.
+    pub(crate) fn is_roved_out(&self, id: LinkId) -> bool {
+        self.roved.lock().get(&id) == Some(&0)
     }
 
     /// A dial to `node` has failed: who waits for it tries elsewhere.

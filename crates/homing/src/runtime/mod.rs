@@ -195,11 +195,11 @@ impl Runtime {
         expected.link().await
     }
 
-    /// Closes a link that was made to ask for one slot only, which was given back, where nobody else uses it: so that who
-    /// roves is linked to no more instances than it has slots.
+    /// Closes a link that was made to ask for a slot, where none is leased over it and nobody else uses it: so that who roves
+    /// is linked to no more instances than it has slots.
     pub(crate) fn hang_up_if_unused(&self, link: &Arc<LinkCell>) {
         let id = LinkId(link.number);
-        if self.links.is_probe(id) && link.is_quiet() {
+        if self.links.is_roved_out(id) && link.is_quiet() {
             self.say(Said::Idle { link: id });
         }
     }

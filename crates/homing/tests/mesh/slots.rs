@@ -71,8 +71,8 @@ async fn at_rest_all_instances_hold_the_same_no_later_than_with_callosum() {
     assert!(filled <= 57.0 && added <= 45.8 && killed <= 24.9, "{filled} {added} {killed}");
     // Two requesters of one node share its link.
     for caller in &callers {
-        let links: usize = caller.nodes().await.iter().map(|peer| peer.links.len()).sum();
-        assert!(links <= 8, "{links} links");
+        let links: Vec<usize> = caller.nodes().await.iter().map(|peer| peer.links.len()).collect();
+        assert!(links.iter().all(|&links| links <= 1) && links.iter().sum::<usize>() >= 4);
     }
 }
 

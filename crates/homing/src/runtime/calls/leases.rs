@@ -123,11 +123,11 @@ impl Desk {
             let way =
                 self.way_to(place.node).await.ok_or_else(|| silent("could not be reached"))?;
             let link = way.link().map(|link| link.number);
-            if let Some(link) = way.link() {
-                self.runtime.links.note_lease(LinkId(link.number));
-            }
             let answer = self.write(aim, place, way, (Verb::Lease, Vec::new())).await?;
             let number = answer.numbers.first().ok_or_else(|| silent("gave no slot"))?;
+            if let Some(link) = link {
+                self.runtime.links.note_lease(LinkId(link));
+            }
             Ok((*number, link))
         };
         let asked = timeout(SLOT_ANSWER_TIME, asking).await;
@@ -152,8 +152,12 @@ impl Desk {
 
     async fn renew_slots(&self, aim: &Aim, place: Place, numbers: Vec<u32>) {
         let Some(way) = self.way_there_is(place.node) else { return };
+        let link = way.link().map(|link| LinkId(link.number));
         let answer = self.write(aim, place, way, (Verb::Renew, numbers)).await;
         for number in answer.unwrap_or_default().numbers {
+            if let Some(link) = link {
+                self.runtime.links.note_release(link, 1);
+            }
             let heard = SlotsHeard::Lost(Slot { place, number });
             self.turn(|_| Input::Slots { target: aim.key, heard });
         }
@@ -162,11 +166,12 @@ impl Desk {
     /// Without a link there is nothing to give back.
     fn release_slots(self: &Arc<Self>, aim: Arc<Aim>, place: Place, numbers: Vec<u32>) {
         let Some(way) = self.way_there_is(place.node) else { return };
-        let (desk, link) = (Arc::clone(self), way.link().cloned());
+        let (desk, link, count) = (Arc::clone(self), way.link().cloned(), numbers.len());
         self.runtime.spawn(async move {
             // Nothing depends on it: what is not renewed ends.
             let _ = desk.write(&aim, place, way, (Verb::Release, numbers)).await;
             if let Some(link) = link {
+                desk.runtime.links.note_release(LinkId(link.number), count);
                 desk.runtime.hang_up_if_unused(&link);
             }
         });

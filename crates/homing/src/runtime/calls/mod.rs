@@ -7,6 +7,7 @@
 mod aim;
 mod badge;
 mod follow;
+mod here;
 mod leases;
 mod race;
 mod seat;
@@ -17,16 +18,13 @@ pub(crate) use aim::Aim;
 pub(crate) use badge::Badge;
 
 use super::Runtime;
-use super::jobs::{Job, Reply as JobReply};
-use super::slots::JobSlot;
-use super::talk::Line;
-use crate::crank::{Answer, Ended, LinkCell, Ticket};
+use crate::crank::{Ended, LinkCell, Ticket};
 use crate::slots::{RequesterEvent, RequesterEvents};
 use follow::follow;
 use homing_core::balance::{Affinity, Balancer};
 use homing_core::id::NodeId;
 use homing_core::limits::REQUESTER_EVENTS_MAX;
-use homing_core::link::{self, Asks, Open, Shape};
+use homing_core::link::{self, Open, Shape};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{Input, Kind, LinkState, Policy, Requester, Wait};
@@ -43,7 +41,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
-use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// One requester: its machine and the calls under way.
@@ -275,44 +273,6 @@ impl Desk {
         link
     }
 
-    /// A node's call to itself takes the same way, without a socket.
-    async fn attempt_here(
-        &self,
-        call: Attempt<'_>,
-        payload: Payload,
-        options: Option<Box<Options>>,
-    ) -> Ended {
-        let (answer, answered) = oneshot::channel::<Answer>();
-        let (_, target) = call.aim.target(&self.runtime, call.key);
-        if self.runtime.offers.gives_items(&target) {
-            let outcome = self.call_stream_here(call, payload, options).await;
-            return Ended::at(self.runtime.clock.now(), outcome);
-        }
-        let job = Job {
-            reply: JobReply::Local(answer),
-            caller: self.runtime.me.id,
-            target,
-            deadline: call.deadline,
-            payload,
-            options: options.map_or_else(Options::default, |options| *options),
-            asks: Asks::All,
-            line: Line::Answer,
-            claims: None,
-            slot: JobSlot::None,
-        };
-        let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
-        self.runtime.offers.dispatch(&self.runtime, job);
-        let outcome = match hearing.answer().await {
-            Some(Ok((payload, options))) => match link::check_load(&payload, options.as_deref()) {
-                Ok(()) => link::Outcome::Reply(payload, options),
-                Err(status) => failed(Status { started: Started::Maybe, ..status }),
-            },
-            Some(Err(status)) => failed(status),
-            None => link::Outcome::Lost,
-        };
-        Ended::at(self.runtime.clock.now(), outcome)
-    }
-
     /// Puts an input in, and leaves every order in the slot it is for.
     fn turn(&self, input: impl FnOnce(&mut State) -> Input) {
         self.turn_with(self.runtime.clock.now(), input, |_| ());
@@ -349,30 +309,6 @@ impl Desk {
     /// Looks at what stands behind the lock, and changes nothing that others wait for.
     fn with_state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.state.lock())
-    }
-}
-
-/// A caller of its own node, as long as it listens. When it goes away, so does what waits in a queue for it.
-struct Hearing<'a> {
-    runtime: &'a Arc<Runtime>,
-    answered: Option<oneshot::Receiver<Answer>>,
-}
-
-impl Hearing<'_> {
-    /// The answer; `None` where the work was stopped.
-    async fn answer(&mut self) -> Option<Answer> {
-        let answer = self.answered.as_mut()?.await.ok();
-        self.answered = None;
-        answer
-    }
-}
-
-impl Drop for Hearing<'_> {
-    fn drop(&mut self) {
-        if let Some(answered) = self.answered.take() {
-            drop(answered);
-            self.runtime.offers.forget_deserted(self.runtime);
-        }
     }
 }
 
