@@ -312,10 +312,21 @@ pub const SLOTS_HELD: usize = 100;
 pub const SLOTS_HELD_MAX: usize = 4_096;
 /// Slots of one instance that are held. One more requester that asks is told that there is none.
 pub const SLOTS_MAX: usize = 65_536;
-/// A lease of a slot ends so long after its last use.
+/// Slots of one instance that are held over one link: likewise. So one node cannot take all.
+pub const SLOTS_PER_LINK_MAX: usize = 8_192;
+/// A lease of a slot ends so long after its last use or renewal, while no call on it is in flight.
 pub const SLOT_LEASE: Duration = Duration::from_secs(10);
 /// Who was asked for a slot and does not answer for so long is not waited for.
 pub const SLOT_ANSWER_TIME: Duration = Duration::from_secs(5);
+/// And for so long while the requester holds none, and its calls wait: then another instance is asked.
+pub const SLOT_PATIENCE: Duration = Duration::from_secs(1);
+/// Instances that a requester asks in vain for a lower slot, one after the other, until it takes more time: all of them, and
+/// of many this many.
+pub const SLOT_ROUND_MAX: usize = 32;
+/// Bytes of a question about slots, or of its answer. A longer one is refused unread.
+pub const SLOT_LETTER_MAX: usize = 32 * 1024;
+/// Events a slow listener of a requester may be behind; then the oldest are gone and it is told how many.
+pub const REQUESTER_EVENTS_MAX: usize = 256;
 /// Calls of one offer handled at once when nobody said.
 pub const CONCURRENCY: u32 = 4_096;
 /// Calls of one offer that wait for their turn when nobody said.
@@ -448,6 +459,12 @@ pub const AUDIT_WAITING_MAX: usize = 1_024;
 /// Bytes of a configuration file. A longer one is refused unread.
 pub const CONFIG_FILE_MAX: u64 = 1024 * 1024;
 
+const _: () = assert!(
+    SLOTS_HELD_MAX <= SLOTS_PER_LINK_MAX && SLOTS_PER_LINK_MAX < SLOTS_MAX,
+    "a requester may have all its slots, a node not all of an instance"
+);
+const _: () =
+    assert!(5 * SLOTS_HELD_MAX + 16 <= SLOT_LETTER_MAX, "all slots of a requester fit one letter");
 const _: () = assert!(TOKEN_MAX * 2 < OPTIONS_MAX, "a token leaves room for metadata");
 const _: () = assert!(
     CHUNK_MAX + OPTIONS_MAX + NAME_MAX * 2 + METHOD_MAX + 64 <= FRAME_MAX,

@@ -27,7 +27,9 @@ impl Process {
                 self.stop_attempt(now, call);
                 self.end_call(call, End::Failed(status.code, status.message));
             }
-            requester::Output::Hedge { .. } => unreachable!("nobody asked for it"),
+            requester::Output::Hedge { .. } | requester::Output::Slots { .. } => {
+                unreachable!("nobody asked for it")
+            }
             requester::Output::Ready { .. } => {}
         }
         true

@@ -43,6 +43,7 @@ mod scatter;
 pub mod security;
 #[cfg(feature = "tower")]
 pub mod service;
+pub mod slots;
 pub mod stats;
 pub mod streams;
 pub mod testing;
@@ -69,6 +70,9 @@ pub use homing_core::registry::Slow;
 pub use homing_core::requester::{
     BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight,
 };
+pub use homing_core::slots::{
+    Interval as RovingInterval, Keep, KeepRule, Place, Slot, Terms as SlotTerms, keep_lowest,
+};
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
 pub use homing_core::topics::Dropped;
 pub use info::{
@@ -81,6 +85,7 @@ pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use scatter::{CallAll, Outcome, Outcomes};
 pub use security::{Authority, Key, KeyFile};
+pub use slots::{HeldSlot, RequesterEvent, RequesterEvents};
 pub use stats::NodeStats;
 pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};
 pub use topics::{Listener, Message, Published, Publisher, Subscribe, Subscription};

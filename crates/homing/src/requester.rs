@@ -1,15 +1,15 @@
 //! How does a program call?
 
-use crate::access::OwnToken;
 use crate::encoding::{from_payload, to_payload};
 use crate::error::CallError;
 use crate::info::Instance;
 use crate::runtime::Runtime;
 use crate::runtime::calls::streams::Asking;
-use crate::runtime::calls::{Aim, Answered, Desk, Terms, Unanswered, refused};
+use crate::runtime::calls::{Aim, Answered, Badge, Desk, Terms, Unanswered, refused};
 use crate::runtime::inherited;
 use crate::scatter::{CallAll, Outcomes};
 use crate::security::random;
+use crate::slots::{HeldSlot, RequesterEvents};
 use crate::streams::{Opening, Plan, Replies};
 use bytes::Bytes;
 use homing_core::balance::{Affinity, Balancer};
@@ -20,6 +20,7 @@ use homing_core::name::{Address, BadName, Label, Namespace};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{Hedge, Here, Kind, Locality, Only, Policy, Wait, Weight};
 use homing_core::rng::Rng;
+use homing_core::slots::{Interval as RovingInterval, Keep, KeepRule, Slot};
 use homing_core::talk::{Encoding, Options, Payload, Status};
 use homing_core::time::Time;
 use serde::Serialize;
@@ -48,13 +49,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Puts in who calls, beside its node: the foreign system behind it, if any, and the node's token.
     pub(crate) fn show(&self, options: &mut Option<Box<Options>>) {
-        if let Some(origin) = &self.manner.origin {
-            options.get_or_insert_default().origin = origin.clone();
-        }
-        let own = || self.runtime.access.token.as_ref().map(OwnToken::current);
-        if let Some(token) = self.manner.token.clone().or_else(own) {
-            options.get_or_insert_default().token = token;
-        }
+        self.desk.badge.show(&self.runtime, options);
     }
 }
 
@@ -76,8 +71,6 @@ struct Manner {
     wait: Wait,
     repeatable: bool,
     encoding: Encoding,
-    token: Option<Bytes>,
-    origin: Option<Bytes>,
 }
 
 /// Settings for a [`Requester`].
@@ -86,6 +79,7 @@ pub struct RequesterBuilder {
     runtime: Arc<Runtime>,
     policy: Policy,
     manner: Manner,
+    badge: Badge,
 }
 
 impl RequesterBuilder {
@@ -96,10 +90,8 @@ impl RequesterBuilder {
             wait: Wait::ForInstance,
             repeatable: false,
             encoding: Encoding::MessagePack,
-            token: None,
-            origin: None,
         };
-        Self { runtime, policy: Policy::default(), manner }
+        Self { runtime, policy: Policy::default(), manner, badge: Badge::default() }
     }
 
     /// Looks services up here instead of in the node's namespace.
@@ -155,6 +147,30 @@ impl RequesterBuilder {
         self
     }
 
+    /// How many slots are held for each address that is called, with [`Balancer::Slots`]; so this requester has links to at
+    /// most as many instances for it. Default: 100; at most [`SLOTS_HELD_MAX`](crate::limits::SLOTS_HELD_MAX).
+    pub fn max_slots(mut self, slots: usize) -> Self {
+        self.policy.slots.max_slots = slots;
+        self
+    }
+
+    /// How often instances are asked for lower slots, with [`Balancer::Slots`]: around this time (more often while that
+    /// helps, less often while it does not), or at a [`Fixed`](RovingInterval::Fixed) one. Default: around a second.
+    pub fn roving_interval(mut self, interval: impl Into<RovingInterval>) -> Self {
+        self.policy.slots.roving_interval = interval.into();
+        self
+    }
+
+    /// Which slots are kept, with [`Balancer::Slots`]: a function of what is held (the lowest first), what is offered, and
+    /// how many may be held. It must be quick: the requester waits for it. Default: [`keep_lowest`](crate::keep_lowest).
+    pub fn keep<F>(mut self, rule: F) -> Self
+    where
+        F: Fn(&[Slot], Slot, usize) -> Keep + Send + Sync + 'static,
+    {
+        self.policy.slots.keep = KeepRule::By(Arc::new(rule));
+        self
+    }
+
     /// Whether a call that takes long, and may run twice, is made at a second instance too; the first answer counts.
     /// Default: [`Hedge::Never`].
     pub fn hedge(mut self, hedge: Hedge) -> Self {
@@ -192,7 +208,7 @@ impl RequesterBuilder {
     /// Shows this token with every call, instead of the node's own. One that is longer than
     /// [`TOKEN_MAX`](crate::limits::TOKEN_MAX) bytes is refused by those who look at it.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.manner.token = Some(token.into().into());
+        self.badge.token = Some(token.into().into());
         self
     }
 
@@ -200,15 +216,15 @@ impl RequesterBuilder {
     /// `bridge:NAME` and never as this node's own; it says which node may be that bridge, by its id or by the token that
     /// is shown here too.
     pub fn bridge(mut self, name: &str) -> Self {
-        self.manner.origin = Some(format!("bridge:{name}").into());
+        self.badge.origin = Some(format!("bridge:{name}").into());
         self
     }
 
     /// The requester.
     pub fn build(self) -> Requester {
         let rng = Rng::from_seed(u64::from_be_bytes(random()));
-        let Self { runtime, policy, manner } = self;
-        let (desk, follower) = Desk::start(&runtime, policy, rng);
+        let Self { runtime, policy, manner, badge } = self;
+        let (desk, follower) = Desk::start(&runtime, policy, rng, badge);
         Requester { shared: Arc::new(Shared { desk, runtime, manner, _follower: follower }) }
     }
 }
@@ -250,6 +266,16 @@ impl Requester {
     pub fn to_address(&self, address: &Address) -> Callee {
         let aim = self.shared.desk.aim(&self.shared.manner.namespace, address);
         Callee { shared: Arc::clone(&self.shared), aim }
+    }
+
+    /// The slots that it holds, by address and number; none, unless it balances by them.
+    pub fn slots(&self) -> Vec<HeldSlot> {
+        self.shared.desk.slots()
+    }
+
+    /// What happens to its slots from now on. A listener that falls behind loses the oldest and is told how many.
+    pub fn events(&self) -> RequesterEvents {
+        self.shared.desk.listen()
     }
 
     /// Waits until there is an instance that takes calls to this address.

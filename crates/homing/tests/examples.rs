@@ -178,6 +178,25 @@ fn two_nodes_count_in_turn_by_packets() {
 }
 
 #[test]
+fn a_rover_holds_the_lowest_slots_of_all_there_are() {
+    let mesh = Mesh::new();
+    let first = mesh.start("responder", "120");
+    let rover = mesh.start("rover", "120");
+    rover.line_with(&["new connection with slot number 0 to "]);
+    rover.line_with(&[" answered by "]);
+    rover.line_with(&["holds [0, 1, 2, 3]"]);
+    rover.line_with(&["slot number 4 is too high"]);
+    let second = mesh.start("responder", "120");
+    rover.line_with(&["new connection with slot number 0 to "]);
+    rover.line_with(&["holds [0, 0, 1, 1]"]);
+    drop(second); // Killed: nobody gives anything back.
+    rover.line_with(&["holds [0, 1, 2, 3]"]);
+    drop(first);
+    rover.line_with(&[" is unreachable at "]);
+    assert!(rover.interrupt());
+}
+
+#[test]
 fn every_example_ends_by_itself_when_told_how_long() {
     let mesh = Mesh::new();
     let examples = [
@@ -186,6 +205,7 @@ fn every_example_ends_by_itself_when_told_how_long() {
         "publisher",
         "requester",
         "responder",
+        "rover",
         "stocks worker",
         "subscriber",
     ];

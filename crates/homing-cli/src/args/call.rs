@@ -74,10 +74,13 @@ pub(crate) struct ChoiceArgs {
     /// Fail at once when nobody offers it
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// How to choose among instances: p2c (the quicker and less busy of two), round-robin, random, least-pending, or
-    /// hash with --key [default: p2c]
+    /// How to choose among instances: p2c (the quicker and less busy of two), round-robin, random, least-pending, slots
+    /// (the lowest number that an instance gives), or hash with --key [default: p2c]
     #[arg(long, value_name = "KIND")]
     pub(crate) balancer: Option<Balancer>,
+    /// With --balancer slots: how many numbers are held, so how many instances are linked to at most [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) max_slots: Option<u16>,
     /// Go where all calls with this key go
     #[arg(long, value_name = "KEY", required_if_eq("balancer", "hash"))]
     pub(crate) key: Option<String>,

@@ -90,6 +90,9 @@ pub(super) fn requester(
     if let Some(balancer) = &choice.balancer {
         builder = builder.balancer(*balancer);
     }
+    if let Some(slots) = choice.max_slots {
+        builder = builder.max_slots(slots.into());
+    }
     for label in &choice.subset {
         builder = builder.subset(label.clone());
     }

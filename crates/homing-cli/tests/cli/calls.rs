@@ -143,6 +143,9 @@ fn labels_weights_and_keys_choose_among_instances() {
     house.run("call v -n --weight ^1=1 --weight ^2=0").printed("old");
     house.run("call v@1 -n --key user7").printed("old");
     house.run("call v@* -n --balancer random --near --subset zone=b").printed("new");
+    house.run("call v@* -n --balancer slots --max-slots 1 --subset zone=b").printed("new");
+    house.run("call w -n --balancer slots --no-wait").failed(15, "NOT_FOUND");
+    house.run("call v -n --max-slots 0").failed(2, "1..=4096");
     house.run("call v -n --balancer hash").failed(2, "--key");
     house.run("call v -n --weight ^1").failed(2, "it is written RANGE=N");
     house

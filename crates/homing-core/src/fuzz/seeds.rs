@@ -38,6 +38,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("options", golden!("options")),
         ("record", golden!("record")),
         ("registry", registry()),
+        ("slots", golden!("slots")),
     ]
 }
 

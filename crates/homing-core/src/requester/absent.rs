@@ -38,10 +38,14 @@ pub(super) fn absent(target: &Target, policy: &Policy, only: Option<Only>) -> St
         (Some(Absence::Subset), _) => {
             (Code::Unavailable, format!("no instance of {wanted} ({})", labels(target)))
         }
-        (Some(Absence::Service | Absence::Version), _) | (None, None) => (
+        (Some(Absence::Service | Absence::Version), _) => (
             Code::Unavailable,
             format!("no instance of {wanted} ({})", versions(target, "running")),
         ),
+        // Only where slots decide does a call wait while there is an instance.
+        (None, None) => {
+            (Code::Unavailable, format!("no instance of {wanted} has given this requester a slot"))
+        }
         (None, Some(node)) => (
             Code::Unavailable,
             format!("no instance of {wanted} on node {} ({})", node.short(), nodes(target)),

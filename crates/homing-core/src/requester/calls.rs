@@ -58,6 +58,8 @@ pub(super) struct Attempt {
     /// Whether its offer says that the method may be repeated.
     pub(super) repeatable: bool,
     pub(super) since: Time,
+    /// On this slot of it.
+    pub(super) slot: Option<u32>,
 }
 
 /// What an answer is waited for in.

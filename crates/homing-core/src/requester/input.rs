@@ -1,10 +1,12 @@
 //! What is said to a requester, and what does it say?
 
+use super::slotted::SlotsHeard;
 use crate::balance::Affinity;
 use crate::id::{Epoch, NodeId};
 use crate::name::{Address, Namespace};
 use crate::registry::RecordKey;
 use crate::registry::Snapshot;
+use crate::slots;
 use crate::talk::Status;
 use crate::time::Time;
 use std::sync::Arc;
@@ -117,6 +119,8 @@ pub enum LinkState {
     Up,
     /// A dial failed. Its instances are passed over for a moment while there are others.
     Failed,
+    /// The link over which its slots were leased ended: so did the leases.
+    Gone,
 }
 
 /// What a requester is told.
@@ -165,12 +169,19 @@ pub enum Input {
         /// Which call.
         call: CallKey,
     },
-    /// A dial failed, or a link is there.
+    /// A dial failed, or a link is there or is no more.
     Link {
         /// To whom.
         node: NodeId,
-        /// Which of both.
+        /// Which of these.
         state: LinkState,
+    },
+    /// An instance says something of its slots.
+    Slots {
+        /// For calls to this target.
+        target: TargetKey,
+        /// What.
+        heard: SlotsHeard,
     },
 }
 
@@ -189,6 +200,8 @@ pub enum Output {
         key: RecordKey,
         /// 1 for the first attempt; stays at 255.
         attempt: u8,
+        /// On which slot of the instance, where this requester balances by slots.
+        slot: Option<u32>,
     },
     /// Start a second attempt there, beside the one that is under way. One [`Input::Hedged`] is due. The first of both that
     /// is answered ends the call: then cancel the other. Where one of them fails the other goes on.
@@ -203,6 +216,8 @@ pub enum Output {
         key: RecordKey,
         /// 2, or more after retries; stays at 255.
         attempt: u8,
+        /// On which slot of the instance, if any.
+        slot: Option<u32>,
     },
     /// The call ended so. If attempts are under way, cancel them.
     Fail {
@@ -210,6 +225,14 @@ pub enum Output {
         call: CallKey,
         /// Why. Says whether anything may have run in any of its attempts.
         status: Status,
+    },
+    /// Something is wanted of an instance that gives slots, or to be told of one: where it is a question, one
+    /// [`Input::Slots`] is due, within [`SLOT_ANSWER_TIME`](crate::limits::SLOT_ANSWER_TIME).
+    Slots {
+        /// For calls to this target.
+        target: TargetKey,
+        /// What.
+        wish: slots::Output,
     },
     /// There is an instance for this target, and there was none when last looked.
     Ready {

@@ -6,12 +6,14 @@ use super::policy::Policy;
 use super::pools::{Pool, Pools};
 use super::recent::Recent;
 use super::seats::{Identity, SeatKey, Seats};
+use super::slotted::Slotted;
 use super::{CallKey, Only};
 use crate::balance::{self, Affinity, Candidates};
 use crate::id::NodeId;
 use crate::name::{Address, Namespace};
 use crate::registry::{Instance, InstanceState, RecordKey, Snapshot};
 use crate::rng::Rng;
+use crate::slots::Place;
 use crate::time::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub(super) struct Target {
     pub(super) compared: Time,
     /// How long its calls took, where that matters.
     pub(super) recent: Recent,
+    /// What slots it holds, where these decide.
+    pub(super) slotted: Option<Box<Slotted>>,
 }
 
 /// An instance that may take calls.
@@ -53,6 +57,14 @@ impl Candidate {
     fn is_within(&self, only: Option<Only>) -> bool {
         only.is_none_or(|only| only.admits(self.node, self.key))
     }
+}
+
+/// What was picked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Picked {
+    pub(super) candidate: Candidate,
+    /// On which of its slots.
+    pub(super) slot: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,6 +93,13 @@ pub(super) struct Wish {
     pub(super) without: Option<SeatKey>,
 }
 
+impl Wish {
+    /// Whether a call goes nowhere without a slot, where slots decide: not if it says itself where.
+    pub(super) fn needs_slot(&self) -> bool {
+        self.only.is_none() && self.affinity.is_none()
+    }
+}
+
 /// What a pick needs of the requester.
 #[derive(Debug)]
 pub(super) struct Means<'a> {
@@ -104,6 +123,7 @@ impl Target {
             seen: Seen::Never,
             compared: Time::ZERO,
             recent: Recent::default(),
+            slotted: None,
         }
     }
 
@@ -217,20 +237,44 @@ impl Target {
         }
     }
 
+    /// Whether [`pick_any`](Self::pick_any) would find one.
+    pub(super) fn can_take(&self, wish: Wish) -> bool {
+        match &self.slotted {
+            Some(slotted) if wish.needs_slot() => slotted.has(|_| true),
+            Some(_) | None => self.has(wish.only),
+        }
+    }
+
     /// Whether [`pick_fresh`](Self::pick_fresh) would find one.
     pub(super) fn has_fresh(&self, seats: &Seats, wish: Wish) -> bool {
-        self.candidates.iter().any(|candidate| {
+        let may = |candidate: &Candidate| {
             candidate.is_within(wish.only) && fresh(candidate, seats, wish.now).is_some()
-        })
+        };
+        match &self.slotted {
+            Some(slotted) if wish.needs_slot() => slotted.has(|index| may(&self.candidates[index])),
+            Some(_) | None => self.candidates.iter().any(may),
+        }
+    }
+
+    /// Tells the rover, where there is one, who the candidates are.
+    pub(super) fn tell_rover(&mut self, now: Time, seats: &Seats) {
+        let Some(slotted) = &mut self.slotted else { return };
+        let place = |candidate: &Candidate| {
+            let identity = seats.identity(candidate.seat);
+            Place { node: identity.node, key: identity.key }
+        };
+        let all = self.candidates.iter().map(place).zip(0..).collect();
+        let open = self.candidates.iter().filter(|candidate| candidate.reach == Reach::Ready);
+        slotted.adopt(now, all, open.map(place).collect());
     }
 
     /// Picks one that nothing speaks against.
-    pub(super) fn pick_fresh(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Candidate> {
+    pub(super) fn pick_fresh(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Picked> {
         self.pick(means, wish, Mood::Choosy)
     }
 
     /// Picks one that nothing speaks against, or else any.
-    pub(super) fn pick_any(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Candidate> {
+    pub(super) fn pick_any(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Picked> {
         self.pick(means, wish, Mood::Choosy).or_else(|| self.pick(means, wish, Mood::Desperate))
     }
 
@@ -239,15 +283,27 @@ impl Target {
         self.candidates.iter().map(|candidate| candidate.seat)
     }
 
-    fn pick(&mut self, means: &mut Means<'_>, wish: Wish, mood: Mood) -> Option<Candidate> {
+    fn pick(&mut self, means: &mut Means<'_>, wish: Wish, mood: Mood) -> Option<Picked> {
         let Means { policy, seats, rng } = means;
         let candidates = &self.candidates;
+        if let Some(slotted) = &mut self.slotted
+            && wish.affinity.is_none()
+        {
+            let field = Field { candidates, seats, wish, mood };
+            let picked = slotted.pick(|index| field.pending(index).is_some());
+            if let Some((index, number)) = picked {
+                return Some(Picked { candidate: candidates[index], slot: Some(number) });
+            }
+            if wish.needs_slot() {
+                return None;
+            }
+        }
         let picked = self.pools.pick(rng, |range, cursor, rng| {
             let (first, candidates) = (range.start, &candidates[range]);
             let field = Field { candidates, seats, wish, mood };
             Some(first + policy.balancer.pick(&field, wish.affinity, cursor, rng)?)
         })?;
-        Some(candidates[picked])
+        Some(Picked { candidate: candidates[picked], slot: None })
     }
 }
 

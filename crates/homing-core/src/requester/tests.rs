@@ -5,6 +5,7 @@ mod everyone;
 mod hedging;
 mod model;
 mod scenarios;
+mod slots;
 
 use super::*;
 use crate::balance::Balancer;
@@ -154,9 +155,12 @@ impl Play {
         while let Some(output) = self.requester.poll_output() {
             let log = &mut self.log;
             match output {
-                Output::Start { call, node, attempt, .. } => {
+                Output::Start { call, node, attempt, slot, .. } => {
                     let to = node.as_bytes()[0];
                     write!(log, "{}>{to}", call.0).unwrap();
+                    if let Some(slot) = slot {
+                        write!(log, "/{slot}").unwrap();
+                    }
                     if attempt > 1 {
                         write!(log, "#{attempt}").unwrap();
                     }
@@ -168,6 +172,7 @@ impl Play {
                     let ran = if status.started == Started::Maybe { "~" } else { "" };
                     write!(log, "{}{ran}: {status}", call.0).unwrap();
                 }
+                Output::Slots { wish, .. } => log.push_str(&slots::text(&wish)),
                 Output::Ready { .. } => write!(log, "ready").unwrap(),
             }
             log.push_str(" | ");

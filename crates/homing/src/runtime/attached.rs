@@ -1,6 +1,7 @@
 //! What does a link's output mean for the node it belongs to?
 
 use super::jobs::{Job, Reply};
+use super::slots::JobSlot;
 use super::talk::{Line, Talk};
 use super::topics;
 use super::unheard::Unheard;
@@ -128,7 +129,9 @@ impl Attached {
         let reply = Reply::Link { link: Arc::clone(link), request: id, attached: Arc::clone(self) };
         let options = options.map_or_else(Default::default, |options| *options);
         let (caller, claims) = (*caller, None);
-        let job = Job { reply, caller, target, deadline, payload, options, asks, line, claims };
+        let slot = JobSlot::None;
+        let job =
+            Job { reply, caller, target, deadline, payload, options, asks, line, claims, slot };
         if packets::is_for(&job.target) {
             return packets::take(&self.runtime, job);
         }
@@ -179,6 +182,7 @@ impl Attached {
     fn close(&self, link: &LinkCell, status: Status) {
         self.runtime.leave_door(self.id, Ending::Closed(status.code));
         self.runtime.forget_link(self.id, link);
+        self.runtime.offers.unlink(&self.runtime, self.id);
         if self.peer.get().is_some() {
             self.runtime.say(Said::Lost { link: self.id, status: status.clone() });
         }

@@ -19,6 +19,7 @@ pub(crate) mod offers;
 pub(crate) mod packets;
 mod pipe;
 mod show;
+mod slots;
 mod start;
 mod stats;
 pub(crate) mod talk;
@@ -99,6 +100,7 @@ struct Numbers {
     epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
+    holder: AtomicU64,
 }
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
@@ -224,6 +226,15 @@ impl Runtime {
         expected.link().await
     }
 
+    /// Closes a link that was made to ask for a slot, where none is leased over it and nobody else uses it: so that who roves
+    /// is linked to no more instances than it has slots.
+    pub(crate) fn hang_up_if_unused(&self, link: &Arc<LinkCell>) {
+        let id = LinkId(link.number);
+        if self.links.is_roved_out(id) && link.is_quiet() {
+            self.say(Said::Idle { link: id });
+        }
+    }
+
     /// Runs a task that ends by itself, from whatever thread this is.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.life.threads.spawn(task);
@@ -237,6 +248,11 @@ impl Runtime {
     /// A number that no other target has.
     pub(crate) fn next_target(&self) -> link::TargetKey {
         link::TargetKey(self.life.numbers.target.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A number under which slots are held, as no other of this node's.
+    pub(crate) fn next_holder(&self) -> u64 {
+        self.life.numbers.holder.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// What tells this host from others.

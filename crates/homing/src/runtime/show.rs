@@ -72,6 +72,12 @@ impl Runtime {
         Instance { node, name: self.name_of(&snapshot, node), version }
     }
 
+    /// Where a node says it is.
+    pub(crate) fn known_addresses(&self, node: NodeId) -> Vec<TransportAddr> {
+        let snapshot = self.snapshots.borrow().clone();
+        snapshot.node(&node).map_or_else(Vec::new, |known| known.record.addresses.clone())
+    }
+
     pub(super) fn name_of(&self, snapshot: &Snapshot, node: NodeId) -> NodeName {
         if node == self.me.id {
             return self.me.name.clone();

@@ -22,6 +22,7 @@ mod offers;
 mod packets;
 mod pairs;
 mod real;
+mod slots;
 mod sparing;
 mod streams;
 mod topics;
