@@ -78,7 +78,7 @@ impl Caller {
             deadline: Some(deadline),
             wait: Wait::ForInstance,
             repeatable: order.repeatable,
-            instance: None,
+            only: None,
             affinity: None,
             kind: Kind::Call,
         };

@@ -7,6 +7,7 @@ use crate::runtime::Runtime;
 use crate::runtime::calls::streams::Asking;
 use crate::runtime::calls::{Aim, Answered, Badge, Desk, Terms, Unanswered, refused};
 use crate::runtime::inherited;
+use crate::scatter::{CallAll, Outcomes};
 use crate::security::random;
 use crate::slots::{HeldSlot, RequesterEvents};
 use crate::streams::{Opening, Plan, Replies};
@@ -17,10 +18,11 @@ use homing_core::limits::DEADLINE_MAX;
 use homing_core::link::Asks;
 use homing_core::name::{Address, BadName, Label, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::{Hedge, Here, Kind, Locality, Policy, Wait, Weight};
+use homing_core::requester::{Hedge, Here, Kind, Locality, Only, Policy, Wait, Weight};
 use homing_core::rng::Rng;
 use homing_core::slots::{Interval as RovingInterval, Keep, KeepRule, Slot};
 use homing_core::talk::{Encoding, Options, Payload, Status};
+use homing_core::time::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -48,6 +50,16 @@ impl Shared {
     /// Puts in who calls, beside its node: the foreign system behind it, if any, and the node's token.
     pub(crate) fn show(&self, options: &mut Option<Box<Options>>) {
         self.desk.badge.show(&self.runtime, options);
+    }
+}
+
+impl Shared {
+    /// Now, and when a call that may take so long ends: no later than the one that is being answered here.
+    pub(crate) fn span(&self, timeout: Duration) -> (Time, Time) {
+        let now = self.runtime.clock.now();
+        let own = now + timeout.min(DEADLINE_MAX);
+        let inherited = inherited::deadline().map(|at| self.runtime.clock.time(at));
+        (now, inherited.map_or(own, |inherited| inherited.min(own)))
     }
 }
 
@@ -230,6 +242,18 @@ impl Requester {
         self.to(address)?.call(request).await?.decode()
     }
 
+    /// Calls every instance at once, and returns what is to come of it: an outcome for each ([`CallAll`]).
+    ///
+    /// # Errors
+    /// There is nobody to call.
+    pub async fn call_all<Q: Serialize + ?Sized>(
+        &self,
+        address: &str,
+        request: &Q,
+    ) -> Result<Outcomes, CallError> {
+        self.to(address)?.call_all(request).await
+    }
+
     /// Where calls go, looked up once: for a program that calls the same address often.
     ///
     /// # Errors
@@ -292,6 +316,17 @@ impl Callee {
         self.begin(Ok(payload))
     }
 
+    /// The same call to every instance at once: all of the range, the method and the subset. Nothing happens until it is
+    /// awaited.
+    pub fn call_all<Q: Serialize + ?Sized>(&self, request: &Q) -> CallAll {
+        self.spread(to_payload(request, self.shared.manner.encoding))
+    }
+
+    /// As [`call_all`](Self::call_all), with bytes.
+    pub fn call_all_raw(&self, payload: Payload) -> CallAll {
+        self.spread(Ok(payload))
+    }
+
     /// A call that is answered with a stream. Nothing happens until it is polled.
     pub fn stream<Q: Serialize + ?Sized, R>(&self, request: &Q) -> Replies<R> {
         self.replies(to_payload(request, self.shared.manner.encoding))
@@ -306,6 +341,12 @@ impl Callee {
     pub fn open<Q: Serialize, R>(&self) -> Opening<Q, R> {
         let plan = self.plan(Ok(Payload::default()), Asks::Nothing, None);
         Opening::new(Arc::clone(&self.shared), plan, self.shared.manner.encoding)
+    }
+
+    fn spread(&self, payload: Result<Payload, Status>) -> CallAll {
+        let Manner { timeout, wait, repeatable, .. } = self.shared.manner;
+        let terms = Terms { wait, repeatable, ..Terms::default() };
+        CallAll::planned(Arc::clone(&self.shared), self.aim.clone(), payload, (timeout, terms))
     }
 
     fn replies<R>(&self, payload: Result<Payload, Status>) -> Replies<R> {
@@ -368,7 +409,7 @@ impl Call {
 
     /// Only an instance of this node will do.
     pub fn instance(mut self, node: NodeId) -> Self {
-        self.terms.instance = Some(node);
+        self.terms.only = Some(Only::Node(node));
         self
     }
 
@@ -390,21 +431,13 @@ impl Call {
         shared.show(&mut options);
         let made = match (callee.aim, payload) {
             (Ok(aim), Ok(payload)) => {
-                terms.begun = shared.runtime.clock.now();
-                let inherited = inherited::deadline().map(|at| shared.runtime.clock.time(at));
-                let own = terms.begun + timeout.min(DEADLINE_MAX);
-                terms.deadline = Some(inherited.map_or(own, |inherited| inherited.min(own)));
+                let (begun, deadline) = shared.span(timeout);
+                (terms.begun, terms.deadline) = (begun, Some(deadline));
                 shared.desk.call(&aim, payload, options, terms).await
             }
             (Err(status), _) | (_, Err(status)) => Err(refused(status)),
         };
-        match made {
-            Ok(Answered { payload, options, node, key }) => {
-                let metadata = options.map_or_else(Vec::new, |options| options.metadata);
-                Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
-            }
-            Err(failed) => Err(unanswered(shared, failed)),
-        }
+        replied(shared, made)
     }
 }
 
@@ -415,6 +448,17 @@ impl IntoFuture for Call {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.make())
     }
+}
+
+/// The end of a call as the program sees it.
+pub(crate) fn replied(
+    shared: &Arc<Shared>,
+    made: Result<Answered, Unanswered>,
+) -> Result<Reply, CallError> {
+    let Answered { payload, options, node, key } =
+        made.map_err(|failed| unanswered(shared, failed))?;
+    let metadata = options.map_or_else(Vec::new, |options| options.metadata);
+    Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
 }
 
 /// A failure as the program sees it.

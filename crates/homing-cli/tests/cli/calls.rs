@@ -1,6 +1,7 @@
 //! Do calls reach who they should, and say so when they cannot?
 
-use super::house::{House, start};
+use super::house::{House, Ran, start};
+use std::process::Command;
 
 #[test]
 fn any_program_is_a_service() {
@@ -111,6 +112,26 @@ fn meshes_never_meet() {
     house.run("call colour -n --mesh there").printed("blue");
     house.run("call colour -n --mesh nowhere --no-wait").failed(15, "NOT_FOUND");
     assert_eq!(house.run("nodes --json").json().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn who_takes_long_is_not_waited_for_where_another_may_be_asked() {
+    let house = House::new();
+    let _stuck = house.serve(&["who", "--exec", "sleep 60", "--repeatable"]);
+    let _quick = house.serve(&["who", "--reply", "quick", "--repeatable"]);
+    for _ in 0..5 {
+        house.run("call who -n --hedge 50ms").printed("quick");
+    }
+}
+
+#[test]
+fn nothing_is_said_beside_the_result_unless_it_is_asked_for() {
+    let house = House::new();
+    let _echo = house.serve(&["echo", "--echo"]);
+    let said = |command: &mut Command| Ran::from(command.output().unwrap()).stderr;
+    assert_eq!(said(&mut house.homing("call echo x")), "");
+    assert_ne!(said(&mut house.homing("call echo x -vv")), "");
+    assert_ne!(said(house.homing("call echo x").env("HOMING_LOG", "debug")), "");
 }
 
 #[test]

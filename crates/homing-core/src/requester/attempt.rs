@@ -144,7 +144,7 @@ impl Requester {
         for call in waiting {
             let live = self.calls.live(call);
             let (wish, wait) = (live.wish(now), live.wait);
-            let refused = wait == Wait::Never && !self.may_get_slot(key);
+            let refused = wait != Wait::ForInstance && !self.may_get_slot(key);
             if refused || self.target(key).can_take(wish) || self.is_hopeless(key) {
                 self.release(now, call);
                 self.attempt(now, call);
@@ -186,12 +186,18 @@ impl Requester {
         self.release(now, key);
         let call = self.calls.live(key);
         let pause = pause(call.attempts, Some(&status), &mut self.rng);
+        let patient = again == Again::Anywhere
+            && match call.wait {
+                Wait::ForInstance => true,
+                Wait::ForPlace => status.code == Code::ResourceExhausted || call.attempts < 2,
+                Wait::Never => false,
+            };
         call.last = Some(Box::new(status));
         if call.deadline <= now {
             return self.expire(key);
         }
         let (target, wish) = (call.target, call.wish(now));
-        let (attempts, wait) = (call.attempts, call.wait);
+        let attempts = call.attempts;
         self.refresh(now, target);
         let Self { policy, seats, rng, .. } = self;
         let fresh = self.targets[target.0 as usize]
@@ -202,7 +208,7 @@ impl Requester {
             self.start(now, key, picked);
         } else if !self.target(target).can_take(wish) {
             self.wait(key);
-        } else if wait == Wait::Never || again == Again::Elsewhere {
+        } else if !patient {
             self.fail_with_last(key);
         } else {
             self.park(key, CallState::Resting { until: now + pause });
@@ -233,7 +239,8 @@ impl Requester {
     fn wait(&mut self, key: CallKey) {
         let call = self.calls.live(key);
         let (target, wait) = (call.target, call.wait);
-        if wait == Wait::Never && !self.may_get_slot(target) || self.is_hopeless(target) {
+        let waits = wait == Wait::ForInstance || self.may_get_slot(target);
+        if !waits || self.is_hopeless(target) {
             return self.fail_with_last(key);
         }
         let turn = self.calls.next_turn();
@@ -256,7 +263,7 @@ impl Requester {
     }
 
     /// Whether waiting would not help: all is known, and nobody serves the method (decisions E7).
-    fn is_hopeless(&mut self, target: TargetKey) -> bool {
+    pub(super) fn is_hopeless(&mut self, target: TargetKey) -> bool {
         let synced = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.synced);
         synced && self.target(target).absence() == Some(Absence::Method)
     }
@@ -264,13 +271,13 @@ impl Requester {
     /// Ends a call whose time is over while no attempt is under way.
     fn expire(&mut self, key: CallKey) {
         let call = self.calls.live(key);
-        let (target, node) = (call.target, call.instance);
+        let (target, only) = (call.target, call.only);
         if call.started() == Started::Maybe {
             let last = call.last.as_ref().map_or("", |status| status.message.as_str());
             let message = format!("the deadline passed before another attempt ({last})");
             return self.fail(key, Status::new(Code::DeadlineExceeded, message));
         }
-        if call.last.is_none() && self.target(target).has(node) {
+        if call.last.is_none() && self.target(target).has(only) {
             let message = match self.target(target).slotted {
                 Some(_) => "the deadline passed before a slot of any instance was had",
                 None => "the deadline passed before the call was sent",
@@ -283,12 +290,12 @@ impl Requester {
     /// Ends a call with the failure of its last attempt, or with why there was none.
     fn fail_with_last(&mut self, key: CallKey) {
         let call = self.calls.live(key);
-        let (target, node) = (call.target, call.instance);
+        let (target, only) = (call.target, call.only);
         let status = if let Some(status) = call.last.take() {
             *status
         } else {
             let found = self.targets[target.0 as usize].as_ref().expect(REGISTERED);
-            absent(found, &self.policy, node)
+            absent(found, &self.policy, only)
         };
         self.fail(key, status);
     }

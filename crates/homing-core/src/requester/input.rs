@@ -26,8 +26,46 @@ pub enum Wait {
     /// It waits until its deadline.
     #[default]
     ForInstance,
+    /// It waits for a place at an instance that is full, never for one to appear; one that cannot be reached is tried once
+    /// more.
+    ForPlace,
     /// It never waits: it is tried while there is somebody to try, and fails then (`--no-wait`).
     Never,
+}
+
+/// There is no instance for a target.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Nobody {
+    /// What a call to it would fail with.
+    pub status: Status,
+    /// [`Wait::Never`] where all is known, and nobody serves the method.
+    pub wait: Wait,
+}
+
+/// Who alone may take a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Only {
+    /// Any instance of this node.
+    Node(NodeId),
+    /// This instance.
+    Instance(NodeId, RecordKey),
+}
+
+impl Only {
+    /// On which node it is.
+    pub const fn node(self) -> NodeId {
+        match self {
+            Self::Node(node) | Self::Instance(node, _) => node,
+        }
+    }
+
+    /// Whether it is the instance of this node under this key.
+    pub fn admits(self, node: NodeId, key: RecordKey) -> bool {
+        match self {
+            Self::Node(only) => only == node,
+            Self::Instance(only, only_key) => (only, only_key) == (node, key),
+        }
+    }
 }
 
 /// One call to be made.
@@ -43,8 +81,8 @@ pub struct Begin {
     pub wait: Wait,
     /// The caller's word that it may run twice. Adds to the offer's word, never removes it.
     pub repeatable: bool,
-    /// Only an instance of this node will do.
-    pub instance: Option<NodeId>,
+    /// Nobody else will do.
+    pub only: Option<Only>,
     /// It goes where other calls of this affinity go, whatever the balancer.
     pub affinity: Option<Affinity>,
     /// What answers it.

@@ -32,13 +32,16 @@ mod slotted;
 mod target;
 mod verdict;
 
-pub use input::{Begin, CallKey, Input, Kind, LinkState, Outcome, Output, TargetKey, Wait};
+pub use input::{
+    Begin, CallKey, Input, Kind, LinkState, Nobody, Only, Outcome, Output, TargetKey, Wait,
+};
 pub use policy::{BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight};
 pub use slotted::{HeldSlot, SlotsHeard};
 
 use crate::balance::Balancer;
+use crate::id::NodeId;
 use crate::limits::{TARGETS_MAX, UNREACHABLE_REST};
-use crate::registry::Snapshot;
+use crate::registry::{RecordKey, Snapshot};
 use crate::rng::Rng;
 use crate::time::Time;
 use attempt::Which;
@@ -173,6 +176,29 @@ impl Requester {
     pub fn ready(&mut self, now: Time, target: TargetKey) -> bool {
         self.refresh(now, target);
         self.target(target).is_ready()
+    }
+
+    /// Every instance that a call to this target concerns, by node and record, each once: those that can take it, those that
+    /// cannot be reached, and those that drain. A call to each of them alone ([`Only::Instance`]) gives each an outcome.
+    ///
+    /// # Errors
+    /// There is none; and whether waiting may help.
+    ///
+    /// # Panics
+    /// The target was never registered: a bug of the driver.
+    pub fn everyone(
+        &mut self,
+        now: Time,
+        target: TargetKey,
+    ) -> Result<Vec<(NodeId, RecordKey)>, Nobody> {
+        self.refresh(now, target);
+        let wait = if self.is_hopeless(target) { Wait::Never } else { Wait::ForInstance };
+        let target = self.targets[target.0 as usize].as_ref().expect(REGISTERED);
+        let all = target.everyone(&self.policy);
+        if all.is_empty() {
+            return Err(Nobody { status: absent::absent(target, &self.policy, None), wait });
+        }
+        Ok(all)
     }
 
     /// What happened so far.

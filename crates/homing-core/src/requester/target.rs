@@ -1,17 +1,17 @@
 //! Who may take the calls to one address, and who waits for one that may?
 
-use super::CallKey;
-use super::eligible::{Absence, Eligible, eligible};
+use super::eligible::{Absence, Eligible, eligible, everyone};
 use super::locality::{Distance, distance};
 use super::policy::Policy;
 use super::pools::{Pool, Pools};
 use super::recent::Recent;
 use super::seats::{Identity, SeatKey, Seats};
 use super::slotted::Slotted;
+use super::{CallKey, Only};
 use crate::balance::{self, Affinity, Candidates};
 use crate::id::NodeId;
 use crate::name::{Address, Namespace};
-use crate::registry::{Instance, InstanceState, Snapshot};
+use crate::registry::{Instance, InstanceState, RecordKey, Snapshot};
 use crate::rng::Rng;
 use crate::slots::Place;
 use crate::time::Time;
@@ -45,11 +45,18 @@ pub(super) struct Target {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
     pub(super) seat: SeatKey,
-    pub(super) node: NodeId,
+    node: NodeId,
+    key: RecordKey,
     /// Whether its offer says that the method may be repeated.
     pub(super) repeatable: bool,
     reach: Reach,
     identity: balance::Identity,
+}
+
+impl Candidate {
+    fn is_within(&self, only: Option<Only>) -> bool {
+        only.is_none_or(|only| only.admits(self.node, self.key))
+    }
 }
 
 /// What was picked.
@@ -78,8 +85,8 @@ pub(super) enum Seen {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub(super) now: Time,
-    /// Only an instance of this node.
-    pub(super) node: Option<NodeId>,
+    /// Nobody else.
+    pub(super) only: Option<Only>,
     /// What it goes by, instead of the balancer.
     pub(super) affinity: Option<Affinity>,
     /// Not this one.
@@ -89,7 +96,7 @@ pub(super) struct Wish {
 impl Wish {
     /// Whether a call goes nowhere without a slot, where slots decide: not if it says itself where.
     pub(super) fn needs_slot(&self) -> bool {
-        self.node.is_none() && self.affinity.is_none()
+        self.only.is_none() && self.affinity.is_none()
     }
 }
 
@@ -179,6 +186,7 @@ impl Target {
             self.candidates.push(Candidate {
                 seat: seats.list(identity(found.instance)),
                 node: found.instance.node,
+                key: found.instance.key,
                 repeatable: found.method.repeatable,
                 reach: reach(found.instance.state),
                 identity: balance::Identity::of(found.instance.node, found.instance.key),
@@ -210,16 +218,22 @@ impl Target {
         &self.instances
     }
 
+    /// Who is to be asked where all are, those included that cannot take a call.
+    pub(super) fn everyone(&self, policy: &Policy) -> Vec<(NodeId, RecordKey)> {
+        let all = everyone(&self.instances, &self.address, policy);
+        all.into_iter().map(|instance| (instance.node, instance.key)).collect()
+    }
+
     /// Whether there ever was one.
     pub(super) fn seen(&self) -> Seen {
         self.seen
     }
 
-    /// Whether an instance of this node (or any) may take a call, now or later.
-    pub(super) fn has(&self, node: Option<NodeId>) -> bool {
-        match node {
+    /// Whether this one (or any) may take a call, now or later.
+    pub(super) fn has(&self, only: Option<Only>) -> bool {
+        match only {
             None => self.is_ready(),
-            Some(node) => self.candidates.iter().any(|candidate| candidate.node == node),
+            Some(_) => self.candidates.iter().any(|candidate| candidate.is_within(only)),
         }
     }
 
@@ -227,15 +241,14 @@ impl Target {
     pub(super) fn can_take(&self, wish: Wish) -> bool {
         match &self.slotted {
             Some(slotted) if wish.needs_slot() => slotted.has(|_| true),
-            Some(_) | None => self.has(wish.node),
+            Some(_) | None => self.has(wish.only),
         }
     }
 
     /// Whether [`pick_fresh`](Self::pick_fresh) would find one.
     pub(super) fn has_fresh(&self, seats: &Seats, wish: Wish) -> bool {
         let may = |candidate: &Candidate| {
-            wish.node.is_none_or(|node| node == candidate.node)
-                && fresh(candidate, seats, wish.now).is_some()
+            candidate.is_within(wish.only) && fresh(candidate, seats, wish.now).is_some()
         };
         match &self.slotted {
             Some(slotted) if wish.needs_slot() => slotted.has(|index| may(&self.candidates[index])),
@@ -316,9 +329,7 @@ impl Candidates for Field<'_> {
 
     fn pending(&self, index: usize) -> Option<u32> {
         let candidate = &self.candidates[index];
-        if self.wish.node.is_some_and(|node| node != candidate.node)
-            || self.wish.without == Some(candidate.seat)
-        {
+        if !candidate.is_within(self.wish.only) || self.wish.without == Some(candidate.seat) {
             return None;
         }
         match self.mood {

@@ -1,6 +1,7 @@
 //! Does each call go where it should, as often as it may, and end exactly once?
 
 mod choosing;
+mod everyone;
 mod hedging;
 mod model;
 mod scenarios;
@@ -97,7 +98,7 @@ impl Play {
             deadline: Some(Time::from_millis(5_000)),
             wait: Wait::ForInstance,
             repeatable: false,
-            instance: None,
+            only: None,
             affinity: None,
             kind: Kind::Call,
         };
@@ -344,7 +345,7 @@ fn a_method_that_nobody_serves_fails_at_once_when_all_is_known() {
 #[test]
 fn a_call_for_one_node_goes_there_or_nowhere() {
     Play::new("words")
-        .with(|begin| begin.instance = Some(node(2)))
+        .with(|begin| begin.only = Some(Only::Node(node(2))))
         .world(&["1 words", "2 words", "3 words"])
         .begin(2)
         .world(&["1 words", "3 words"])

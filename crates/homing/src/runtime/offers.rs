@@ -68,14 +68,23 @@ impl OfferCell {
 
     /// A job has ended: the next one may start.
     pub(crate) fn done(offer: &Arc<Self>, runtime: &Arc<Runtime>) {
-        let next = offer.turn(runtime, |_| Input::Done { call: CallKey(0) });
-        for job in next {
-            let (offer, runtime) = (Arc::clone(offer), Arc::clone(runtime));
-            // In a task, so that a long queue of ready handlers cannot recurse.
-            tokio::spawn(async move { jobs::start(&runtime, offer, job) });
-        }
+        offer.admit(runtime, Input::Done { call: CallKey(0) });
         if offer.desk.lock().responder.running() == 0 {
             offer.idle.notify_waiters();
+        }
+    }
+
+    /// So many calls at once from now on.
+    pub(crate) fn set_concurrency(self: &Arc<Self>, runtime: &Arc<Runtime>, calls: u32) {
+        self.admit(runtime, Input::SetConcurrency(calls));
+    }
+
+    /// Turns the machine with what may make room, and starts who has it now.
+    fn admit(self: &Arc<Self>, runtime: &Arc<Runtime>, input: Input) {
+        for job in self.turn(runtime, |_| input) {
+            let (offer, owner) = (Arc::clone(self), Arc::clone(runtime));
+            // In a task, so that a long queue of ready handlers cannot recurse.
+            runtime.spawn(async move { jobs::start(&owner, offer, job) });
         }
     }
 

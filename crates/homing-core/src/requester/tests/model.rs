@@ -139,7 +139,7 @@ impl Model {
             deadline,
             wait: if self.rng.chance(1, 5) { Wait::Never } else { Wait::ForInstance },
             repeatable,
-            instance: self.rng.chance(1, 8).then(|| node(1)),
+            only: self.rng.chance(1, 8).then(|| Only::Node(node(1))),
             affinity: self.rng.chance(1, 8).then(|| Affinity::of(b"key")),
             kind: if self.rng.chance(1, 8) { Kind::Stream } else { Kind::Call },
         };

@@ -102,7 +102,7 @@ fn who_may_not_call_is_told_so() {
 
 #[test]
 fn who_is_named_is_called_without_a_slot_too() {
-    let play = play().with(|usual| usual.instance = Some(node(2)));
+    let play = play().with(|usual| usual.only = Some(Only::Node(node(2))));
     play.world(&["1 words", "2 words"]).begin(1).log.ends_with(" | 0>2 | ").then_some(()).unwrap();
 }
 

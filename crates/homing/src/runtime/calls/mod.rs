@@ -27,7 +27,7 @@ use homing_core::limits::REQUESTER_EVENTS_MAX;
 use homing_core::link::{self, Open, Shape};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::{Input, Kind, LinkState, Policy, Requester, Wait};
+use homing_core::requester::{Input, Kind, LinkState, Only, Policy, Requester, Wait};
 use homing_core::rng::Rng;
 use homing_core::slots::Place;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
@@ -68,7 +68,7 @@ pub(crate) struct Terms {
     pub(crate) deadline: Option<Time>,
     pub(crate) wait: Wait,
     pub(crate) repeatable: bool,
-    pub(crate) instance: Option<NodeId>,
+    pub(crate) only: Option<Only>,
     pub(crate) affinity: Option<Affinity>,
     pub(crate) kind: Kind,
 }
@@ -158,6 +158,34 @@ impl Desk {
                 return;
             }
             notified.await;
+        }
+    }
+
+    /// Every instance that calls to this aim concern. Where there is none it waits for one until `deadline`, if it is to.
+    pub(crate) async fn everyone(
+        &self,
+        aim: &Aim,
+        (deadline, wait): (Time, Wait),
+    ) -> Result<Vec<(NodeId, RecordKey)>, Status> {
+        let clock = self.runtime.clock;
+        loop {
+            let appeared = {
+                let (now, state) = (clock.now(), &mut *self.state.lock());
+                let nobody = match state.machine.everyone(now, aim.key) {
+                    Ok(all) => return Ok(all),
+                    Err(nobody) => nobody,
+                };
+                if now >= deadline || wait == Wait::Never || nobody.wait == Wait::Never {
+                    return Err(nobody.status);
+                }
+                // Under the lock, so that no word of it is missed.
+                Arc::clone(state.ready.entry(aim.key).or_default()).notified_owned()
+            };
+            tokio::select! {
+                () = appeared => {}
+                () = clock.sleep_until(deadline) => {}
+                () = self.runtime.over() => return Err(closed()),
+            }
         }
     }
 

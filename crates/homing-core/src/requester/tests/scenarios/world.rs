@@ -180,7 +180,7 @@ impl World {
             deadline: Some(self.now + Duration::from_secs(1)),
             wait: Wait::ForInstance,
             repeatable: true,
-            instance: None,
+            only: None,
             affinity: None,
             kind: Kind::Call,
         };
