@@ -8,7 +8,9 @@ use crate::limits::{
 };
 use crate::rng::Rng;
 use crate::talk::Encoding;
+use crate::talk::Payload;
 use crate::wire::{Callee, Piece, Target, Then};
+use bytes::BytesMut;
 
 fn target() -> Target {
     Target {

@@ -3,6 +3,7 @@
 use super::tests::Pair;
 use super::*;
 use crate::limits::{CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, PAYLOAD_MAX, STREAM_QUEUE, WINDOW};
+use crate::talk::Payload;
 
 const ASK: Shape = Shape::Stream { asks: Asks::All, idle: None };
 const OPEN: Shape = Shape::Stream { asks: Asks::Nothing, idle: None };

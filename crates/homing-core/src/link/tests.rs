@@ -2,9 +2,14 @@
 
 pub(super) use super::sample::config;
 use super::*;
-use crate::limits::{CHUNK_MAX, CONVERSATIONS_MAX, PAYLOAD_MAX, WINDOW};
+use crate::id::NodeId;
+use crate::limits::{
+    BEFORE_CLOSE, BEFORE_PING, CHUNK_MAX, CONVERSATIONS_MAX, HANDSHAKE_TIME, PAYLOAD_MAX, WINDOW,
+};
+use crate::talk::Payload;
 use crate::wire::Target;
 use crate::wire::hello::{VERSION_MAX, VERSION_MIN};
+use bytes::BytesMut;
 
 /// One side: its link, what it was told, and the bytes on their way to it.
 pub(super) struct Side {
