@@ -9,7 +9,7 @@ use crate::wires::{DialOrder, MESH, Wires};
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
-use homing_core::limits::{DRAIN_TIME, LOSER_DRAIN_TIME, STALL};
+use homing_core::limits::{DRAIN_TIME, GOING_DRAIN_TIME, STALL};
 use homing_core::link;
 use homing_core::node::{self, BackOff, LinkId, Node, NodeConfig, NodeEvent, Source};
 use homing_core::registry::{Filter, Guard, OfferState, RecordKey, Snapshot};
@@ -376,7 +376,7 @@ impl Process {
 
     /// The goodbye is said: links end when their last conversation has.
     fn close_all(&mut self, now: Time) {
-        self.phase = Phase::Closing { until: now + LOSER_DRAIN_TIME };
+        self.phase = Phase::Closing { until: now + GOING_DRAIN_TIME };
         let all: Vec<LinkId> = self.wires.lines().map(|(conn, _)| conn).collect();
         for conn in all {
             self.link_input(now, conn, link::Input::Drain);

@@ -60,8 +60,9 @@ pub enum Input<'a> {
     /// A message for the peer's node machine, at most [`CHUNK_MAX`](crate::limits::CHUNK_MAX) bytes (a larger one is a bug, and panics). Nothing
     /// happens before [`Output::Established`].
     Control(Bytes),
-    /// No new conversations: the link closes when the last has ended, or after
-    /// [`LOSER_DRAIN_TIME`](crate::limits::LOSER_DRAIN_TIME).
+    /// No new conversations: the link closes when the last has ended. Those that are silent for
+    /// [`LOSER_QUIET_TIME`](crate::limits::LOSER_QUIET_TIME), or last for
+    /// [`LOSER_DRAIN_TIME`](crate::limits::LOSER_DRAIN_TIME), end with it.
     Drain,
     /// The end, now, with a last word to the peer.
     Close(Status),

@@ -112,9 +112,18 @@ enum Peer {
 }
 
 enum Stage {
-    Handshake { machine: Box<Handshake>, until: Time },
+    Handshake {
+        machine: Box<Handshake>,
+        until: Time,
+    },
     Open,
-    Draining { until: Time, peer: Peer },
+    Draining {
+        /// However much is said.
+        until: Time,
+        /// When something was said in a conversation.
+        said: Time,
+        peer: Peer,
+    },
     Closed,
 }
 
@@ -226,7 +235,7 @@ impl Link {
         let stage = match self.stage {
             Stage::Handshake { until, .. } => return Some(until),
             Stage::Closed => return None,
-            Stage::Draining { until, .. } => until,
+            Stage::Draining { until, said, .. } => self.stays_until(until, said),
             Stage::Open => self.last_used + self.terms.idle,
         };
         [
@@ -253,10 +262,6 @@ impl Link {
                 }
                 return;
             }
-            Stage::Draining { until, .. } if now >= *until => {
-                self.close(Status::new(Code::Unavailable, "the link was drained, and time is up"));
-                return;
-            }
             Stage::Draining { .. } | Stage::Open => {}
         }
         self.expire(now);
@@ -272,6 +277,7 @@ impl Link {
         }
         self.tell_idle(now);
         self.close_if_drained();
+        self.close_if_drained_for_long(now);
     }
 
     /// Conversations under way, of both sides.

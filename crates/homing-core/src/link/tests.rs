@@ -160,6 +160,11 @@ impl Side {
         std::mem::take(&mut self.log).join(" ")
     }
 
+    /// Pings are answered, and that is not what a test is about.
+    pub(super) fn forget_round_trips(&mut self) {
+        self.log.retain(|line| !line.starts_with("rtt"));
+    }
+
     pub(super) fn note_outputs(&mut self) {
         while let Some(output) = self.link.poll_output() {
             let line = match output {
