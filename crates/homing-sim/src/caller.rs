@@ -30,6 +30,7 @@ pub(crate) struct Pending {
     pub(crate) target: TargetKey,
     pub(crate) deadline: Time,
     pub(crate) payload: Bytes,
+    pub(crate) kind: Kind,
     pub(crate) at: At,
 }
 
@@ -67,6 +68,7 @@ impl Caller {
             target: order.target,
             deadline,
             payload: question(order.serial, order.size),
+            kind: order.kind,
             at: At::Deciding,
         };
         self.calls.insert(free, pending);
@@ -78,7 +80,7 @@ impl Caller {
             repeatable: order.repeatable,
             instance: None,
             affinity: None,
-            kind: Kind::Call,
+            kind: order.kind,
         };
         self.requester.handle_input(now, Input::Begin(begin));
     }
@@ -105,6 +107,11 @@ impl Caller {
         self.tokens += 1;
         self.attempts.insert(self.tokens, key.0);
         self.tokens
+    }
+
+    /// The call that an attempt is of.
+    pub(crate) fn call_of(&self, token: u64) -> Option<CallKey> {
+        self.attempts.get(&token).copied().map(CallKey)
     }
 
     /// The call whose attempt ended; `None` when nobody waits for it any more.

@@ -1,10 +1,11 @@
 //! What does a process do with its machines? The same as the driver: it moves their values, and decides nothing.
 
 use crate::caller::Caller;
-use crate::event::{Command, Effect, Note, OfferOrder, Stimulus, Via};
+use crate::event::{Command, Effect, End, Note, OfferOrder, Stimulus, Via};
 use crate::keys::Keys;
 use crate::mesh;
 use crate::server::{Origin, Server};
+use crate::voice::Voices;
 use crate::wires::{DialOrder, MESH, Wires};
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::Crypto;
@@ -30,6 +31,7 @@ pub(crate) struct Process {
     pub(crate) wires: Wires,
     pub(crate) caller: Caller,
     pub(crate) server: Server,
+    pub(crate) voices: Voices,
     pub(crate) phase: Phase,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) effects: VecDeque<Effect>,
@@ -105,6 +107,7 @@ impl Process {
             wires: Wires::new(who.keys, me, who.life << 32, rng.split()),
             caller: Caller::new(rng.split()),
             server: Server::default(),
+            voices: Voices::default(),
             phase: Phase::Running,
             snapshot: Arc::default(),
             effects: VecDeque::new(),
@@ -131,6 +134,7 @@ impl Process {
                 }
             }
             Stimulus::Worked { work } => self.worked(now, work),
+            Stimulus::Step(step) => self.step(now, step),
             Stimulus::Found { node, addresses } => self.found(now, node, &addresses),
             Stimulus::Command(command) => self.obey(now, command),
         }
@@ -300,7 +304,8 @@ impl Process {
     fn obey(&mut self, now: Time, command: Command) {
         match command {
             Command::Call(order) => self.caller.begin(now, &order),
-            Command::Cancel { serial } => self.give_up(now, serial),
+            Command::Cancel { serial } => self.give_up(now, serial, End::Abandoned),
+            Command::GiveUp { serial } => self.give_up(now, serial, End::GivenUp),
             Command::Offer(order) => self.offer(now, order),
             Command::Withdraw { key } => self.withdraw(now, key),
             Command::Drain { key } => self.drain(now, key),
@@ -332,6 +337,7 @@ impl Process {
         self.note(Note::Withdrawn { serial });
         self.node.handle_input(now, node::Input::Withdraw { key });
         for arrived in self.server.withdraw(key) {
+            self.hush(arrived.work);
             self.refuse(
                 now,
                 arrived.origin,
