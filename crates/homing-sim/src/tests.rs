@@ -59,7 +59,7 @@ fn a_simulator_that_does_wrong_is_caught() {
         check_caught(&Plan::small(3, 3, &[]).sabotaged(sabotage), sign);
     }
     // Only a stream that is larger than its window needs its credit back, and few are.
-    let busy = Plan { between_deeds: Duration::from_millis(5), ..Plan::small(3, 3, &[]) };
+    let busy = Plan { between_deeds: Duration::from_millis(5), ..Plan::small(6, 3, &[]) };
     check_caught(&busy.sabotaged(Sabotage::KeepCredit), "does not end");
 }
 
