@@ -11,7 +11,7 @@ use homing_core::node::LinkId;
 use homing_core::registry::RecordKey;
 use homing_core::requester::{Begin, CallKey, Input, Kind, Requester, TargetKey, Wait};
 use homing_core::rng::Rng;
-use homing_core::talk::Payload;
+use homing_core::talk::{Payload, Status};
 use homing_core::time::Time;
 use std::collections::BTreeMap;
 
@@ -31,6 +31,8 @@ pub(crate) struct Pending {
     pub(crate) deadline: Time,
     pub(crate) payload: Bytes,
     pub(crate) kind: Kind,
+    /// Its stream was refused, and is not tried again by itself.
+    pub(crate) refused: Option<Status>,
     pub(crate) at: At,
 }
 
@@ -69,6 +71,7 @@ impl Caller {
             deadline,
             payload: question(order.serial, order.size),
             kind: order.kind,
+            refused: None,
             at: At::Deciding,
         };
         self.calls.insert(free, pending);

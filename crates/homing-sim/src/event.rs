@@ -247,6 +247,8 @@ pub(crate) enum End {
     /// With the answer to something else.
     WrongReply,
     Failed(Code, String),
+    /// It was a stream of which nothing ran.
+    Refused(Code, String),
     /// Its caller went away.
     Abandoned,
     /// Its caller waited for long, and then no longer.

@@ -54,6 +54,8 @@ pub(crate) enum Duty {
     End,
     /// An answer: nothing is wrong with the mesh.
     Reply,
+    /// That, or the word that nothing ran: who streams what it asks has to say it again itself.
+    ReplyOrRefusal,
 }
 
 /// How many calls there were, and how they ended.
@@ -118,15 +120,16 @@ impl Ledger {
         self.due.remove(&(call.deadline, serial));
         match end {
             End::Replied => self.counts.replied += 1,
-            End::GivenUp if call.duty == Duty::Reply => {
+            End::GivenUp if call.duty != Duty::End => {
                 return Err(format!("stream {serial} does not end where nothing is wrong"));
             }
             End::Abandoned | End::GivenUp => self.counts.abandoned += 1,
             End::Failed(_, message) if message.contains(FAILURE) => self.counts.replied += 1,
             End::WrongReply => return Err(format!("call {serial} got the answer to another")),
-            End::Failed(code, message) => {
+            End::Refused(..) if call.duty == Duty::ReplyOrRefusal => self.counts.failed += 1,
+            End::Failed(code, message) | End::Refused(code, message) => {
                 self.counts.failed += 1;
-                if call.duty == Duty::Reply {
+                if call.duty != Duty::End {
                     return Err(format!(
                         "call {serial} failed where nothing is wrong: {code}: {message}"
                     ));

@@ -104,6 +104,8 @@ pub enum Sabotage {
     KeepCredit,
     /// A reader leaves, and its link is not told.
     LeaveUntold,
+    /// Who is to be replaced is killed.
+    Kill,
 }
 
 impl Plan {

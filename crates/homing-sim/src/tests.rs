@@ -44,6 +44,24 @@ fn a_visitor_sees_what_members_see() {
 }
 
 #[test]
+fn no_call_is_lost_while_everybody_is_replaced() {
+    // The thousand are for the command.
+    for seed in 0..6 {
+        let summary = check_upgrade(seed, Listing::Silent)
+            .unwrap_or_else(|failure| panic!("seed {seed}, at {}: {}", failure.at, failure.what));
+        assert!(summary.faults > 0 && summary.replies > 200, "{summary:?}");
+    }
+}
+
+#[test]
+fn calls_that_a_replaced_process_loses_are_noticed() {
+    let failed = (0..3)
+        .find_map(|seed| upgrades::replace(seed, Some(Sabotage::Kill), Listing::Silent).err());
+    let what = failed.expect("somebody loses a call").what;
+    assert!(what.contains("failed where nothing is wrong"), "{what}");
+}
+
+#[test]
 fn a_simulator_that_does_wrong_is_caught() {
     let caught = [
         (Sabotage::LoseCall, "has no end"),

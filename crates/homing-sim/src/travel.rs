@@ -5,16 +5,17 @@ use crate::event::{Effect, End, Note};
 use crate::mesh;
 use crate::plan::Sabotage;
 use crate::process::Process;
+use crate::script::Script;
 use crate::server::{Decision, Origin};
 use crate::speech::{opening, plainly, question};
 use crate::voice::VoiceId;
 use crate::wires::{LineDialler, LinePhase};
 use homing_core::id::NodeId;
-use homing_core::link::{self, Open, Shape};
+use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::node::{self, LinkId};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{self, CallKey};
-use homing_core::talk::{Code, Payload, Status};
+use homing_core::talk::{Code, Payload, Started, Status};
 use homing_core::time::Time;
 use homing_core::wire::{Hello, Target};
 use std::sync::Arc;
@@ -28,7 +29,14 @@ impl Process {
             }
             requester::Output::Fail { call, status } => {
                 self.stop_attempt(now, call);
-                self.end_call(call, End::Failed(status.code, status.message));
+                let refused = self.caller.at(call).and_then(|pending| pending.refused.take());
+                self.end_call(
+                    call,
+                    match refused {
+                        Some(status) => End::Refused(status.code, status.message),
+                        None => End::Failed(status.code, status.message),
+                    },
+                );
             }
             requester::Output::Hedge { .. } => unreachable!("nobody asked for it"),
             requester::Output::Ready { .. } => {}
@@ -217,6 +225,13 @@ impl Process {
             Ok(end) => (requester::Outcome::Replied, Some(end)),
             Err(outcome) => (outcome, None),
         };
+        if let requester::Outcome::Failed(status) = &outcome
+            && status.started == Started::No
+            && let Some(pending) = self.caller.at(call)
+            && Script::of(pending.serial).asks != Asks::All
+        {
+            pending.refused = Some(status.clone());
+        }
         self.caller.requester.handle_input(now, requester::Input::Outcome { call, outcome });
         if let Some(end) = end {
             self.end_call(call, end);

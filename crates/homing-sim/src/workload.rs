@@ -9,6 +9,7 @@ use crate::process::{Phase, Process};
 use crate::script::{Flow, Script};
 use crate::server;
 use crate::world::{Season, World};
+use homing_core::link::Asks;
 use homing_core::registry::RecordKey;
 use homing_core::requester::{Kind, TargetKey};
 use homing_core::time::Time;
@@ -18,7 +19,7 @@ use std::time::Duration;
 /// Offers of one process.
 const OFFERS: u32 = 4;
 /// Calls at once beyond which an offer never comes into need.
-const WIDE: u32 = 256;
+pub(crate) const WIDE: u32 = 256;
 /// How long a caller that hears enough early listens, at most.
 const LEAVES: Duration = Duration::from_millis(500);
 /// How long the others do.
@@ -93,11 +94,12 @@ impl World {
         let Some(life) = self.hosts[host].awake().map(|process| process.who.life) else { return };
         let service = self.rng.index(mesh::STREAMED);
         let duty = match self.season {
+            Season::Upgrade => Duty::Reply,
             Season::Calm if self.is_served(service) => Duty::Reply,
             Season::Calm | Season::Storm | Season::Clearing | Season::Rest => Duty::End,
         };
         let shortest = match duty {
-            Duty::Reply => Duration::from_secs(2),
+            Duty::Reply | Duty::ReplyOrRefusal => Duration::from_secs(2),
             Duty::End => Duration::from_millis(1),
         };
         let time = between(&mut self.rng, shortest, Duration::from_secs(5));
@@ -125,10 +127,15 @@ impl World {
         drop(offers);
         let serial = self.ledger.serial();
         let leaves = self.rng.chance(1, 4);
-        let is_steady = Script::of(serial).flow == Flow::Steady && !leaves;
+        let script = Script::of(serial);
+        let is_steady = script.flow == Flow::Steady && !leaves;
         let duty = match self.season {
+            Season::Upgrade if is_steady && script.asks == Asks::All => Duty::Reply,
+            Season::Upgrade if is_steady => Duty::ReplyOrRefusal,
             Season::Calm if is_steady && self.is_served(service) => Duty::Reply,
-            Season::Calm | Season::Storm | Season::Clearing | Season::Rest => Duty::End,
+            Season::Calm | Season::Upgrade | Season::Storm | Season::Clearing | Season::Rest => {
+                Duty::End
+            }
         };
         let (after, call) = if leaves {
             (between(&mut self.rng, Duration::ZERO, LEAVES), HangUp::Sated(serial))
@@ -141,7 +148,7 @@ impl World {
         self.net.queue.push(deadline, Event::HangUp { host, life, call });
         let time = between(&mut self.rng, Duration::from_secs(2), Duration::from_secs(5));
         let size = self.size();
-        self.tell(host, || format!("opens {service}, stream {serial}, {:?}", Script::of(serial)));
+        self.tell(host, || format!("opens {service}, stream {serial}, {script:?}"));
         let (target, kind) = (TargetKey(index(service as u64)), Kind::Stream);
         let order = CallOrder { serial, target, time, repeatable: false, size, kind };
         self.stimulate(host, Stimulus::Command(Command::Call(order)));

@@ -49,6 +49,8 @@ pub(crate) enum Season {
     Clearing,
     /// All must be well: every call gets its answer.
     Calm,
+    /// Processes are replaced, and nothing is wrong: every call gets its answer, if it has to wait for it.
+    Upgrade,
     /// Nobody wants anything.
     Rest,
 }
@@ -351,7 +353,7 @@ impl World {
             }
             Note::Left { serial } => {
                 // Where something is wrong with the mesh nobody can say when a writer hears of it.
-                if self.season == Season::Calm {
+                if matches!(self.season, Season::Calm | Season::Upgrade) {
                     self.ledger.left(self.now, *serial);
                 }
                 Ok(())
