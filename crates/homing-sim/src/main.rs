@@ -70,7 +70,7 @@ struct Upgrades {
 
 fn main() -> ExitCode {
     let run = match Arguments::parse().command {
-        Command::Upgrades(upgrades) => return exit(upgrades.all()),
+        Command::Upgrades(upgrades) => return exit(&upgrades.all()),
         Command::Run(run) => run,
         Command::Replay(Replay { seed, nodes, trace }) => {
             Run { seconds: 0, seed: Some(seed), nodes, trace }
@@ -80,10 +80,10 @@ fn main() -> ExitCode {
         Some(seed) => run.one(seed).map(|summary| say(&sentence(1, &summary))),
         None => run.many(),
     };
-    exit(held)
+    exit(&held)
 }
 
-fn exit(held: Result<(), Broken>) -> ExitCode {
+fn exit(held: &Result<(), Broken>) -> ExitCode {
     match held {
         Ok(()) => ExitCode::SUCCESS,
         Err(Broken) => ExitCode::FAILURE,

@@ -42,7 +42,8 @@ impl Node {
             return self.close(link, Code::FailedPrecondition, "this is a link to ourselves");
         }
         if self.phase != Phase::Running {
-            return self.close(link, Code::Unavailable, "this node is leaving");
+            // Its peer may have called already, as it did not know: a link that drains says that nothing ran.
+            return self.outbox.push_back(Output::Drain { link });
         }
         if !self.peers.has_room() {
             self.sealer.stats.links_refused += 1;
