@@ -191,3 +191,29 @@ async fn a_stream_over_tls_that_is_dropped_at_any_poll_leaves_nothing_behind() {
         check_all_aborts(Over::Tls, who, 2, SMALL).await;
     }
 }
+
+#[tokio::test]
+async fn items_in_a_row_share_their_writes_and_one_alone_waits_for_nobody() {
+    let pair = Pair::kind([Over::Plain, Over::Plain]).await;
+    serve(&pair, usize::MAX, &Arc::default());
+    let exchange = open(&pair.dialler.cell, payload(1, 100));
+    let mut heard = 0;
+    while heard < 1 {
+        let came = poll_fn(|cx| exchange.poll_next(cx)).await;
+        heard += u32::from(matches!(came, Came::Item(..)));
+    }
+    let before = pair.dialler.writes();
+    say(&exchange, Payload::raw(payload(2, 100))).await;
+    assert_eq!(pair.dialler.writes(), before + 1, "nobody was waited for");
+    for number in 0..100 {
+        assert!(say(&exchange, Payload::raw(payload(number, 100))).await);
+    }
+    exchange.end();
+    while heard < 102 {
+        let came = poll_fn(|cx| exchange.poll_next(cx)).await;
+        heard += u32::from(matches!(came, Came::Item(..)));
+    }
+    let writes = pair.dialler.writes() - before;
+    // A machine that stands still between two items makes a write of it.
+    assert!(writes <= 20, "{writes} writes for 101 items");
+}
