@@ -51,13 +51,21 @@ const GATES: &[Gate] = &[
     always("tidy", |sandbox| tidy::run(sandbox.root()).map(|()| Outcome::Passed)),
     always("edges", |sandbox| edges::check(sandbox).map(|()| Outcome::Passed)),
     always("licences and versions", licences),
-    always("clippy", |sandbox| cargo(sandbox, "clippy --workspace --all-targets -- -D warnings")),
+    always("clippy", |sandbox| {
+        cargo(sandbox, "clippy --workspace --all-targets --features homing/tower -- -D warnings")
+    }),
     always("core without an OS", core_without_os),
+    // As it is by default, so that both are compiled.
     always("build", |sandbox| cargo(sandbox, "build --workspace --bins --examples")),
     always("network tools", network_tools),
-    always("tests", |sandbox| cargo(sandbox, "test --workspace --lib --bins --tests --examples")),
+    always("tests", |sandbox| {
+        let words = "test --workspace --lib --bins --tests --examples --features homing/tower";
+        cargo(sandbox, words)
+    }),
     thorough("documentation", documentation),
-    thorough("documentation tests", |sandbox| cargo(sandbox, "test --workspace --doc")),
+    thorough("documentation tests", |sandbox| {
+        cargo(sandbox, "test --workspace --doc --features homing/tower")
+    }),
     thorough("simulation", |sandbox| simulate(sandbox, &["run", "--seconds", "60"])),
     thorough("upgrades", |sandbox| simulate(sandbox, &["upgrades", "--sequences", "1000"])),
 ];
@@ -156,7 +164,11 @@ fn network_tools(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
 }
 
 fn documentation(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
-    passes(sandbox.cargo("doc --workspace --lib --no-deps").env("RUSTDOCFLAGS", "-D warnings"))
+    passes(
+        sandbox
+            .cargo("doc --workspace --lib --no-deps --features homing/tower")
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
 }
 
 fn simulate(sandbox: &Sandbox, words: &[&str]) -> anyhow::Result<Outcome> {

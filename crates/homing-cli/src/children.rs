@@ -27,6 +27,8 @@ const START_TIME: Duration = Duration::from_secs(20);
 
 /// How `homing serve` says that it is there.
 pub(crate) const SERVING: &str = "serving";
+/// How `homing sub` says that publishers know of it.
+pub(crate) const LISTENING: &str = "listening to";
 
 /// Resolves when stdin ends: for children, when their parent is gone.
 pub(crate) async fn end_of_stdin() {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::signals::Signal;
 use homing::security::KeyFileError;
-use homing::{CallError, JoinError, ServeError, Status};
+use homing::{CallError, JoinError, ServeError, Status, TopicError};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Mesh(Status),
     /// Nobody here offers it, and why nobody elsewhere was asked. Exit code 10 + the canonical code.
     Nowhere(Status, &'static str),
+    /// Of all who were asked, so many failed, the first of them so. Exit code 10 + its canonical code.
+    Partly(Status, usize, usize),
     /// Somebody ended us. Exit code 128 + the signal's number.
     Signal(Signal),
     /// Nobody reads our output any more: we are done, and that is no error. Exit code 0.
@@ -36,7 +38,9 @@ impl Failure {
             Self::OutputClosed => 0,
             Self::Other(_) => 1,
             Self::Usage(_) => 2,
-            Self::Mesh(status) | Self::Nowhere(status, _) => 10 + status.code.number(),
+            Self::Mesh(status) | Self::Nowhere(status, _) | Self::Partly(status, ..) => {
+                10 + status.code.number()
+            }
             Self::Signal(signal) => signal.exit_number(),
         }
     }
@@ -61,6 +65,9 @@ impl fmt::Display for Failure {
             Self::Usage(message) => f.write_str(message),
             Self::Mesh(status) => status.fmt(f),
             Self::Nowhere(status, hint) => write!(f, "{status}\n{hint}"),
+            Self::Partly(status, failed, asked) => {
+                write!(f, "{failed} of {asked} failed, the first with {status}")
+            }
             Self::Signal(signal) => write!(f, "ended by {signal}"),
             Self::OutputClosed => f.write_str("nobody reads the output"),
             Self::Other(error) => write!(f, "{error:#}"),
@@ -108,6 +115,16 @@ impl From<ServeError> for Failure {
     }
 }
 
+impl From<TopicError> for Failure {
+    fn from(error: TopicError) -> Self {
+        match error {
+            TopicError::Name(error) => Self::Usage(error.to_string()),
+            TopicError::Refused(status) => Self::Mesh(status),
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Other(error)
@@ -131,6 +148,8 @@ mod tests {
         check(&Status::new(Code::NotFound, "x").into(), 15, "NOT_FOUND: x");
         let nowhere = Failure::Nowhere(Status::new(Code::NotFound, "x"), "for");
         check(&nowhere, 15, "NOT_FOUND: x\nfor");
+        let partly = Failure::Partly(Status::new(Code::Aborted, "x"), 1, 3);
+        check(&partly, 20, "1 of 3 failed, the first with ABORTED: x");
         check(&Status::new(Code::DeadlineExceeded, "x").into(), 14, "DEADLINE_EXCEEDED: x");
     }
 

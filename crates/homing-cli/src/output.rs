@@ -130,7 +130,7 @@ impl Output {
     pub(crate) fn failure(self, failure: &Failure) {
         if failure.is_worth_telling() {
             let word = match failure {
-                Failure::Mesh(_) | Failure::Nowhere(..) => String::new(),
+                Failure::Mesh(_) | Failure::Nowhere(..) | Failure::Partly(..) => String::new(),
                 _ => self.stderr.painted(Paint::Red, "error: "),
             };
             tell(&format!("{word}{failure}"));

@@ -17,7 +17,12 @@ pub(crate) fn read(args: &InputArgs) -> Result<Payload, Failure> {
         None if args.nothing || io::stdin().is_terminal() => Vec::new(),
         None => drain(io::stdin().lock())?,
     };
-    let encoding = encoding_of(&bytes, args.encoding)?;
+    of_bytes(bytes, args.encoding)
+}
+
+/// What these bytes are as a payload: of the kind that was typed, or of the one that they are.
+pub(crate) fn of_bytes(bytes: Vec<u8>, typed: Option<TypedEncoding>) -> Result<Payload, Failure> {
+    let encoding = encoding_of(&bytes, typed)?;
     Ok(Payload { encoding, bytes: bytes.into() })
 }
 

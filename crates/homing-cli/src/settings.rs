@@ -84,7 +84,7 @@ impl Settings {
         config.discovery.seeds = args.seed;
         config.discovery.interfaces = args.interface;
         config.discovery.port = args.discovery_port.unwrap_or(config.discovery.port);
-        config.discovery.group = args.group.or(config.discovery.group);
+        config.discovery.group = args.discovery_group.or(config.discovery.group);
         config.discovery.ttl = args.ttl.unwrap_or(config.discovery.ttl);
         config.transport = args.transport.map_or(config.transport, homing::Transport::from);
         config.token = self.access.token_file.clone().map(TokenSource::File);

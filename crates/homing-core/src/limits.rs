@@ -12,6 +12,8 @@ use std::time::Duration;
 pub const NAME_MAX: usize = 128;
 /// Bytes of a method. Longer ones are refused where they are parsed.
 pub const METHOD_MAX: usize = 256;
+/// Bytes of a topic or a pattern of topics. Longer ones are refused where they are parsed.
+pub const TOPIC_MAX: usize = 128;
 /// Bytes of a version or a range as text.
 pub const RANGE_MAX: usize = 256;
 /// Methods (or patterns of methods) in one offer. One more is refused.
@@ -106,6 +108,10 @@ pub const LINKS_MAX: usize = 4_096;
 pub const LINKS_PER_PAIR_MAX: usize = 4;
 /// Dials under way at once. Further ones wait.
 pub const DIALS_MAX: usize = 64;
+/// Nodes that a program keeps links to. One more is refused, to who keeps it and to who connects.
+pub const KEPT_MAX: usize = LINKS_MAX;
+/// Dials that a program asked for by address and that have no answer yet. One more is refused.
+pub const CONNECTS_MAX: usize = 1_024;
 
 // --- Before belief ---------------------------------------------------------------------------------------------
 
@@ -234,8 +240,29 @@ pub const FILTER_MAX: usize = 64;
 pub const TOKEN_MAX: usize = 512;
 /// Bytes of the name and version of a program, as `homing/0.1.0`.
 pub const AGENT_MAX: usize = 64;
+/// Records of its own whose way to all members a node follows at once. One more is answered at once: nobody is known to
+/// hold it.
+pub const SPREADS_MAX: usize = 16;
+/// Members asked at once whether they hold a record. Further ones are asked [`GRID`] later.
+pub const SPREAD_BATCH: usize = 128;
+/// Confirmations that wait for the next snapshot. Further ones are not given: who asked asks again.
+pub const UNSAID_MAX: usize = 4_096;
+/// Until a member that does not say whether it holds a record is asked again.
+pub const SPREAD_AGAIN: Duration = Duration::from_millis(500);
 /// Records waiting to be gossiped. The oldest goes first: the digests find it.
 pub const RUMOURS_MAX: usize = 4_096;
+
+// --- Topics ----------------------------------------------------------------------------------------------------
+
+/// Patterns of topics that a node asks for, and those that it declares to publish to, over all of its lanes. A record
+/// with more is refused; who makes one puts a prefix and `**` in the place of several (decisions E11).
+pub const SUBSCRIPTION_PATTERNS_MAX: usize = 64;
+/// Lanes that a node asks for. A record with more is refused.
+pub const LANES_MAX: usize = 64;
+/// How long a publisher is held back for a subscriber without room when nobody said.
+pub const TOPIC_WAIT: Duration = Duration::from_secs(1);
+/// The longest time for which a publisher is held back; who asks for more gets this, and who tells of more is malformed.
+pub const TOPIC_WAIT_MAX: Duration = Duration::from_secs(10);
 
 // --- Calls -----------------------------------------------------------------------------------------------------
 
@@ -245,6 +272,8 @@ pub const CALL_TIME: Duration = Duration::from_secs(5);
 pub const DEADLINE_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 /// Calls of one requester that wait for an instance. One more fails with `RESOURCE_EXHAUSTED`, not started.
 pub const WAITING_MAX: usize = 65_536;
+/// Instances that a call to all asks at once, where it does not say; the others wait until one of them has answered.
+pub const ASKED_AT_ONCE: usize = 64;
 /// Addresses that one requester keeps ready. The driver forgets one before it adds one more.
 pub const TARGETS_MAX: usize = 65_536;
 /// Attempts at one call that may have run, the first included, and attempts that follow each other without a pause.
@@ -289,10 +318,21 @@ pub const SLOTS_HELD: usize = 100;
 pub const SLOTS_HELD_MAX: usize = 4_096;
 /// Slots of one instance that are held. One more requester that asks is told that there is none.
 pub const SLOTS_MAX: usize = 65_536;
-/// A lease of a slot ends so long after its last use.
+/// Slots of one instance that are held over one link: likewise. So one node cannot take all.
+pub const SLOTS_PER_LINK_MAX: usize = 8_192;
+/// A lease of a slot ends so long after its last use or renewal, while no call on it is in flight.
 pub const SLOT_LEASE: Duration = Duration::from_secs(10);
 /// Who was asked for a slot and does not answer for so long is not waited for.
 pub const SLOT_ANSWER_TIME: Duration = Duration::from_secs(5);
+/// And for so long while the requester holds none, and its calls wait: then another instance is asked.
+pub const SLOT_PATIENCE: Duration = Duration::from_secs(1);
+/// Instances that a requester asks in vain for a lower slot, one after the other, until it takes more time: all of them, and
+/// of many this many.
+pub const SLOT_ROUND_MAX: usize = 32;
+/// Bytes of a question about slots, or of its answer. A longer one is refused unread.
+pub const SLOT_LETTER_MAX: usize = 32 * 1024;
+/// Events a slow listener of a requester may be behind; then the oldest are gone and it is told how many.
+pub const REQUESTER_EVENTS_MAX: usize = 256;
 /// Calls of one offer handled at once when nobody said.
 pub const CONCURRENCY: u32 = 4_096;
 /// Calls of one offer that wait for their turn when nobody said.
@@ -303,6 +343,54 @@ pub const REFUSAL_TIME_MIN: Duration = Duration::from_millis(1);
 pub const REFUSAL_TIME_MAX: Duration = Duration::from_secs(1);
 /// Grain of the deadline wheel of a link (decisions D7).
 pub const TICK: Duration = Duration::from_millis(4);
+
+// --- Packets ---------------------------------------------------------------------------------------------------
+
+/// Packets that wait for a kept node without a link. One more is refused, and its sender told.
+pub const PACKETS_QUEUED_MAX: usize = 1_024;
+/// Bytes of all packets that wait so, for all nodes. One more is refused, and its sender told.
+pub const PACKETS_QUEUED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Packets that came and wait for the program to read them. Beyond, their senders wait; where the program has no reader
+/// at all, further ones are dropped and counted.
+pub const PACKETS_UNREAD_MAX: usize = 1_024;
+/// Bytes of all packets that wait so, the first one aside. The same happens beyond.
+pub const PACKETS_UNREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A stream of packets in which nothing was sent for so long ends, so that it holds no idle link open. The next packet
+/// begins another.
+pub const PACKETS_REST: Duration = Duration::from_secs(10);
+
+// --- Topics ----------------------------------------------------------------------------------------------------
+
+/// Bytes of the payload of a message that is published. A longer one is refused with `RESOURCE_EXHAUSTED`.
+pub const PUBLISHED_MAX: usize = PAYLOAD_MAX - 8 * 1024;
+/// Bytes of messages that wait at a publisher for one lane, or one message. Beyond, it is as the lane says: the publisher
+/// waits, or a message goes.
+pub const OUTLET_MAX: usize = 128 * 1024;
+/// Subscriptions of one node. One more is refused with `RESOURCE_EXHAUSTED`.
+pub const SUBSCRIPTIONS_MAX: usize = 1_024;
+/// Messages that wait for the program of a subscription when nobody said.
+pub const SUBSCRIPTION_CAPACITY: usize = 1_024;
+/// The most messages that may wait for one. A larger capacity counts as this.
+pub const SUBSCRIPTION_CAPACITY_MAX: usize = 1 << 20;
+/// Bytes of messages that wait for the program of one subscription, or one message, whatever its capacity. Beyond, it is
+/// as the subscription says.
+pub const SUBSCRIPTION_BYTES: usize = 4 * 1024 * 1024;
+/// Lanes of a node that are gone and in which messages may still be on their way. What comes in an older one is dropped.
+pub const LANES_RETIRED_MAX: usize = 256;
+/// Topics of which a node remembers who listens to them, for each lane in which messages come, and for what it publishes
+/// itself without a publisher of its own. Beyond, it looks again.
+pub const INLET_ROUTES_MAX: usize = 1_024;
+/// Between two reports to a publisher of what a lane has taken and dropped.
+pub const REPORT_PERIOD: Duration = Duration::from_secs(1);
+/// The same in a queue group, where the publisher chooses by it.
+pub const REPORT_PERIOD_SHARED: Duration = Duration::from_millis(10);
+/// How long publishing waits for a link to a node that listens, the first time; then messages wait for it, as its lane
+/// says.
+pub const PUBLISH_LINK_WAIT: Duration = Duration::from_secs(1);
+/// How long a subscription waits, where that is asked for, until all members know of it (decisions E11).
+pub const READY_WAIT: Duration = Duration::from_secs(2);
+/// How long a node that closes waits for what it published to be taken in.
+pub const PUBLISH_LAST_WAIT: Duration = Duration::from_secs(1);
 
 // --- Discovery -------------------------------------------------------------------------------------------------
 
@@ -377,6 +465,12 @@ pub const AUDIT_WAITING_MAX: usize = 1_024;
 /// Bytes of a configuration file. A longer one is refused unread.
 pub const CONFIG_FILE_MAX: u64 = 1024 * 1024;
 
+const _: () = assert!(
+    SLOTS_HELD_MAX <= SLOTS_PER_LINK_MAX && SLOTS_PER_LINK_MAX < SLOTS_MAX,
+    "a requester may have all its slots, a node not all of an instance"
+);
+const _: () =
+    assert!(5 * SLOTS_HELD_MAX + 16 <= SLOT_LETTER_MAX, "all slots of a requester fit one letter");
 const _: () = assert!(TOKEN_MAX * 2 < OPTIONS_MAX, "a token leaves room for metadata");
 const _: () = assert!(
     CHUNK_MAX + OPTIONS_MAX + NAME_MAX * 2 + METHOD_MAX + 64 <= FRAME_MAX,
@@ -407,5 +501,9 @@ const _: () = assert!(
 const _: () = assert!(
     2 * SCOUTS.burst as usize <= FINDINGS_MAX,
     "one source cannot take all room for scouts"
+);
+const _: () = assert!(
+    PAYLOAD_MAX <= PACKETS_UNREAD_BYTES_MAX && PAYLOAD_MAX <= PACKETS_QUEUED_BYTES_MAX,
+    "a packet of any size has room to wait"
 );
 const _: () = assert!(HELLO_MAX <= TLS_HANDSHAKE_MAX, "a Hello is the smaller part");

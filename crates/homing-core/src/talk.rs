@@ -243,6 +243,8 @@ pub struct Options {
     /// The foreign system on whose behalf a bridge calls, as `bridge:NAME`. Key 13: who does not know it must not take
     /// what is foreign for the bridge itself.
     pub origin: Bytes,
+    /// With a request: the slot that it is made on. With a reply: that slot is not the caller's (any more). Key 14.
+    pub slot: Option<OnSlot>,
     /// On arrival: an odd key that is not known here. The conversation is refused with [`Code::Unimplemented`].
     pub not_understood: Option<u64>,
 }
@@ -257,7 +259,17 @@ impl Options {
             && self.origin.is_empty()
             && self.metadata.is_empty()
             && !self.nothing
+            && self.slot.is_none()
     }
+}
+
+/// A slot of the instance that is called ([`slots`](crate::slots)), and who holds it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OnSlot {
+    /// The number that its holder goes by, among those of the caller's node.
+    pub holder: u64,
+    /// The slot's.
+    pub number: u32,
 }
 
 /// A payload and how to read it.

@@ -51,7 +51,9 @@ pub(crate) enum At {
 
 impl Caller {
     pub(crate) fn new(mut rng: Rng) -> Self {
-        let balancer = Balancer::ALL[rng.index(Balancer::ALL.len())];
+        // Slots are played in the core's own tests: their leases would need a voice of their own here.
+        let all = Balancer::ALL.map(|one| (one != Balancer::Slots).then_some(one));
+        let balancer = all[rng.index(all.len())].unwrap_or_default();
         let mut requester = Requester::new(balancer, rng);
         for (key, number) in (0..).map(TargetKey).zip(0..mesh::SERVICES) {
             let (namespace, address) = (Namespace::default(), mesh::address(number));
@@ -81,7 +83,7 @@ impl Caller {
             deadline: Some(deadline),
             wait: Wait::ForInstance,
             repeatable: order.repeatable,
-            instance: None,
+            only: None,
             affinity: None,
             kind: order.kind,
         };

@@ -192,6 +192,7 @@ impl Server {
                 None => return self.poll_decision(),
             },
             Output::Drained => Decision::Drained(key),
+            Output::Slots(_) => unreachable!("nobody asks for slots"),
         })
     }
 

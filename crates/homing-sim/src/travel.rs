@@ -38,7 +38,9 @@ impl Process {
                     },
                 );
             }
-            requester::Output::Hedge { .. } => unreachable!("nobody asked for it"),
+            requester::Output::Hedge { .. } | requester::Output::Slots { .. } => {
+                unreachable!("nobody asked for it")
+            }
             requester::Output::Ready { .. } => {}
         }
         true

@@ -3,6 +3,7 @@
 use crate::info::Instance;
 use crate::security::{AuthorityError, IdentityError, KeyFileError};
 use homing_core::addr::TransportAddr;
+use homing_core::id::NodeId;
 use homing_core::name::BadName;
 use homing_core::talk::{Code, Started, Status};
 use std::io;
@@ -116,6 +117,123 @@ impl ServeError {
     }
 }
 
+/// Why nothing was published or subscribed to.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TopicError {
+    /// The name is no topic's, pattern's or group's.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// A bound was reached, a value cannot be written, or it is not allowed; the status says which.
+    #[error(transparent)]
+    Refused(Status),
+    /// The node is closed, or closing.
+    #[error("the node is closed")]
+    Closed,
+}
+
+impl TopicError {
+    /// The kind of failure: `INVALID_ARGUMENT` for a name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Name(_) => Code::InvalidArgument,
+            Self::Refused(status) => status.code,
+            Self::Closed => Code::FailedPrecondition,
+        }
+    }
+}
+
+/// Why there is no link to who was to be at an address. Nobody is kept for it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The text is no address of a node.
+    #[error("{given:?}: {problem}")]
+    Address {
+        /// What was given.
+        given: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// The name in it leads to no address.
+    #[error("{given:?} cannot be resolved: {why}")]
+    Unresolved {
+        /// What was given.
+        given: String,
+        /// What the resolver says.
+        why: String,
+    },
+    /// No node of this mesh answered there.
+    #[error("nobody was reached: {}", each(tried))]
+    Unreachable {
+        /// Each address that was tried, and what came of it.
+        tried: Vec<(TransportAddr, String)>,
+    },
+    /// It was not tried, or whoever is there is not to be linked; it says why.
+    #[error(transparent)]
+    Refused(Status),
+    /// The node is closed, or closing.
+    #[error("the node is closed")]
+    Closed,
+}
+
+impl ConnectError {
+    /// The kind of failure: `INVALID_ARGUMENT` for what is no address, `UNAVAILABLE` where nobody is.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Address { .. } => Code::InvalidArgument,
+            Self::Unresolved { .. } | Self::Unreachable { .. } => Code::Unavailable,
+            Self::Refused(status) => status.code,
+            Self::Closed => Code::FailedPrecondition,
+        }
+    }
+}
+
+fn each(tried: &[(TransportAddr, String)]) -> String {
+    let verdicts: Vec<_> =
+        tried.iter().map(|(address, why)| format!("{address} ({why})")).collect();
+    verdicts.join(", ")
+}
+
+/// Why a packet was sent to nobody.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// No node of that name is known, and it is no id.
+    #[error("no node is called {name:?}")]
+    Unknown {
+        /// What was given.
+        name: String,
+    },
+    /// Several nodes have that name: one of them is meant by its id.
+    #[error("{} nodes are called {name:?}: give the id of one, of {}", nodes.len(), ids(nodes))]
+    Ambiguous {
+        /// What was given.
+        name: String,
+        /// Those that are called so, in the order of their ids.
+        nodes: Vec<NodeId>,
+    },
+    /// The packet cannot be written down, or is over 16 MiB.
+    #[error(transparent)]
+    Packet(Status),
+}
+
+impl SendError {
+    /// The kind of failure: `NOT_FOUND` or `INVALID_ARGUMENT` for a name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Unknown { .. } => Code::NotFound,
+            Self::Ambiguous { .. } => Code::InvalidArgument,
+            Self::Packet(status) => status.code,
+        }
+    }
+}
+
+fn ids(nodes: &[NodeId]) -> String {
+    let ids: Vec<_> = nodes.iter().map(ToString::to_string).collect();
+    ids.join(", ")
+}
+
 /// Why a call has no reply.
 ///
 /// Shown as code and reason: `UNAVAILABLE: no instance of words@^2 (running: 1.2.0)`.
@@ -186,7 +304,19 @@ mod tests {
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
         let name = "a b".parse::<Address>().unwrap_err();
         let full = Status::not_started(Code::ResourceExhausted, "1024 offers are the most");
-        let rows: [(&dyn Error, &str); 6] = [
+        let tried = vec![(address.clone(), "refused".to_owned())];
+        let nodes = [1, 2].map(|byte| NodeId::from_bytes([byte; 16])).to_vec();
+        let twins = SendError::Ambiguous { name: "a".into(), nodes };
+        let rows: [(&dyn Error, &str); 8] = [
+            (
+                &ConnectError::Unreachable { tried },
+                "nobody was reached: tcp://127.0.0.1:80 (refused)",
+            ),
+            (
+                &twins,
+                "2 nodes are called \"a\": give the id of one, of 01010101010101010101010101010101, \
+                 02020202020202020202020202020202",
+            ),
             (&ConfigError::new("HOMING_MESH", &"a/b", "no"), "HOMING_MESH \"a/b\": no"),
             (
                 &JoinError::Listen { address, source: denied() },

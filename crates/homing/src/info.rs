@@ -7,7 +7,7 @@ use bytes::Bytes;
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::KeyId;
 use homing_core::id::{Epoch, NodeId};
-use homing_core::name::{MeshName, Namespace, NodeName, ServiceName, Version};
+use homing_core::name::{MeshName, Namespace, NodeName, ServiceName, TopicPattern, Version};
 use homing_core::registry;
 use homing_core::wire;
 use serde::{Serialize, Serializer};
@@ -116,6 +116,31 @@ pub struct LinkInfo {
     pub transport: Carrier,
 }
 
+/// A link in use, as the program that sees to its links by hand wants to know it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Linked {
+    /// The node at its other end.
+    #[serde(serialize_with = "text")]
+    pub id: NodeId,
+    /// The name of that node, for people.
+    #[serde(serialize_with = "text")]
+    pub name: NodeName,
+    /// Who dialled.
+    pub direction: Direction,
+    /// What carries it.
+    pub transport: Carrier,
+    /// The address at its other end, as far as it is known.
+    #[serde(serialize_with = "maybe_text")]
+    pub address: Option<TransportAddr>,
+    /// Who keeps it.
+    pub kept: Kept,
+    /// How long it has stood, in milliseconds.
+    pub age_ms: u64,
+    /// The last measured time there and back, in microseconds.
+    pub rtt_us: Option<u64>,
+}
+
 /// One version of a service, with all its instances.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ServiceInfo {
@@ -152,6 +177,35 @@ pub struct InstanceInfo {
     /// What its owner says beside, up to 512 bytes; shown as text, left out when there is none.
     #[serde(serialize_with = "lossy", skip_serializing_if = "Bytes::is_empty")]
     pub metadata: Bytes,
+}
+
+/// A topic, or a pattern of topics, that some node says it publishes to or listens to.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct TopicInfo {
+    /// The part of the mesh it is in.
+    #[serde(serialize_with = "text")]
+    pub namespace: Namespace,
+    /// As the node says it.
+    #[serde(serialize_with = "text")]
+    pub topic: TopicPattern,
+    /// The nodes that say they publish to some topic that this stands for.
+    pub publishers: Vec<TopicNode>,
+    /// The nodes that listen to some topic that this stands for.
+    pub listeners: Vec<TopicNode>,
+}
+
+/// A node that publishes or listens.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct TopicNode {
+    /// Its id.
+    #[serde(serialize_with = "text")]
+    pub node: NodeId,
+    /// Its name, for people.
+    #[serde(serialize_with = "text")]
+    pub node_name: NodeName,
+    /// The queue group as a member of which it listens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// The instance that answered a call.
@@ -225,6 +279,20 @@ words! {
         Out = "out",
         /// The peer.
         In = "in",
+    }
+}
+
+words! {
+    /// Who keeps a link: it stays when it is idle, and is dialled again by who keeps it when it breaks.
+    Kept {
+        /// Nobody.
+        No = "no",
+        /// This node.
+        Here = "here",
+        /// The peer.
+        There = "there",
+        /// Both, each on its own.
+        Both = "both",
     }
 }
 

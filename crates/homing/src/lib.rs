@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Start with [`Node`]. [`Requester`] and [`Responder`] are the handles behind its short forms, [`Config`] has every
-//! setting, [`testing`] a network in memory for tests of your own.
+//! setting, [`testing`] a network in memory for tests of your own. With the feature `tower`, `service` lets tower's layers
+//! wrap both ends.
 
 pub mod access;
 mod clock;
@@ -34,18 +35,26 @@ pub mod handler;
 pub mod info;
 pub mod net;
 mod node;
+pub mod packets;
 mod requester;
 mod responder;
 mod runtime;
+mod scatter;
 pub mod security;
+#[cfg(feature = "tower")]
+pub mod service;
+pub mod slots;
 pub mod stats;
 pub mod streams;
 pub mod testing;
+pub mod topics;
 
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
-pub use error::{CallError, ConfigError, JoinError, ServeError};
+pub use error::{
+    CallError, ConfigError, ConnectError, JoinError, SendError, ServeError, TopicError,
+};
 pub use events::{Event, Events};
 pub use handler::{Annotated, Handler, RawHandler, RawStreamHandler, StreamHandler};
 pub use homing_core::addr::TransportAddr;
@@ -55,22 +64,31 @@ pub use homing_core::id::{BadNodeId, Epoch, NodeId};
 pub use homing_core::limits;
 pub use homing_core::name::{
     Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName,
-    Range, ServiceName, Version, VersionReq,
+    Range, ServiceName, Topic, TopicPattern, Version, VersionReq,
 };
+pub use homing_core::registry::Slow;
 pub use homing_core::requester::{
     BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight,
 };
+pub use homing_core::slots::{
+    Interval as RovingInterval, Keep, KeepRule, Place, Slot, Terms as SlotTerms, keep_lowest,
+};
 pub use homing_core::talk::{BadEncoding, Code, Encoding, Payload, Started, Status};
+pub use homing_core::topics::Dropped;
 pub use info::{
-    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kind, LinkInfo, NodeInfo,
-    NodeState, PeerInfo, ServiceInfo,
+    Carrier, Direction, Guard, Instance, InstanceInfo, InstanceState, Kept, Kind, LinkInfo, Linked,
+    NodeInfo, NodeState, PeerInfo, ServiceInfo, TopicInfo, TopicNode,
 };
 pub use node::Node;
+pub use packets::{Delivery, Messages, Packet, Recipients, Sent};
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
+pub use scatter::{CallAll, Outcome, Outcomes};
 pub use security::{Authority, Key, KeyFile};
+pub use slots::{HeldSlot, RequesterEvent, RequesterEvents};
 pub use stats::NodeStats;
 pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};
+pub use topics::{Listener, Message, Published, Publisher, Subscribe, Subscription};
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

@@ -2,14 +2,22 @@
 
 use crate::access::{AccessList, RefusalStats};
 use crate::config::Config;
-use crate::error::{CallError, JoinError, ServeError};
+use crate::encoding::to_payload;
+use crate::error::{CallError, ConnectError, JoinError, SendError, ServeError, TopicError};
 use crate::events::{Event, Events};
 use crate::handler::Handler;
-use crate::info::{NodeInfo, PeerInfo, ServiceInfo};
+use crate::info::{Linked, NodeInfo, PeerInfo, ServiceInfo, TopicInfo};
+use crate::packets::{self, Messages, Recipients, Sent};
 use crate::requester::{Requester, RequesterBuilder};
 use crate::responder::{Offer, ResponderBuilder};
 use crate::runtime::{self, Runtime};
 use crate::stats::NodeStats;
+use crate::topics::{Published, Publisher, Subscribe};
+use homing_core::id::NodeId;
+use homing_core::limits::KEPT_MAX;
+use homing_core::name::TopicPattern;
+use homing_core::node::Wish;
+use homing_core::talk::{Code, Encoding, Payload, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -103,6 +111,151 @@ impl Node {
         RequesterBuilder::new(Arc::clone(&self.inner.runtime))
     }
 
+    /// Sends a packet to one node or to several, each by its id, or by a text that is its id or its name; what became of
+    /// it for each. It is written down once, in MessagePack.
+    ///
+    /// Packets for one node arrive in the order in which they were sent, at most once each. A node that has no link is
+    /// dialled, as for a call; for one that is [kept](Self::keep) the packet waits instead. Where a slow reader has no
+    /// room this waits, up to 5 seconds, or as [`Timings::call`](crate::config::Timings::call) says; dropped then, it has
+    /// sent nothing to that node.
+    ///
+    /// # Errors
+    /// A name is nobody's or several nodes' (then it lists their ids), or the packet cannot be written down or is over
+    /// 16 MiB. It was sent to nobody.
+    pub async fn send<T>(
+        &self,
+        to: impl Into<Recipients>,
+        packet: &T,
+    ) -> Result<Vec<Sent>, SendError>
+    where
+        T: Serialize + ?Sized,
+    {
+        let payload = to_payload(packet, Encoding::MessagePack).map_err(SendError::Packet)?;
+        packets::send(&self.inner.runtime, to.into(), &payload).await
+    }
+
+    /// As [`send`](Self::send), of a payload as it is.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn send_raw(
+        &self,
+        to: impl Into<Recipients>,
+        packet: &Payload,
+    ) -> Result<Vec<Sent>, SendError> {
+        packets::send(&self.inner.runtime, to.into(), packet).await
+    }
+
+    /// What other nodes [send](Self::send) to this one. Packets that came before anybody read wait, up to
+    /// [`PACKETS_UNREAD_MAX`](crate::limits::PACKETS_UNREAD_MAX) of them.
+    pub fn messages(&self) -> Messages {
+        Messages::new(&self.inner.runtime.packets.mailbox)
+    }
+
+    /// Dials whoever is at an address, `homing://host:port` or `host:port`, and [keeps](Self::keep) the link; its id.
+    ///
+    /// A name is resolved, and all its addresses are tried, once each. A link that this node has made to such an address
+    /// before is kept as it is. Dropped while it waits, the dial goes on, and who answers is kept. It is needed where
+    /// discovery does not reach, and for programs that want to see to their links by hand.
+    ///
+    /// # Errors
+    /// Nobody of this mesh is there, or it may not be tried: without a key a node stays on its host. Nobody is kept for
+    /// it.
+    pub async fn connect(&self, address: &str) -> Result<NodeId, ConnectError> {
+        self.inner.runtime.connect(address).await
+    }
+
+    /// Keeps a link to a node from now on, or no longer.
+    ///
+    /// A kept link does not end when it is idle. When there is none, or it breaks, this node dials, now and again and
+    /// again, after jittered pauses of up to 5 seconds, or as [`Timings`](crate::config::Timings) says. Each side of a
+    /// link may keep it, on its own. Kept no longer, what [waits](crate::Delivery::Queued) for the node is dropped, and the link
+    /// stays until it is idle.
+    ///
+    /// # Errors
+    /// This very node cannot be kept, nor more than [`KEPT_MAX`](crate::limits::KEPT_MAX) others
+    /// (`RESOURCE_EXHAUSTED`), nor any when this node is closed.
+    pub async fn keep(&self, node: NodeId, keep: bool) -> Result<(), Status> {
+        let wish = if keep { Wish::Keep } else { Wish::Release };
+        if self.inner.runtime.keep(node, wish).await == keep {
+            return Ok(());
+        }
+        if self.inner.runtime.is_closing() || node == self.info().id {
+            let why = "this node is closed, or keeps a link to itself";
+            return Err(Status::not_started(Code::FailedPrecondition, why));
+        }
+        let why = format!("this node keeps {KEPT_MAX} others already (KEPT_MAX)");
+        Err(Status::not_started(Code::ResourceExhausted, why))
+    }
+
+    /// Whether this node keeps its link to that one; whether the other side does, [`links`](Self::links) says.
+    pub async fn is_kept(&self, node: NodeId) -> bool {
+        self.inner.runtime.is_kept(node).await
+    }
+
+    /// Ends the link to a node, and no longer [keeps](Self::keep) it.
+    ///
+    /// What was [written](crate::Delivery::Written) before still arrives, if it does so within a second; calls under way fail.
+    /// If the other side keeps the link it dials again; and so does this one when somebody here calls it.
+    pub async fn disconnect(&self, node: NodeId) {
+        self.inner.runtime.disconnect(node).await;
+    }
+
+    /// The links that stand, one for each node that has any.
+    pub async fn links(&self) -> Vec<Linked> {
+        self.inner.runtime.linked().await
+    }
+
+    /// Publishes a value to a topic: to all that listen, at most once. Who publishes often has a
+    /// [`publisher`](Self::publisher).
+    ///
+    /// # Errors
+    /// The text is no topic, the value cannot be written or is too large, or the node is closed. That nobody listens is
+    /// no error.
+    pub async fn publish<T>(&self, topic: &str, value: &T) -> Result<Published, TopicError>
+    where
+        T: Serialize + ?Sized,
+    {
+        self.publisher(topic)?.publish(value).await
+    }
+
+    /// What publishes to a topic.
+    ///
+    /// # Errors
+    /// The text is no topic.
+    pub fn publisher(&self, topic: &str) -> Result<Publisher, TopicError> {
+        let runtime = Arc::clone(&self.inner.runtime);
+        let namespace = runtime.settings.namespace.clone();
+        Ok(Publisher::new(runtime, namespace, topic.parse()?))
+    }
+
+    /// Says that this node publishes to these topics, for whoever lists them (`homing ls --topics`), until it closes. Who
+    /// publishes need not say so.
+    ///
+    /// # Errors
+    /// All that the node declares does not fit one record, it is a visitor, or it is closed.
+    pub async fn declare(&self, topics: TopicPattern) -> Result<(), TopicError> {
+        let runtime = &self.inner.runtime;
+        runtime.declare(runtime.settings.namespace.clone(), topics).await
+    }
+
+    /// Begins a subscription to topics: `*` stands for one segment, `**` for any number. A message that is like several of
+    /// the patterns comes once.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let node = homing::Node::join(homing::Config::isolated()).await?;
+    /// let mut prices = node.subscribe(["prices.eu.*", "prices.us.**"]).capacity(100).await?;
+    /// node.publish("prices.eu.bread", &3).await?;
+    /// assert_eq!(prices.next().await.expect("the node is open").value::<u32>()?, 3);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn subscribe<P: AsRef<str>>(&self, patterns: impl IntoIterator<Item = P>) -> Subscribe {
+        Subscribe::new(Arc::clone(&self.inner.runtime), patterns)
+    }
+
     /// Who this node is, and where it can be reached.
     pub fn info(&self) -> NodeInfo {
         self.inner.runtime.info()
@@ -111,6 +264,12 @@ impl Node {
     /// The services this node knows of, in all namespaces, by name and version.
     pub fn services(&self) -> Vec<ServiceInfo> {
         self.inner.runtime.services()
+    }
+
+    /// What is published and listened to, as far as nodes say so, in all namespaces: patterns in their order, with the
+    /// nodes that [declare](Self::declare) them and those that listen to them.
+    pub fn topics(&self) -> Vec<TopicInfo> {
+        self.inner.runtime.topics_info()
     }
 
     /// The nodes this node knows of, itself first, with the links to them.
@@ -133,9 +292,7 @@ impl Node {
     ///
     /// Returns at once when the node is closed.
     pub async fn synced(&self) {
-        let mut snapshots = self.inner.runtime.snapshots.subscribe();
-        // An error means that the node is gone.
-        let _ = snapshots.wait_for(|snapshot| snapshot.synced).await;
+        self.inner.runtime.synced().await;
     }
 
     /// Another access list decides from now on; with `None`, everybody in the mesh may do everything again.

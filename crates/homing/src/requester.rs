@@ -1,14 +1,15 @@
 //! How does a program call?
 
-use crate::access::OwnToken;
 use crate::encoding::{from_payload, to_payload};
 use crate::error::CallError;
 use crate::info::Instance;
 use crate::runtime::Runtime;
 use crate::runtime::calls::streams::Asking;
-use crate::runtime::calls::{Aim, Answered, Desk, Terms, Unanswered, refused};
+use crate::runtime::calls::{Aim, Answered, Badge, Desk, Terms, Unanswered, refused};
 use crate::runtime::inherited;
+use crate::scatter::{CallAll, Outcomes};
 use crate::security::random;
+use crate::slots::{HeldSlot, RequesterEvents};
 use crate::streams::{Opening, Plan, Replies};
 use bytes::Bytes;
 use homing_core::balance::{Affinity, Balancer};
@@ -17,9 +18,11 @@ use homing_core::limits::DEADLINE_MAX;
 use homing_core::link::Asks;
 use homing_core::name::{Address, BadName, Label, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::{Hedge, Here, Kind, Locality, Policy, Wait, Weight};
+use homing_core::requester::{Hedge, Here, Kind, Locality, Only, Policy, Wait, Weight};
 use homing_core::rng::Rng;
+use homing_core::slots::{Interval as RovingInterval, Keep, KeepRule, Slot};
 use homing_core::talk::{Encoding, Options, Payload, Status};
+use homing_core::time::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -46,13 +49,17 @@ pub(crate) struct Shared {
 impl Shared {
     /// Puts in who calls, beside its node: the foreign system behind it, if any, and the node's token.
     pub(crate) fn show(&self, options: &mut Option<Box<Options>>) {
-        if let Some(origin) = &self.manner.origin {
-            options.get_or_insert_default().origin = origin.clone();
-        }
-        let own = || self.runtime.access.token.as_ref().map(OwnToken::current);
-        if let Some(token) = self.manner.token.clone().or_else(own) {
-            options.get_or_insert_default().token = token;
-        }
+        self.desk.badge.show(&self.runtime, options);
+    }
+}
+
+impl Shared {
+    /// Now, and when a call that may take so long ends: no later than the one that is being answered here.
+    pub(crate) fn span(&self, timeout: Duration) -> (Time, Time) {
+        let now = self.runtime.clock.now();
+        let own = now + timeout.min(DEADLINE_MAX);
+        let inherited = inherited::deadline().map(|at| self.runtime.clock.time(at));
+        (now, inherited.map_or(own, |inherited| inherited.min(own)))
     }
 }
 
@@ -64,8 +71,6 @@ struct Manner {
     wait: Wait,
     repeatable: bool,
     encoding: Encoding,
-    token: Option<Bytes>,
-    origin: Option<Bytes>,
 }
 
 /// Settings for a [`Requester`].
@@ -74,6 +79,7 @@ pub struct RequesterBuilder {
     runtime: Arc<Runtime>,
     policy: Policy,
     manner: Manner,
+    badge: Badge,
 }
 
 impl RequesterBuilder {
@@ -84,10 +90,8 @@ impl RequesterBuilder {
             wait: Wait::ForInstance,
             repeatable: false,
             encoding: Encoding::MessagePack,
-            token: None,
-            origin: None,
         };
-        Self { runtime, policy: Policy::default(), manner }
+        Self { runtime, policy: Policy::default(), manner, badge: Badge::default() }
     }
 
     /// Looks services up here instead of in the node's namespace.
@@ -143,6 +147,30 @@ impl RequesterBuilder {
         self
     }
 
+    /// How many slots are held for each address that is called, with [`Balancer::Slots`]; so this requester has links to at
+    /// most as many instances for it. Default: 100; at most [`SLOTS_HELD_MAX`](crate::limits::SLOTS_HELD_MAX).
+    pub fn max_slots(mut self, slots: usize) -> Self {
+        self.policy.slots.max_slots = slots;
+        self
+    }
+
+    /// How often instances are asked for lower slots, with [`Balancer::Slots`]: around this time (more often while that
+    /// helps, less often while it does not), or at a [`Fixed`](RovingInterval::Fixed) one. Default: around a second.
+    pub fn roving_interval(mut self, interval: impl Into<RovingInterval>) -> Self {
+        self.policy.slots.roving_interval = interval.into();
+        self
+    }
+
+    /// Which slots are kept, with [`Balancer::Slots`]: a function of what is held (the lowest first), what is offered, and
+    /// how many may be held. It must be quick: the requester waits for it. Default: [`keep_lowest`](crate::keep_lowest).
+    pub fn keep<F>(mut self, rule: F) -> Self
+    where
+        F: Fn(&[Slot], Slot, usize) -> Keep + Send + Sync + 'static,
+    {
+        self.policy.slots.keep = KeepRule::By(Arc::new(rule));
+        self
+    }
+
     /// Whether a call that takes long, and may run twice, is made at a second instance too; the first answer counts.
     /// Default: [`Hedge::Never`].
     pub fn hedge(mut self, hedge: Hedge) -> Self {
@@ -180,7 +208,7 @@ impl RequesterBuilder {
     /// Shows this token with every call, instead of the node's own. One that is longer than
     /// [`TOKEN_MAX`](crate::limits::TOKEN_MAX) bytes is refused by those who look at it.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.manner.token = Some(token.into().into());
+        self.badge.token = Some(token.into().into());
         self
     }
 
@@ -188,15 +216,15 @@ impl RequesterBuilder {
     /// `bridge:NAME` and never as this node's own; it says which node may be that bridge, by its id or by the token that
     /// is shown here too.
     pub fn bridge(mut self, name: &str) -> Self {
-        self.manner.origin = Some(format!("bridge:{name}").into());
+        self.badge.origin = Some(format!("bridge:{name}").into());
         self
     }
 
     /// The requester.
     pub fn build(self) -> Requester {
         let rng = Rng::from_seed(u64::from_be_bytes(random()));
-        let Self { runtime, policy, manner } = self;
-        let (desk, follower) = Desk::start(&runtime, policy, rng);
+        let Self { runtime, policy, manner, badge } = self;
+        let (desk, follower) = Desk::start(&runtime, policy, rng, badge);
         Requester { shared: Arc::new(Shared { desk, runtime, manner, _follower: follower }) }
     }
 }
@@ -214,6 +242,18 @@ impl Requester {
         self.to(address)?.call(request).await?.decode()
     }
 
+    /// Calls every instance at once, and returns what is to come of it: an outcome for each ([`CallAll`]).
+    ///
+    /// # Errors
+    /// There is nobody to call.
+    pub async fn call_all<Q: Serialize + ?Sized>(
+        &self,
+        address: &str,
+        request: &Q,
+    ) -> Result<Outcomes, CallError> {
+        self.to(address)?.call_all(request).await
+    }
+
     /// Where calls go, looked up once: for a program that calls the same address often.
     ///
     /// # Errors
@@ -226,6 +266,16 @@ impl Requester {
     pub fn to_address(&self, address: &Address) -> Callee {
         let aim = self.shared.desk.aim(&self.shared.manner.namespace, address);
         Callee { shared: Arc::clone(&self.shared), aim }
+    }
+
+    /// The slots that it holds, by address and number; none, unless it balances by them.
+    pub fn slots(&self) -> Vec<HeldSlot> {
+        self.shared.desk.slots()
+    }
+
+    /// What happens to its slots from now on. A listener that falls behind loses the oldest and is told how many.
+    pub fn events(&self) -> RequesterEvents {
+        self.shared.desk.listen()
     }
 
     /// Waits until there is an instance that takes calls to this address.
@@ -266,6 +316,17 @@ impl Callee {
         self.begin(Ok(payload))
     }
 
+    /// The same call to every instance at once: all of the range, the method and the subset. Nothing happens until it is
+    /// awaited.
+    pub fn call_all<Q: Serialize + ?Sized>(&self, request: &Q) -> CallAll {
+        self.spread(to_payload(request, self.shared.manner.encoding))
+    }
+
+    /// As [`call_all`](Self::call_all), with bytes.
+    pub fn call_all_raw(&self, payload: Payload) -> CallAll {
+        self.spread(Ok(payload))
+    }
+
     /// A call that is answered with a stream. Nothing happens until it is polled.
     pub fn stream<Q: Serialize + ?Sized, R>(&self, request: &Q) -> Replies<R> {
         self.replies(to_payload(request, self.shared.manner.encoding))
@@ -280,6 +341,12 @@ impl Callee {
     pub fn open<Q: Serialize, R>(&self) -> Opening<Q, R> {
         let plan = self.plan(Ok(Payload::default()), Asks::Nothing, None);
         Opening::new(Arc::clone(&self.shared), plan, self.shared.manner.encoding)
+    }
+
+    fn spread(&self, payload: Result<Payload, Status>) -> CallAll {
+        let Manner { timeout, wait, repeatable, .. } = self.shared.manner;
+        let terms = Terms { wait, repeatable, ..Terms::default() };
+        CallAll::planned(Arc::clone(&self.shared), self.aim.clone(), payload, (timeout, terms))
     }
 
     fn replies<R>(&self, payload: Result<Payload, Status>) -> Replies<R> {
@@ -342,7 +409,7 @@ impl Call {
 
     /// Only an instance of this node will do.
     pub fn instance(mut self, node: NodeId) -> Self {
-        self.terms.instance = Some(node);
+        self.terms.only = Some(Only::Node(node));
         self
     }
 
@@ -364,21 +431,13 @@ impl Call {
         shared.show(&mut options);
         let made = match (callee.aim, payload) {
             (Ok(aim), Ok(payload)) => {
-                terms.begun = shared.runtime.clock.now();
-                let inherited = inherited::deadline().map(|at| shared.runtime.clock.time(at));
-                let own = terms.begun + timeout.min(DEADLINE_MAX);
-                terms.deadline = Some(inherited.map_or(own, |inherited| inherited.min(own)));
+                let (begun, deadline) = shared.span(timeout);
+                (terms.begun, terms.deadline) = (begun, Some(deadline));
                 shared.desk.call(&aim, payload, options, terms).await
             }
             (Err(status), _) | (_, Err(status)) => Err(refused(status)),
         };
-        match made {
-            Ok(Answered { payload, options, node, key }) => {
-                let metadata = options.map_or_else(Vec::new, |options| options.metadata);
-                Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
-            }
-            Err(failed) => Err(unanswered(shared, failed)),
-        }
+        replied(shared, made)
     }
 }
 
@@ -389,6 +448,17 @@ impl IntoFuture for Call {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.make())
     }
+}
+
+/// The end of a call as the program sees it.
+pub(crate) fn replied(
+    shared: &Arc<Shared>,
+    made: Result<Answered, Unanswered>,
+) -> Result<Reply, CallError> {
+    let Answered { payload, options, node, key } =
+        made.map_err(|failed| unanswered(shared, failed))?;
+    let metadata = options.map_or_else(Vec::new, |options| options.metadata);
+    Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
 }
 
 /// A failure as the program sees it.

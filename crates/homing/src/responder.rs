@@ -28,6 +28,12 @@ impl Offer {
         self.cell.is_idle().await;
     }
 
+    /// Handles so many calls at once from now on. With more, calls in the queue are let in at once; with fewer, those under
+    /// way end as they would.
+    pub fn set_concurrency(&self, calls: u32) {
+        self.cell.set_concurrency(&self.runtime, calls);
+    }
+
     /// A guard whose drop withdraws the offer.
     pub fn guard(self) -> Responder {
         Responder { offer: self }
@@ -48,6 +54,11 @@ pub struct Responder {
 }
 
 impl Responder {
+    /// Handles so many calls at once from now on ([`Offer::set_concurrency`]).
+    pub fn set_concurrency(&self, calls: u32) {
+        self.offer.set_concurrency(calls);
+    }
+
     /// Withdraws, and returns when what was under way has ended.
     pub async fn withdraw(self) {
         self.offer.withdraw().await;

@@ -1,6 +1,6 @@
 //! How often did a node reach a bound, or drop what others sent?
 //!
-//! Plain numbers since the node joined, copied out at the moment of asking; they only grow, `held` and `open` aside.
+//! Plain numbers since the node joined, copied out at the moment of asking; they only grow, `held`, `open` and `queued` aside.
 
 use serde::Serialize;
 
@@ -19,6 +19,28 @@ pub struct NodeStats {
     pub registry: RegistryStats,
     /// Who is there, and where.
     pub membership: MembershipStats,
+    /// What was sent without asking for an answer.
+    pub packets: PacketStats,
+}
+
+/// What became of packets.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PacketStats {
+    /// Written to a link, or put where this very node reads.
+    pub written: u64,
+    /// Waiting now for links to kept nodes.
+    pub queued: u64,
+    /// Not sent, as their senders were told.
+    pub refused: u64,
+    /// Waited for a link, and were dropped: their node is kept no longer, or takes none.
+    pub forgotten: u64,
+    /// Came, and were taken in.
+    pub received: u64,
+    /// Came, and were dropped: nobody reads, and as many wait as may ([`PACKETS_UNREAD_MAX`]).
+    ///
+    /// [`PACKETS_UNREAD_MAX`]: crate::limits::PACKETS_UNREAD_MAX
+    pub dropped: u64,
 }
 
 /// What became of connections that others made, before they were links.

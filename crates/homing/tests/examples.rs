@@ -21,8 +21,11 @@ impl Mesh {
         Self(tempfile::Builder::new().prefix("hx").tempdir().unwrap())
     }
 
+    /// Starts an example, by its name and what it is told beside.
     fn start(&self, example: &str, seconds: &str) -> Process {
-        let mut command = Command::new(built(example));
+        let mut words = example.split(' ');
+        let mut command = Command::new(built(words.next().unwrap()));
+        command.args(words);
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"HOMING_") {
                 command.env_remove(name);
@@ -67,6 +70,11 @@ impl Process {
                 return line;
             }
         }
+    }
+
+    /// Waits for its end, and says whether it was content.
+    fn ended(mut self) -> bool {
+        self.child.wait().unwrap().success()
     }
 
     /// Ends it as Ctrl-C does, and says whether it was content.
@@ -114,10 +122,94 @@ fn a_monitor_shows_who_comes_and_who_goes() {
 }
 
 #[test]
+fn subscribers_hear_what_a_publisher_says_whoever_came_first() {
+    let mesh = Mesh::new();
+    let first = mesh.start("subscriber", "120");
+    let publisher = mesh.start("publisher", "120");
+    let late = mesh.start("subscriber", "120");
+    publisher.line_with(&["emitting RandomUpdate { val: ", " to 2"]);
+    for subscriber in [&first, &late] {
+        subscriber.line_with(&["randomUpdate: ", " from "]);
+    }
+    assert!(late.interrupt());
+    publisher.line_with(&["emitting ", " to 1"]);
+    assert!(first.interrupt() && publisher.interrupt());
+}
+
+#[test]
+fn stocks_come_in_parts_and_the_last_is_told_apart() {
+    let mesh = Mesh::new();
+    let client = mesh.start("stocks client", "120");
+    let worker = mesh.start("stocks worker", "120");
+    worker.line_with(&["5 days of HMNG are asked for"]);
+    for day in 1..5 {
+        client.line_with(&[&format!("day {day}: "), "."]);
+    }
+    client.line_with(&["last, day 5: "]);
+    assert!(client.ended() && worker.interrupt());
+}
+
+#[test]
+fn balanced_requesters_spare_the_slow_and_a_plain_one_does_not() {
+    let mesh = Mesh::new();
+    let balanced = mesh.start("balanced", "120");
+    let share = |line: String| -> u32 {
+        let (_, rest) = line.split_once("slow ").unwrap();
+        rest.split_once(',').unwrap().0.parse().unwrap()
+    };
+    assert_eq!(share(balanced.line_with(&["in turn: "])), 50);
+    for name in ["by what is pending: ", "by time and what is pending: "] {
+        let line = balanced.line_with(&[name]);
+        assert!(share(line.clone()) < 30, "{line}");
+    }
+    assert!(balanced.ended());
+}
+
+#[test]
+fn two_nodes_count_in_turn_by_packets() {
+    let mesh = Mesh::new();
+    let counter = mesh.start("counter", "120");
+    counter.line_with(&["right is connected to "]);
+    for number in 0..4 {
+        let who = if number % 2 == 0 { "left" } else { "right" };
+        assert_eq!(counter.line_with(&[" counts "]), format!("{who} counts {number}"));
+    }
+    assert!(counter.interrupt());
+}
+
+#[test]
+fn a_rover_holds_the_lowest_slots_of_all_there_are() {
+    let mesh = Mesh::new();
+    let first = mesh.start("responder", "120");
+    let rover = mesh.start("rover", "120");
+    rover.line_with(&["new connection with slot number 0 to "]);
+    rover.line_with(&[" answered by "]);
+    rover.line_with(&["holds [0, 1, 2, 3]"]);
+    rover.line_with(&["slot number 4 is too high"]);
+    let second = mesh.start("responder", "120");
+    rover.line_with(&["new connection with slot number 0 to "]);
+    rover.line_with(&["holds [0, 0, 1, 1]"]);
+    drop(second); // Killed: nobody gives anything back.
+    rover.line_with(&["holds [0, 1, 2, 3]"]);
+    drop(first);
+    rover.line_with(&[" is unreachable at "]);
+    assert!(rover.interrupt());
+}
+
+#[test]
 fn every_example_ends_by_itself_when_told_how_long() {
     let mesh = Mesh::new();
-    for example in ["monitor", "requester", "responder"] {
-        let mut process = mesh.start(example, "1");
-        assert!(process.child.wait().unwrap().success(), "{example}");
+    let examples = [
+        "counter",
+        "monitor",
+        "publisher",
+        "requester",
+        "responder",
+        "rover",
+        "stocks worker",
+        "subscriber",
+    ];
+    for example in examples {
+        assert!(mesh.start(example, "1").ended(), "{example}");
     }
 }

@@ -45,9 +45,10 @@ const ALLOWED: &[Allowed] = &[
             "tokio",
             "tokio-util",
             "toml",
+            "tower-service",
             "tracing",
         ],
-        tests: &["proptest", "rcgen", "tempfile"],
+        tests: &["proptest", "rcgen", "tempfile", "tower"],
     },
     Allowed {
         manifest: "crates/homing-cli/Cargo.toml",

@@ -17,7 +17,8 @@ use homing::{Address, Balancer, Label, Weight};
   homing call words@1/count 'four words of input'    a range chooses among versions
   homing call 'price@>=1.2 <3/quote' '{\"item\": 7}' --encoding json --timeout 500ms
   homing call orders -n --weight ^1=9 --weight ^2=1  one call in ten goes to the new version
-  homing call clock -n --who                         no payload; tell who answered")]
+  homing call clock -n --who                         no payload; tell who answered
+  homing call clock -n --all                         ask every instance; a line each, as they come")]
 pub(crate) struct CallArgs {
     /// Whom to call: SERVICE[@RANGE][/METHOD]; ranges as npm writes them
     #[arg(value_name = "SERVICE[@RANGE][/METHOD]")]
@@ -29,15 +30,28 @@ pub(crate) struct CallArgs {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
-    /// The caller's word that a repetition does no harm: repeat it elsewhere when an instance dies
+    #[command(flatten)]
+    pub(crate) along: AlongArgs,
+    /// Tell on stderr which instance answered
+    #[arg(long)]
+    pub(crate) who: bool,
+    /// Ask every instance, and print what each says, or why it did not, as they come. Fails as the first that failed
+    #[arg(long, conflicts_with_all = ["who", "instance", "key", "balancer", "hedge"])]
+    pub(crate) all: bool,
+    /// With --all: a JSON object a line, with the reply as JSON, as text, or else as numbers of bytes
+    #[arg(long, requires = "all")]
+    pub(crate) json: bool,
+}
+
+/// What goes along with a request.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AlongArgs {
+    /// The caller's word that a repetition does no harm: ask again, elsewhere, when an instance dies before it answers
     #[arg(long)]
     pub(crate) repeatable: bool,
     /// Something to send along; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     pub(crate) metadata: Vec<(String, String)>,
-    /// Tell on stderr which instance answered
-    #[arg(long)]
-    pub(crate) who: bool,
 }
 
 /// What is sent.
@@ -60,10 +74,13 @@ pub(crate) struct ChoiceArgs {
     /// Fail at once when nobody offers it
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// How to choose among instances: p2c (the quicker and less busy of two), round-robin, random, least-pending, or
-    /// hash with --key [default: p2c]
+    /// How to choose among instances: p2c (the quicker and less busy of two), round-robin, random, least-pending, slots
+    /// (the lowest number that an instance gives), or hash with --key [default: p2c]
     #[arg(long, value_name = "KIND")]
     pub(crate) balancer: Option<Balancer>,
+    /// With --balancer slots: how many numbers are held, so how many instances are linked to at most [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) max_slots: Option<u16>,
     /// Go where all calls with this key go
     #[arg(long, value_name = "KEY", required_if_eq("balancer", "hash"))]
     pub(crate) key: Option<String>,

@@ -1,16 +1,20 @@
 //! What can be typed to look at a mesh?
 
-/// List the services: name, version, methods, instances, labels.
+/// List the services: name, version, methods, instances, labels. Or the topics: who publishes, who listens.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing ls
   homing ls --all           a line for each instance, in every namespace
+  homing ls --topics        what is published, and who listens
   homing ls --json | jq '.[].service'")]
 pub(crate) struct ListArgs {
     /// A line for each instance, in every namespace, also those that cannot be reached
     #[arg(long)]
     pub(crate) all: bool,
-    /// One JSON document: an array of services with their instances
+    /// Topics instead: what nodes declare that they publish, and what they listen to
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) topics: bool,
+    /// One JSON document: an array of services with their instances, or of topics
     #[arg(long)]
     pub(crate) json: bool,
 }

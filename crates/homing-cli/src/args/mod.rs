@@ -9,6 +9,7 @@ mod key;
 mod listing;
 mod serve;
 mod stream;
+mod topics;
 
 pub(crate) use access::{
     AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
@@ -24,6 +25,7 @@ pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRotateArgs, KeyWhat};
 pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
 pub(crate) use stream::StreamArgs;
+pub(crate) use topics::{PubArgs, SubArgs};
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -39,6 +41,7 @@ Examples:
   homing serve words@1.2.0/count --exec 'wc -w'    any program is a service
   homing call words/count < README.md              and is called from anywhere
   homing ls                                        what is offered
+  homing sub 'orders.*'                            what is published
   homing demo                                      the whole in one terminal
 
 Exit codes:
@@ -97,6 +100,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     Call(CallArgs),
     Stream(StreamArgs),
+    Pub(PubArgs),
+    Sub(SubArgs),
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
@@ -148,7 +153,7 @@ pub(crate) struct MeshArgs {
     pub(crate) discovery_port: Option<u16>,
     /// The multicast group on which nodes look for each other (with a key)
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR")]
-    pub(crate) group: Option<IpAddr>,
+    pub(crate) discovery_group: Option<IpAddr>,
     /// How many routers a multicast may pass
     #[arg(long, global = true, hide_short_help = true, value_name = "N")]
     pub(crate) ttl: Option<u8>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::call::{ChoiceArgs, InputArgs, pair};
+use super::call::{AlongArgs, ChoiceArgs, InputArgs};
 use crate::span;
 use homing::Address;
 
@@ -29,10 +29,6 @@ pub(crate) struct StreamArgs {
     pub(crate) idle: Option<Duration>,
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
-    /// The caller's word that a repetition does no harm: repeat it elsewhere when an instance dies before the first item
-    #[arg(long)]
-    pub(crate) repeatable: bool,
-    /// Something to send along; may be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
-    pub(crate) metadata: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) along: AlongArgs,
 }

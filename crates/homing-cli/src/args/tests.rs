@@ -35,6 +35,8 @@ fn wrong_values_are_refused_where_they_are_typed() {
     refused("homing call words --timeout 5");
     refused("homing call words x -n");
     refused("homing call words --metadata novalue");
+    refused("homing call words --json");
+    refused("homing call words --all --instance me");
     refused("homing bench call --concurrency 0");
     refused("homing bench call --duration 0s");
     refused("homing ls --transport pigeon");
@@ -56,6 +58,7 @@ fn each_command_takes_its_least() {
         "homing serve words@1.2.0/count --reply x",
         "homing call words",
         "homing call words@1/count -n --name me",
+        "homing call words --all --json --subset zone=a",
         "homing ls",
         "homing nodes --json",
         "homing watch",

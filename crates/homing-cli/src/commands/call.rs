@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
+use super::everyone;
 use crate::args::{CallArgs, ChoiceArgs};
 use crate::exit::Failure;
 use crate::opening::hint;
@@ -12,8 +13,8 @@ use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use homing::{
-    CallError, Code, Hedge, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester, Started,
-    Status,
+    CallError, Callee, Code, Hedge, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester,
+    Started, Status,
 };
 
 /// Sends the payload, prints the reply.
@@ -23,28 +24,38 @@ pub(crate) fn run(args: &CallArgs, settings: &Settings, output: Output) -> Resul
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
         let node = signals.or(async { Ok(Node::join(settings.visitor()).await?) }).await?;
-        let outcome = signals.or(ask(&node, args, payload, started)).await;
+        let answered = async {
+            let callee = callee(&node, args, started).await;
+            if args.all {
+                return everyone::ask(&node, args, (callee, payload), output).await;
+            }
+            let reply = ask(&node, args, (callee, payload)).await?;
+            if args.who {
+                output.note(format_args!("answered by {}", described(&reply.instance())));
+            }
+            output.reply(&reply.payload.bytes)
+        };
+        let outcome = signals.or(answered).await;
         node.close().await; // tells the other side that nobody waits any more, when a signal came
-        let reply = outcome?;
-        if args.who {
-            output.note(format_args!("answered by {}", described(&reply.instance())));
-        }
-        output.reply(&reply.payload.bytes)
+        outcome
     })
+}
+
+async fn callee(node: &Node, args: &CallArgs, started: Instant) -> Callee {
+    // A full picture first: the highest version is chosen among all, and a name that nobody has is known not to exist.
+    let _ = timeout(args.timeout, node.synced()).await;
+    let remaining = args.timeout.saturating_sub(started.elapsed());
+    let requester = requester(node, &args.choice, (args.along.repeatable, remaining));
+    requester.to_address(&args.address)
 }
 
 async fn ask(
     node: &Node,
     args: &CallArgs,
-    payload: Payload,
-    started: Instant,
+    (callee, payload): (Callee, Payload),
 ) -> Result<Reply, Failure> {
-    // A full picture first: the highest version is chosen among all, and a name that nobody has is known not to exist.
-    let _ = timeout(args.timeout, node.synced()).await;
-    let remaining = args.timeout.saturating_sub(started.elapsed());
-    let requester = requester(node, &args.choice, (args.repeatable, remaining));
-    let mut call = requester.to_address(&args.address).call_raw(payload);
-    for (key, value) in &args.metadata {
+    let mut call = callee.call_raw(payload);
+    for (key, value) in &args.along.metadata {
         call = call.metadata(key.clone(), value.clone());
     }
     if let Some(wanted) = &args.choice.instance {
@@ -78,6 +89,9 @@ pub(super) fn requester(
     }
     if let Some(balancer) = &choice.balancer {
         builder = builder.balancer(*balancer);
+    }
+    if let Some(slots) = choice.max_slots {
+        builder = builder.max_slots(slots.into());
     }
     for label in &choice.subset {
         builder = builder.subset(label.clone());
@@ -120,7 +134,7 @@ pub(super) fn instance(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
     }
 }
 
-fn described(instance: &Instance) -> String {
+pub(super) fn described(instance: &Instance) -> String {
     let version =
         instance.version.as_ref().map_or_else(String::new, |version| format!("@{version}"));
     format!("{}{version} ({})", instance.name, instance.node)

@@ -9,7 +9,7 @@ use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{InstanceInfo, InstanceState, Namespace, ServiceInfo};
+use homing::{InstanceInfo, InstanceState, Namespace, ServiceInfo, TopicInfo, TopicNode};
 
 /// Prints what is offered.
 pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -18,8 +18,15 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
         let node = signals.or(super::visit(settings)).await?;
         let info = node.info();
         let namespace = info.namespace.clone();
-        let mut services = node.services();
+        let (mut services, topics) = (node.services(), node.topics());
         node.close().await;
+        if args.topics {
+            return if args.json {
+                output.document(&topics)
+            } else {
+                print_topics(topics, &namespace, output)
+            };
+        }
         if !args.all {
             services.retain(|service| service.namespace == namespace);
         }
@@ -92,6 +99,36 @@ fn version(service: &ServiceInfo) -> String {
 fn methods(service: &ServiceInfo) -> String {
     let shown = |method: &String| if method.is_empty() { "/".to_owned() } else { method.clone() };
     service.methods.iter().map(shown).collect::<Vec<_>>().join(" ")
+}
+
+fn print_topics(
+    mut topics: Vec<TopicInfo>,
+    namespace: &Namespace,
+    output: Output,
+) -> Result<(), Failure> {
+    topics.retain(|topic| topic.namespace == *namespace);
+    if topics.is_empty() {
+        output.note(format_args!("no topics in namespace {namespace}"));
+        return Ok(());
+    }
+    let rows = topics.iter().map(|topic| {
+        let cells =
+            vec![topic.topic.to_string(), names(&topic.publishers), names(&topic.listeners)];
+        (if topic.listeners.is_empty() { Paint::Dim } else { Paint::Plain }, cells)
+    });
+    output.table(&["TOPIC", "PUBLISHERS", "LISTENERS"], rows.collect())
+}
+
+/// `alpha beta (billing)`: names of nodes, with the group as a member of which one listens.
+fn names(nodes: &[TopicNode]) -> String {
+    let name = |node: &TopicNode| match &node.group {
+        None => node.node_name.to_string(),
+        Some(group) => format!("{} ({group})", node.node_name),
+    };
+    if nodes.is_empty() {
+        return "-".to_owned();
+    }
+    nodes.iter().map(name).collect::<Vec<_>>().join(" ")
 }
 
 /// `3`, or `3 (1 draining)`: how many there are, and how many of them take no calls.

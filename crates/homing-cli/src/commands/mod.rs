@@ -3,11 +3,14 @@
 mod bench;
 mod call;
 mod demo;
+mod everyone;
 mod key;
 mod ls;
 mod nodes;
+mod publish;
 mod serve;
 mod stream;
+mod subscribe;
 mod token;
 mod watch;
 
@@ -30,6 +33,8 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(&args, &settings, output),
         Command::Call(args) => call::run(&args, &settings, output),
         Command::Stream(args) => stream::run(&args, &settings, output),
+        Command::Pub(args) => publish::run(&args, &settings, output),
+        Command::Sub(args) => subscribe::run(&args, &settings, output),
         Command::Ls(args) => ls::run(&args, &settings, output),
         Command::Nodes(args) => nodes::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),

@@ -44,9 +44,9 @@ async fn follow(
 ) -> Result<(), Failure> {
     let _ = timeout(args.timeout, node.synced()).await; // as for a call: the highest version among all
     let remaining = args.timeout.saturating_sub(started.elapsed());
-    let requester = requester(node, &args.choice, (args.repeatable, remaining));
+    let requester = requester(node, &args.choice, (args.along.repeatable, remaining));
     let mut replies: Replies<()> = requester.to_address(&args.address).stream_raw(payload);
-    for (key, value) in &args.metadata {
+    for (key, value) in &args.along.metadata {
         replies = replies.metadata(key.clone(), value.clone());
     }
     if let Some(wanted) = &args.choice.instance {
@@ -66,7 +66,7 @@ async fn follow(
 }
 
 /// Resolves when nobody reads our output any more: a stream may be silent for long, and is to end then all the same.
-async fn end_of_reader() {
+pub(super) async fn end_of_reader() {
     // A thread of its own, as it waits for nothing else, and the runtime does not watch what may be a file.
     let (ended, end) = oneshot::channel::<()>();
     thread::spawn(move || {

@@ -1,6 +1,7 @@
 //! Do calls reach who they should, and say so when they cannot?
 
-use super::house::{House, start};
+use super::house::{House, Ran, start};
+use std::process::Command;
 
 #[test]
 fn any_program_is_a_service() {
@@ -114,6 +115,26 @@ fn meshes_never_meet() {
 }
 
 #[test]
+fn who_takes_long_is_not_waited_for_where_another_may_be_asked() {
+    let house = House::new();
+    let _stuck = house.serve(&["who", "--exec", "sleep 60", "--repeatable"]);
+    let _quick = house.serve(&["who", "--reply", "quick", "--repeatable"]);
+    for _ in 0..5 {
+        house.run("call who -n --hedge 50ms").printed("quick");
+    }
+}
+
+#[test]
+fn nothing_is_said_beside_the_result_unless_it_is_asked_for() {
+    let house = House::new();
+    let _echo = house.serve(&["echo", "--echo"]);
+    let said = |command: &mut Command| Ran::from(command.output().unwrap()).stderr;
+    assert_eq!(said(&mut house.homing("call echo x")), "");
+    assert_ne!(said(&mut house.homing("call echo x -vv")), "");
+    assert_ne!(said(house.homing("call echo x").env("HOMING_LOG", "debug")), "");
+}
+
+#[test]
 fn labels_weights_and_keys_choose_among_instances() {
     let house = House::new();
     let _old = house.serve(&["v@1.2.0", "--reply", "old", "--label", "zone=a"]);
@@ -122,6 +143,9 @@ fn labels_weights_and_keys_choose_among_instances() {
     house.run("call v -n --weight ^1=1 --weight ^2=0").printed("old");
     house.run("call v@1 -n --key user7").printed("old");
     house.run("call v@* -n --balancer random --near --subset zone=b").printed("new");
+    house.run("call v@* -n --balancer slots --max-slots 1 --subset zone=b").printed("new");
+    house.run("call w -n --balancer slots --no-wait").failed(15, "NOT_FOUND");
+    house.run("call v -n --max-slots 0").failed(2, "1..=4096");
     house.run("call v -n --balancer hash").failed(2, "--key");
     house.run("call v -n --weight ^1").failed(2, "it is written RANGE=N");
     house

@@ -62,6 +62,25 @@ fn a_caller_that_is_interrupted_ends_the_program() {
 }
 
 #[test]
+fn an_interrupt_or_a_deadline_travels_through_a_program_in_the_middle() {
+    let house = House::new();
+    let pipe = house.pipe("alive");
+    let _last = house.serve(&["last", "--exec", &endless(&pipe)]);
+    let homing = env!("CARGO_BIN_EXE_homing");
+    let through = format!("'{homing}' call last -n --timeout 50s --mesh {}", house.name());
+    let _middle = house.serve(&["middle", "--exec", &through]);
+    let call = start(house.homing("call middle -n --timeout 50s"));
+    let alive = runs(&pipe);
+    call.signal("INT");
+    assert_eq!(call.ended().code, Some(130));
+    wait_until_gone(alive);
+    let call = start(house.homing("call middle -n --timeout 5s"));
+    let alive = runs(&pipe);
+    assert_eq!(call.ended().code, Some(14));
+    wait_until_gone(alive);
+}
+
+#[test]
 fn what_was_in_flight_to_a_killed_instance_fails_within_a_second() {
     let house = House::new();
     let (pipe, gate) = (house.pipe("alive"), house.pipe("gate"));

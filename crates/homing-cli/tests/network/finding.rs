@@ -13,7 +13,7 @@ fn check_found([server, caller]: [Host<'_>; 2], serving: &str, calling: &str) {
 fn hosts_find_each_other_by_broadcast() {
     let Some(network) = Network::of(2) else { return };
     // Neither hears the other's group.
-    check_found(network.each(), "--group 239.255.1.1", "--group 239.255.1.2");
+    check_found(network.each(), "--discovery-group 239.255.1.1", "--discovery-group 239.255.1.2");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn hosts_without_a_broadcast_address_find_each_other_by_multicast() {
         host.ip(&format!("addr add {}/32 dev eth0", host.address()));
         host.ip("route add 10.64.0.0/24 dev eth0");
     }
-    check_found(network.each(), "--group 239.255.1.1", "--group 239.255.1.1");
+    check_found(network.each(), "--discovery-group 239.255.1.1", "--discovery-group 239.255.1.1");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! | [`Balancer::Random`] | one | constant |
 //! | [`Balancer::LeastPending`] | all | `n` |
 //! | [`Balancer::Hash`] | all | `n` |
+//! | [`Balancer::Slots`] | the slots that are held | their number, at worst |
 
 mod hash;
 mod latency;
@@ -43,6 +44,11 @@ pub enum Balancer {
     /// Calls with the same key ([`Affinity`]) go to the same instance, whoever makes them, as long as the instances stay;
     /// when one comes or goes, only its share moves. A call without a key goes by [`Balancer::PowerOfTwo`].
     Hash,
+    /// By slots ([`slots`](crate::slots)): each instance hands out numbers, a requester holds so many of them, prefers the
+    /// low ones, and goes on asking for lower. Without a word to each other requesters come to spread over the instances
+    /// evenly, each linked to no more of them than it holds slots. Where an instance stands, or a weight other than 0, plays no
+    /// part. Picks for a call that needs no slot go by [`Balancer::PowerOfTwo`].
+    Slots,
 }
 
 /// The instances of which one is to be picked, by their indices.
@@ -67,8 +73,14 @@ pub trait Candidates {
 
 impl Balancer {
     /// All balancers, in the order in which commands list them.
-    pub const ALL: [Self; 5] =
-        [Self::PowerOfTwo, Self::RoundRobin, Self::Random, Self::LeastPending, Self::Hash];
+    pub const ALL: [Self; 6] = [
+        Self::PowerOfTwo,
+        Self::RoundRobin,
+        Self::Random,
+        Self::LeastPending,
+        Self::Hash,
+        Self::Slots,
+    ];
 
     /// The name used in commands.
     pub const fn name(self) -> &'static str {
@@ -78,6 +90,7 @@ impl Balancer {
             Self::Random => "random",
             Self::LeastPending => "least-pending",
             Self::Hash => "hash",
+            Self::Slots => "slots",
         }
     }
 
@@ -94,7 +107,7 @@ impl Balancer {
             return hash::pick(candidates, affinity);
         }
         match self {
-            Self::PowerOfTwo | Self::Hash => power_of_two::pick(candidates, rng),
+            Self::PowerOfTwo | Self::Hash | Self::Slots => power_of_two::pick(candidates, rng),
             Self::RoundRobin => round_robin::pick(candidates, cursor),
             Self::Random => {
                 random::pick(candidates.len(), rng, |index| candidates.pending(index).is_some())
@@ -112,7 +125,9 @@ impl fmt::Display for Balancer {
 
 /// Text that names no balancer.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no balancer is called {given:?}: p2c, round-robin, random, least-pending and hash are")]
+#[error(
+    "no balancer is called {given:?}: p2c, round-robin, random, least-pending, hash and slots are"
+)]
 pub struct BadBalancer {
     given: String,
 }

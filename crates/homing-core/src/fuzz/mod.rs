@@ -21,4 +21,4 @@ pub use name::name;
 pub use node::{Post, node};
 pub use registry::{control, record, registry};
 pub use seeds::seeds;
-pub use wire::{addresses, datagram, frame, hello, options};
+pub use wire::{addresses, datagram, frame, hello, options, slots};

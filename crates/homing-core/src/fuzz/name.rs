@@ -2,8 +2,8 @@
 
 use crate::id::NodeId;
 use crate::name::{
-    Address, BadName, Label, MeshName, Method, MethodPattern, Namespace, NodeName, OfferName,
-    Range, ServiceName, Version,
+    Address, BadName, Group, Label, MeshName, Method, MethodPattern, Namespace, NodeName,
+    OfferName, Range, ServiceName, Topic, TopicPattern, Version,
 };
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -21,6 +21,9 @@ pub fn name(bytes: &[u8]) {
     reads_back::<ServiceName>(text);
     reads_back::<Method>(text);
     reads_back::<MethodPattern>(text);
+    reads_back::<Topic>(text);
+    reads_back::<TopicPattern>(text);
+    reads_back::<Group>(text);
     reads_back::<OfferName>(text);
     reads_back::<Address>(text);
     reads_back::<Label>(text);
@@ -33,6 +36,7 @@ pub fn name(bytes: &[u8]) {
     a_range_means_the_same_when_read_again(text);
     foreign_names_return(text);
     patterns_match_themselves(text);
+    topics_match_themselves(text);
 }
 
 fn reads_back<N: FromStr<Err = BadName> + Display + Debug + PartialEq>(text: &str) {
@@ -71,6 +75,10 @@ fn foreign_names_return(text: &str) {
         assert_eq!(service.unescape(), text);
         assert_eq!(service.to_string().parse(), Ok(service));
     }
+    if let Ok(topic) = Topic::escape_foreign(text) {
+        assert_eq!(topic.unescape(), text);
+        assert_eq!(topic.to_string().parse(), Ok(topic));
+    }
     if let Ok(method) = Method::escape_foreign(text) {
         assert_eq!(method.unescape(), text);
         assert_eq!(method.to_string().parse(), Ok(method));
@@ -86,4 +94,16 @@ fn patterns_match_themselves(text: &str) {
     }
     let itself: MethodPattern = method.as_str().parse().expect("a method is a pattern of one");
     assert!(itself.matches(&method), "{method} does not match itself");
+}
+
+/// The first line a pattern of topics, the second a topic, both as a peer tells them.
+fn topics_match_themselves(text: &str) {
+    let Some((pattern, topic)) = text.split_once('\n') else { return };
+    let Ok(topic) = Topic::from_peer(topic) else { return };
+    if let Ok(pattern) = TopicPattern::from_peer(pattern) {
+        let _ = pattern.matches(&topic);
+        assert_eq!(TopicPattern::from_peer(pattern.as_str()), Ok(pattern));
+    }
+    let itself = TopicPattern::from_peer(topic.as_str()).expect("a topic is a pattern of one");
+    assert!(itself.matches(&topic), "{topic} does not match itself");
 }

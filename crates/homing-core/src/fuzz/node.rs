@@ -204,6 +204,8 @@ impl World {
                 | Output::Snapshot(_)
                 | Output::Route { .. }
                 | Output::Refused { .. }
+                | Output::Connected { .. }
+                | Output::Spread { .. }
                 | Output::Event(_) => {}
             }
         }

@@ -119,6 +119,11 @@ fn encoded(message: &Message<'_>) -> Vec<u8> {
             }
         }
         Message::End => out.push(message::END),
+        Message::Confirm(record) => {
+            out.push(message::CONFIRM);
+            put_bytes(&mut out, record);
+        }
+        Message::Confirmed(confirmed) => out = confirmed.encode(),
     }
     out
 }

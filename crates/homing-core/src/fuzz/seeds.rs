@@ -6,9 +6,13 @@ use crate::crypto::KeyId;
 use crate::crypto::fake::Fake;
 use crate::id::NodeId;
 use crate::membership::{Identity, Input as Told, Membership, Output as Tells};
+use crate::name::Namespace;
 use crate::node::Wish;
 use crate::node::control::{After, Control};
-use crate::registry::{Body, Filter, Guard, Input, NodeRecord, Output, RecordKey, Registry, Role};
+use crate::registry::{
+    Body, DeclaredRecord, Filter, Guard, Input, InterestRecord, Lane, NodeRecord, Output,
+    RecordKey, Registry, Role, Slow, Topics,
+};
 use crate::rng::Rng;
 use crate::time::Time;
 use crate::wire::addr::put_addrs;
@@ -34,6 +38,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("options", golden!("options")),
         ("record", golden!("record")),
         ("registry", registry()),
+        ("slots", golden!("slots")),
     ]
 }
 
@@ -46,6 +51,7 @@ const NAMES: &[&str] = &[
     "admin/*\nadmin/count",
     "~1.2\n1.2.9\n1.2.3-a",
     "000102030405060708090a0b0c0d0eff",
+    "orders.**.eu\norders.1.eu",
 ];
 
 /// The bytes in a file of golden ones: each line a name and hexadecimal digits.
@@ -74,7 +80,8 @@ fn addresses() -> Vec<Vec<u8>> {
 
 fn control() -> Vec<Vec<u8>> {
     let service = |name: &str| ("default".parse().expect("a name"), name.parse().expect("a name"));
-    let filter = Filter::Services([service("words"), service("price")].into());
+    let services = [service("words"), service("price")].into();
+    let filter = Filter::Part { services, topics: Topics::Wanted };
     let mut all = vec![
         Control::Sync { filter, after: After::Follow }.encode(),
         Control::Goodbye.encode(),
@@ -100,9 +107,16 @@ fn registry() -> Vec<Vec<u8>> {
     let key = RecordKey::NODE;
     let mut now = Time::ZERO;
     registry.handle_input(now, Input::Offer { key, body: Body::Node(Arc::new(node)) });
+    let topics = vec![(Namespace::default(), "orders.**".parse().expect("a pattern"))];
+    let body = Body::Declared(Arc::new(DeclaredRecord { topics }));
+    registry.handle_input(now, Input::Offer { key: RecordKey::DECLARED, body });
+    let body = Body::Interest(Arc::new(interest()));
+    registry.handle_input(now, Input::Offer { key: RecordKey::INTEREST, body });
     registry.handle_input(now, Input::Members(vec![ME]));
     registry.handle_input(now, Input::Alive { node: ME, epoch: LIFE });
     registry.handle_input(now, Input::SyncAsked { to: ME, filter: Filter::All, follow: true });
+    let until = now + Duration::from_secs(1);
+    registry.handle_input(now, Input::Spread { token: 1, key: RecordKey::INTEREST, until });
     let mut said = Vec::new();
     for _ in 0..5 {
         registry.handle_timeout(now);
@@ -120,6 +134,22 @@ fn registry() -> Vec<Vec<u8>> {
     let together = together.collect();
     said.push(together);
     said
+}
+
+fn interest() -> InterestRecord {
+    let lane = |id, slow, patterns: &[&str]| Lane {
+        id,
+        namespace: Namespace::default(),
+        group: Some("workers".parse().expect("a name")),
+        slow,
+        patterns: patterns.iter().map(|text| text.parse().expect("a pattern")).collect(),
+    };
+    InterestRecord {
+        lanes: vec![
+            lane(1, Slow::default(), &["orders.*", "**"]),
+            lane(2, Slow::DropOldest, &["a.b"]),
+        ],
+    }
 }
 
 /// What a member says that was told of another, in packets and as a dump.

@@ -58,6 +58,11 @@ fn options_keep_their_promises() {
 }
 
 #[test]
+fn letters_about_slots_keep_their_promises() {
+    check("slots", slots);
+}
+
+#[test]
 fn datagrams_keep_their_promises() {
     check("datagram", datagram);
 }

@@ -8,6 +8,7 @@ use crate::talk::Options;
 use crate::wire::addr::{put_addrs, read_addrs};
 use crate::wire::datagram::{self, DatagramKind, HEADER_LEN, Refused, Scout};
 use crate::wire::options::{options_len, put_options, read_options};
+use crate::wire::slots::Letter;
 use crate::wire::{Frame, Hello, Reader};
 use bytes::BytesMut;
 
@@ -84,6 +85,12 @@ pub fn hello(bytes: &[u8]) {
             );
         }
     }
+}
+
+/// A letter about slots: it reads back.
+pub fn slots(bytes: &[u8]) {
+    let Ok(letter) = Letter::decode(bytes) else { return };
+    assert_eq!(Letter::decode(&letter.encode()), Ok(letter), "a letter that does not read back");
 }
 
 /// The options of a call: they read back, within their bound.

@@ -9,6 +9,7 @@
 //! | [`MeshName`], [`Namespace`], [`NodeName`] | `default`, `shop.eu`, `words@host:4711` | the mesh, a part of it, a node |
 //! | [`ServiceName`] | `words`, `price%20list` | what is served |
 //! | [`Method`], [`MethodPattern`] | `admin/count`, `admin/*`, `**` | a part of a service, or several |
+//! | [`Topic`], [`TopicPattern`], [`Group`] | `orders.eu`, `orders.*`, `**`, `workers` | what messages are about, and who shares them |
 //! | [`Version`], [`Range`] | `1.2.0`, `^1`, `>=1 <3` | which of them, as npm reads both |
 //! | [`OfferName`] | `words@1.2.0/admin/*` | what a responder promises |
 //! | [`Address`] | `words@^1/count` | what a caller names |
@@ -26,6 +27,7 @@ mod range;
 mod select;
 mod service;
 mod text;
+mod topic;
 mod version;
 
 pub use address::{Address, OfferName};
@@ -37,4 +39,5 @@ pub use place::{MeshName, Namespace, NodeName};
 pub use range::Range;
 pub use select::{Selection, VersionReq};
 pub use service::ServiceName;
+pub use topic::{Group, Topic, TopicPattern};
 pub use version::Version;

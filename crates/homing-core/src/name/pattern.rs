@@ -19,29 +19,7 @@ shown_as_its_text!(MethodPattern);
 impl MethodPattern {
     /// Whether the pattern stands for this method. Takes at most the product of both lengths in steps.
     pub fn matches(&self, method: &Method) -> bool {
-        let mut pattern = segments(&self.0);
-        let mut rest = segments(method.as_str());
-        let mut last_any: Option<(Segments<'_>, Segments<'_>)> = None;
-        loop {
-            let here = rest.clone();
-            match (pattern.next(), rest.next()) {
-                (None, None) => return true,
-                (Some("**"), _) => {
-                    last_any = Some((pattern.clone(), here.clone()));
-                    rest = here;
-                }
-                (Some(wanted), Some(found)) if wanted == "*" || wanted == found => {}
-                _ => {
-                    // Let the last `**` swallow one segment more; what an earlier one swallowed never matters.
-                    let Some((after, from)) = &mut last_any else { return false };
-                    if from.next().is_none() {
-                        return false;
-                    }
-                    pattern = after.clone();
-                    rest = from.clone();
-                }
-            }
-        }
+        segments_match(segments(&self.0), segments(method.as_str()))
     }
 
     /// The one method it stands for, unless it has a `*` or `**`.
@@ -114,18 +92,43 @@ impl PartialOrd for Specificity<'_> {
 
 /// What a segment of a pattern stands for, the vaguest first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Kind {
+pub(super) enum Kind {
     Any,
     One,
     Exact,
 }
 
 impl Kind {
-    fn of(segment: &str) -> Self {
+    pub(super) fn of(segment: &str) -> Self {
         match segment {
             "**" => Self::Any,
             "*" => Self::One,
             _ => Self::Exact,
+        }
+    }
+}
+
+/// Whether a pattern stands for a name, both in segments: `*` for any one, `**` for any number of them.
+pub(super) fn segments_match<'a>(mut pattern: Segments<'a>, mut rest: Segments<'a>) -> bool {
+    let mut last_any: Option<(Segments<'_>, Segments<'_>)> = None;
+    loop {
+        let here = rest.clone();
+        match (pattern.next(), rest.next()) {
+            (None, None) => return true,
+            (Some("**"), _) => {
+                last_any = Some((pattern.clone(), here.clone()));
+                rest = here;
+            }
+            (Some(wanted), Some(found)) if wanted == "*" || wanted == found => {}
+            _ => {
+                // Let the last `**` swallow one segment more; what an earlier one swallowed never matters.
+                let Some((after, from)) = &mut last_any else { return false };
+                if from.next().is_none() {
+                    return false;
+                }
+                pattern = after.clone();
+                rest = from.clone();
+            }
         }
     }
 }

@@ -65,12 +65,19 @@ impl FromStr for ServiceName {
     type Err = BadName;
 
     fn from_str(text: &str) -> Result<Self, BadName> {
-        match text.as_bytes().first() {
-            None => Err(SERVICE.bad(text, Problem::Ends { at: 0, right: SERVICE.right })),
-            Some(b'$') => Err(SERVICE
-                .bad(text, Problem::Rule { at: 0, rule: "a first $ is reserved to the mesh" })),
-            Some(_) => escape::check(&SERVICE, text, is_users).map(|()| Self(text.into())),
+        check_users(&SERVICE, text).map(|()| Self(text.into()))
+    }
+}
+
+/// Refuses what a user may not call a service, or something else that is called alike.
+pub(super) fn check_users(grammar: &Grammar, text: &str) -> Result<(), BadName> {
+    match text.as_bytes().first() {
+        None => Err(grammar.bad(text, Problem::Ends { at: 0, right: grammar.right })),
+        Some(b'$') => {
+            Err(grammar
+                .bad(text, Problem::Rule { at: 0, rule: "a first $ is reserved to the mesh" }))
         }
+        Some(_) => escape::check(grammar, text, is_users),
     }
 }
 
@@ -81,11 +88,11 @@ pub(super) const SERVICE: Grammar = Grammar {
     right: "a letter, a digit or one of - _ . : $",
 };
 
-const fn is_service(byte: u8) -> bool {
+pub(super) const fn is_service(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'$')
 }
 
-const fn is_users(at: usize, byte: u8) -> bool {
+pub(super) const fn is_users(at: usize, byte: u8) -> bool {
     is_service(byte) && !(at == 0 && byte == b'$')
 }
 

@@ -23,7 +23,7 @@ use crate::addr::TransportAddr;
 use crate::id::{Epoch, NodeId};
 use crate::limits::JOINS_MAX;
 use crate::membership::Presence;
-use crate::registry::{self, RecordKey};
+use crate::registry::{self, RecordKey, Spread};
 use crate::talk::{Code, Status};
 use crate::time::Time;
 use crate::wire::{Kind, Peer as About};
@@ -41,7 +41,12 @@ impl Node {
         next.set_authorize(self.registry.authorize());
         next.dials.continue_after(&self.dials);
         next.outbox = std::mem::take(&mut self.outbox);
+        for Spread { token, acknowledged, of } in self.registry.give_up_spreads() {
+            next.outbox.push_back(Output::Spread { token, acknowledged, of });
+        }
         next.outbox.extend(self.endings());
+        next.outbox.extend(self.unconnected());
+        next.peers.keep_as(&mut self.peers);
         let known = self.known_members();
         *self = next;
         self.handle_input(now, Input::Listening { addresses });
@@ -52,6 +57,7 @@ impl Node {
         for (node, addresses) in known {
             self.suggest(now, Source::Gossip, Some(node), addresses);
         }
+        self.dial_kept(now);
         self.settle(now);
     }
 

@@ -4,7 +4,7 @@
 //! [`REDIAL_MAX`]. Plans to nodes that were only suggested stand in a queue of their own, so that they cannot hold up
 //! those that somebody waits for.
 
-use super::input::{DialId, Source};
+use super::input::{ConnectId, DialId, Source};
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
 use crate::limits::{
@@ -22,6 +22,26 @@ pub(super) enum Goal {
     Node(NodeId),
     /// Whoever is there.
     Place(TransportAddr),
+    /// Whoever is at the addresses that somebody here gave, and waits to hear of.
+    Given(ConnectId),
+}
+
+impl Goal {
+    /// Who is to be there, if that is known.
+    pub(super) fn node(&self) -> Option<NodeId> {
+        match self {
+            Self::Node(node) => Some(*node),
+            Self::Place(_) | Self::Given(_) => None,
+        }
+    }
+
+    /// Which wish it is to fulfil.
+    pub(super) fn connect(&self) -> Option<ConnectId> {
+        match self {
+            Self::Given(connect) => Some(*connect),
+            Self::Node(_) | Self::Place(_) => None,
+        }
+    }
 }
 
 /// Why it is to be reached; a later one is a stronger reason.
@@ -31,6 +51,8 @@ pub(super) enum Why {
     Suggested(Source),
     /// It was set to be tried; who was there when it last worked.
     Seed(Option<NodeId>),
+    /// Somebody here gave its addresses, to be tried once.
+    Asked,
     /// Somebody here wants to talk to it, and waits until then.
     Wanted(Time),
     /// Its link broke though membership holds it alive.
@@ -147,6 +169,19 @@ impl Dials {
         self.take(goal);
     }
 
+    /// A node is kept no longer: what was planned for that is not dialled.
+    pub(super) fn release(&mut self, node: NodeId) {
+        let goal = Goal::Node(node);
+        if self.plans.get(&goal).is_some_and(|plan| plan.why == Why::Kept) {
+            self.forget(&goal);
+        }
+    }
+
+    /// The wishes to connect that have no answer yet.
+    pub(super) fn connects(&self) -> impl Iterator<Item = ConnectId> {
+        self.plans.keys().filter_map(Goal::connect)
+    }
+
     /// A dial is over, well or not.
     pub(super) fn end(&mut self, dial: DialId) -> Option<UnderWay> {
         self.under_way.remove(&dial)
@@ -175,6 +210,7 @@ impl Dials {
         let (why, failures) = (plan.why, plan.failures);
         match why {
             Why::Suggested(_) if failures >= SUGGESTION_TRIES => self.forget(&goal),
+            Why::Asked => self.forget(&goal),
             _ => self.postpone(goal.clone(), now + self.back_off.after(failures, rng)),
         }
         Some(Failure { goal, why, failures })
@@ -232,7 +268,7 @@ const OTHERS: usize = 1;
 fn queue_of(why: Why) -> usize {
     match why {
         Why::Suggested(_) | Why::Seed(_) => SUGGESTED,
-        Why::Wanted(_) | Why::Broken | Why::Kept => OTHERS,
+        Why::Asked | Why::Wanted(_) | Why::Broken | Why::Kept => OTHERS,
     }
 }
 

@@ -3,8 +3,9 @@
 use super::dials::BackOff;
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
-use crate::registry::{Filter, Guard, OfferRecord, RecordKey};
+use crate::registry::{DeclaredRecord, Filter, Guard, InterestRecord, OfferRecord, RecordKey};
 use crate::talk::Status;
+use crate::time::Time;
 use crate::wire::{DialClaim, Peer};
 use std::fmt;
 use std::net::SocketAddr;
@@ -45,6 +46,10 @@ impl fmt::Display for LinkId {
 /// The node machine's number of a dial.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DialId(pub u64);
+
+/// The driver's number of a wish to connect.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ConnectId(pub u64);
 
 /// How somebody was found.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -149,7 +154,7 @@ pub enum Input<'a> {
     },
     /// This node offers, or changes what it offered under this key. Not for visitors, whose offers nobody hears.
     Offer {
-        /// Chosen by the caller; not 0.
+        /// Chosen by the caller; not [`RecordKey::NODE`], [`RecordKey::INTEREST`] or [`RecordKey::DECLARED`].
         key: RecordKey,
         /// What is offered.
         offer: Arc<OfferRecord>,
@@ -159,12 +164,31 @@ pub enum Input<'a> {
         /// Which.
         key: RecordKey,
     },
+    /// All that this node wants of publishers from now on; nothing where there are no lanes. Answered with
+    /// [`Output::Refused`](super::Output::Refused) under [`RecordKey::INTEREST`] when it is out of its bounds, does not
+    /// [fit](InterestRecord::fits), or is a visitor's.
+    Interest(Arc<InterestRecord>),
+    /// All topics to which this node says that it publishes from now on. Refused as an interest is, under
+    /// [`RecordKey::DECLARED`].
+    Declare(Arc<DeclaredRecord>),
+    /// Somebody wants to know how far this node's own record under this key has come.
+    /// [`Output::Spread`](super::Output::Spread) answers when all members hold it as it is now, or the time is over; at
+    /// once where there is no such record, or [`SPREADS_MAX`](crate::limits::SPREADS_MAX) are asked for already. A node
+    /// that has left does not answer.
+    Spread {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record, such as [`RecordKey::INTEREST`].
+        key: RecordKey,
+        /// When to answer at the latest.
+        until: Time,
+    },
     /// Somebody here wants to talk to this node now.
     Want {
         /// Which; an unknown one is not dialled.
         node: NodeId,
     },
-    /// Who may offer what is to be asked again: the rules are others now, or time has passed.
+    /// Who may do what is to be asked again: the rules are others now, or time has passed.
     Reconsider,
     /// The mesh's keys held here changed.
     KeysChanged,
@@ -185,12 +209,27 @@ pub enum Input<'a> {
         /// After how long.
         rtt: Duration,
     },
-    /// Whether somebody here wants a link to this node to stay.
+    /// Whether somebody here wants a link to this node to stay. Nothing happens for this very node, and beyond
+    /// [`KEPT_MAX`](crate::limits::KEPT_MAX); [`is_kept`](super::Node::is_kept) says so.
     Keep {
         /// Which node.
         node: NodeId,
         /// What is wanted.
         wish: Wish,
+    },
+    /// Somebody here wants a link to whoever is at one of these addresses, tried once each, and keeps it.
+    /// [`Output::Connected`](super::Output::Connected) answers.
+    Connect {
+        /// For the answer; not in use.
+        connect: ConnectId,
+        /// Where; further ones than [`ADDRESSES_MAX`](crate::limits::ADDRESSES_MAX) are not tried.
+        addresses: Vec<TransportAddr>,
+    },
+    /// Somebody here wants no link to this node, and no longer keeps it. Its links are closed; who keeps this node dials
+    /// again.
+    Disconnect {
+        /// Which node.
+        node: NodeId,
     },
     /// This process stood still for so long (decisions C7).
     Stalled(Duration),

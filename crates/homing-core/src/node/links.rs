@@ -5,12 +5,12 @@ use super::control::Control;
 use super::dials::{Goal, UnderWay, Why};
 use super::input::{DialId, Dialler, LinkId, Source, Wish};
 use super::leave::Phase;
-use super::output::{Direction, NodeEvent, Output};
+use super::output::{Direction, NodeEvent, NotConnected, Output};
 use super::pair::Contender;
 use super::peers::{End, NewLink};
 use super::voices::elsewhere;
 use crate::addr::TransportAddr;
-use crate::id::NodeId;
+use crate::id::{Epoch, NodeId};
 use crate::limits::{LINKS_MAX, SCOUT_SLOW};
 use crate::membership;
 use crate::registry::{self, Reach, Via};
@@ -33,29 +33,29 @@ impl Node {
             },
             Dialler::Them(_) => None,
         };
-        if about.id == self.config.me.id {
-            if about.epoch > self.config.me.epoch {
-                let place =
-                    address.map_or_else(|| "unknown address".into(), |addr| addr.to_string());
-                self.fatal(elsewhere(&place));
+        let connect = ours.as_ref().and_then(|ours| ours.goal.connect());
+        if let Some(status) = self.unfit(&about, address.as_ref()) {
+            if let Some(connect) = connect {
+                self.answer_connect(connect, Err(NotConnected::Refused(status.clone())));
             }
-            return self.close(link, Code::FailedPrecondition, "this is a link to ourselves");
+            // Who calls somebody that leaves, and does not know, is told that nothing ran if the link drains, and not if it is
+            // closed.
+            let output = if self.phase == Phase::Running {
+                Output::Close { link, status }
+            } else {
+                Output::Drain { link }
+            };
+            return self.outbox.push_back(output);
         }
-        if self.phase != Phase::Running {
-            // Its peer may have called already, as it did not know: a link that drains says that nothing ran.
-            return self.outbox.push_back(Output::Drain { link });
-        }
-        if !self.peers.has_room() {
-            self.sealer.stats.links_refused += 1;
-            return self.close(
-                link,
-                Code::ResourceExhausted,
-                &format!("this node has {LINKS_MAX} links already"),
-            );
-        }
-        let new = self.new_link(link, &about, dialler, (ours, address));
+        let node = about.id;
+        let place = address.clone();
+        let end = |direction, epoch| End { direction, epoch, address, since: now };
+        let new = self.new_link(link, &about, (dialler, ours), end);
         self.tell_later_life(link, &about);
         self.take_link(now, about, new);
+        if let Some(connect) = connect {
+            self.keep_connected(now, connect, node, place);
+        }
     }
 
     pub(super) fn handle_lost(&mut self, now: Time, link: LinkId, status: &Status) {
@@ -74,7 +74,7 @@ impl Node {
         }
         if self.phase == Phase::Running && lost.kind == Kind::Member {
             if self.peers.is_kept(&node) {
-                self.dials.plan(Goal::Node(node), Why::Kept, Vec::new(), now);
+                self.dials.plan(Goal::Node(node), Why::Kept, self.peers.kept_at(&node), now);
             } else if broke && (self.is_alive(&node) || self.membership.is_none()) {
                 self.dials.plan(Goal::Node(node), Why::Broken, Vec::new(), now);
             }
@@ -132,6 +132,27 @@ impl Node {
         self.outbox.push_back(Output::Control { link, bytes: Control::Keep(wish).encode() });
     }
 
+    /// Why a link whose handshake is complete is closed again.
+    fn unfit(&mut self, about: &About, address: Option<&TransportAddr>) -> Option<Status> {
+        if about.id == self.config.me.id {
+            if about.epoch > self.config.me.epoch {
+                let place = address.map_or_else(|| "unknown address".into(), ToString::to_string);
+                self.fatal(elsewhere(&place));
+            }
+            let why = "this is a link to ourselves";
+            return Some(Status::new(Code::FailedPrecondition, why));
+        }
+        if self.phase != Phase::Running {
+            return Some(Status::new(Code::Unavailable, "this node is leaving"));
+        }
+        if !self.peers.has_room() {
+            self.sealer.stats.links_refused += 1;
+            let why = format!("this node has {LINKS_MAX} links already");
+            return Some(Status::new(Code::ResourceExhausted, why));
+        }
+        None
+    }
+
     /// What a dial of ours was about; its plan is fulfilled.
     fn end_dial(&mut self, now: Time, dial: DialId, node: NodeId) -> Option<UnderWay> {
         let ours = self.dials.end(dial)?;
@@ -147,8 +168,8 @@ impl Node {
         &self,
         link: LinkId,
         about: &About,
-        dialler: Dialler,
-        (ours, address): (Option<UnderWay>, Option<TransportAddr>),
+        (dialler, ours): (Dialler, Option<UnderWay>),
+        end: impl FnOnce(Direction, Epoch) -> End,
     ) -> NewLink {
         let me = &self.config.me;
         let claim = match (dialler, &ours) {
@@ -163,11 +184,12 @@ impl Node {
         let found = ours.map_or(Source::Itself, |ours| match ours.why {
             Why::Suggested(source) => source,
             Why::Seed(_) => Source::Seed,
+            Why::Asked => Source::Manual,
             Why::Wanted(_) | Why::Broken | Why::Kept => Source::Gossip,
         });
         let name = LinkName { dialler: by.0, epoch: by.1, number: claim.number };
         let contender = Contender { link, name, dead: claim.dead, peer_epoch: about.epoch };
-        NewLink { contender, end: End { direction, address, epoch: about.epoch }, found }
+        NewLink { contender, end: end(direction, about.epoch), found }
     }
 
     fn take_link(&mut self, now: Time, about: About, new: NewLink) {
@@ -193,7 +215,7 @@ impl Node {
         self.join_over(link, node);
     }
 
-    fn close(&mut self, link: LinkId, code: Code, why: &str) {
+    pub(super) fn close(&mut self, link: LinkId, code: Code, why: &str) {
         self.outbox.push_back(Output::Close { link, status: Status::new(code, why) });
     }
 }

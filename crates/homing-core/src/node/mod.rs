@@ -4,8 +4,8 @@
 //! not know each other, with the pairs of links and the plan of dials. The driver moves bytes and links:
 //!
 //! ```text
-//! Listening, Suggested, Datagram, Established, Lost, DialFailed, Control, Offer, Want, Keep … ─→ Node
-//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Snapshot, Event, Left, Raise, Fatal
+//! Listening, Suggested, Datagram, Established, Lost, DialFailed, Control, Offer, Want, Keep, Connect … ─→ Node
+//! Node ─→ Datagram, Scout, Control, Dial, Drain, Close, Route, Connected, Snapshot, Event, Left, Raise, Fatal
 //! ```
 //! A member that was found is dialled; over the first link both tell each other everything, and gossip tells the rest.
 //! A visitor links to one member, follows its registry, and is told of by nobody (decisions A8).
@@ -16,6 +16,7 @@ mod datagrams;
 mod dials;
 mod input;
 mod join;
+mod kept;
 mod leave;
 mod links;
 mod output;
@@ -31,8 +32,8 @@ mod voices;
 mod tests;
 
 pub use dials::BackOff;
-pub use input::{DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
-pub use output::{Departure, Direction, NodeEvent, Output, PeerInfo, Stats};
+pub use input::{ConnectId, DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
+pub use output::{Departure, Direction, Kept, NodeEvent, NotConnected, Output, PeerInfo, Stats};
 
 use crate::addr::TransportAddr;
 use crate::authorize::Authorize;
@@ -104,7 +105,7 @@ impl Node {
         }
     }
 
-    /// From now on this says who may offer what (decisions D10).
+    /// From now on this says who may offer, listen to and publish what (decisions D10).
     pub fn set_authorize(&mut self, authorize: Arc<dyn Authorize>) {
         self.registry.set_authorize(authorize);
     }
@@ -128,8 +129,16 @@ impl Node {
             Input::Lost { link, status } => self.handle_lost(now, link, &status),
             Input::DialFailed { dial, tried } => self.handle_dial_failed(now, dial, tried),
             Input::Control { link, bytes } => self.handle_control(now, link, bytes),
-            Input::Offer { key, offer } => {
-                self.tell_registry(now, registry::Input::Offer { key, body: Body::Offer(offer) });
+            Input::Offer { key, offer } => self.say(now, key, Body::Offer(offer)),
+            Input::Interest(interest) => {
+                self.show.hurry();
+                self.say(now, RecordKey::INTEREST, Body::Interest(interest));
+            }
+            Input::Declare(declared) => {
+                self.say(now, RecordKey::DECLARED, Body::Declared(declared));
+            }
+            Input::Spread { token, key, until } => {
+                self.tell_registry(now, registry::Input::Spread { token, key, until });
             }
             Input::Withdraw { key } => self.tell_registry(now, registry::Input::Withdraw { key }),
             Input::Want { node } => self.want(now, node),
@@ -142,6 +151,8 @@ impl Node {
             Input::Idle { link } => self.handle_idle(link),
             Input::RoundTrip { link, rtt } => self.peers.round_trip(link, rtt),
             Input::Keep { node, wish } => self.keep(now, node, wish),
+            Input::Connect { connect, addresses } => self.connect(now, connect, addresses),
+            Input::Disconnect { node } => self.disconnect(now, node),
             Input::Stalled(span) => self.tell_membership(now, membership::Input::Stalled(span)),
             Input::Leave => self.handle_leave(now),
         }
@@ -195,6 +206,11 @@ impl Node {
     /// The link to use for a node.
     pub fn route(&self, node: &NodeId) -> Option<LinkId> {
         self.peers.route(node)
+    }
+
+    /// Whether somebody here keeps this node.
+    pub fn is_kept(&self, node: &NodeId) -> bool {
+        self.peers.is_kept(node)
     }
 
     /// What was dropped so far.
@@ -252,8 +268,12 @@ impl Node {
             keys: self.sealer.keys(),
             token: token.clone(),
         };
-        let body = Body::Node(Arc::new(record.fitting()));
-        self.tell_registry(now, registry::Input::Offer { key: RecordKey::NODE, body });
+        self.say(now, RecordKey::NODE, Body::Node(Arc::new(record.fitting())));
+    }
+
+    /// Writes, or writes anew, a record of this node.
+    fn say(&mut self, now: Time, key: RecordKey, body: Body) {
+        self.tell_registry(now, registry::Input::Offer { key, body });
     }
 
     fn company(&self) -> Company {

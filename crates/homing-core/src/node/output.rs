@@ -1,11 +1,12 @@
 //! What does a node machine want done, and what does it tell?
 
-use super::input::{DialId, LinkId, Source};
+use super::input::{ConnectId, DialId, LinkId, Source};
 use crate::addr::TransportAddr;
 use crate::id::{Epoch, NodeId};
 use crate::name::NodeName;
 use crate::registry::{OfferRecord, RecordKey, Snapshot};
 use crate::talk::Status;
+use crate::time::Time;
 use crate::wire::{DialClaim, Kind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -63,12 +64,29 @@ pub enum Output {
         /// Its link; `None` when there is none.
         link: Option<LinkId>,
     },
-    /// An offer was refused; what was under its key before still holds.
+    /// The answer to [`Input::Connect`](super::Input::Connect), once. The node is kept, and has a route.
+    Connected {
+        /// To which wish.
+        connect: ConnectId,
+        /// Who is there.
+        outcome: Result<NodeId, NotConnected>,
+    },
+    /// An offer, an interest or a declaration was refused; what was under its key before still holds.
     Refused {
         /// Under which key it was to be.
         key: RecordKey,
         /// Why, naming the bound.
         status: Status,
+    },
+    /// So many members said that they hold the record, or a later one in its place, and show it in their snapshots; each
+    /// speaks for itself. It is in the snapshot here, too.
+    Spread {
+        /// Of [`Input::Spread`](super::Input::Spread).
+        token: u64,
+        /// The members that said so.
+        acknowledged: usize,
+        /// The members there were at the beginning, without those that went before they said so.
+        of: usize,
     },
     /// For whoever listens.
     Event(NodeEvent),
@@ -82,6 +100,15 @@ pub enum Output {
     },
     /// This node cannot go on; nothing more comes.
     Fatal(Status),
+}
+
+/// Why there is no link to who was to be at an address. Nobody is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum NotConnected {
+    /// It was not tried, or whoever is there is not to be linked; it says why.
+    Refused(Status),
+    /// Nobody there answered as a node of this mesh: each address, and what came of it.
+    Unreachable(Vec<(TransportAddr, String)>),
 }
 
 /// What happens in the mesh, for people and programs.
@@ -169,10 +196,25 @@ pub struct PeerInfo {
     pub direction: Option<Direction>,
     /// Where the peer is at the other end of it.
     pub address: Option<TransportAddr>,
-    /// Whether somebody here or there keeps it.
-    pub kept: bool,
+    /// Who keeps it.
+    pub kept: Kept,
+    /// Since when that link stands.
+    pub since: Option<Time>,
     /// The last round-trip time.
     pub rtt: Option<Duration>,
+}
+
+/// Which side of a link wants it to stay.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kept {
+    /// Neither: it ends when it is idle.
+    No,
+    /// This one.
+    Here,
+    /// The peer's.
+    There,
+    /// Both, each on its own.
+    Both,
 }
 
 /// Who dialled a link.

@@ -1,13 +1,14 @@
 //! With whom do we have links, and which of them are in use?
 
 use super::input::{LinkId, Source, Wish};
-use super::output::{Direction, PeerInfo};
+use super::output::{Direction, Kept, PeerInfo};
 use super::pair::{Contender, Decision, Pair};
 use crate::addr::TransportAddr;
 use crate::id::{Epoch, NodeId};
-use crate::limits::{LINKS_MAX, NODES_MAX};
+use crate::limits::{KEPT_MAX, LINKS_MAX, NODES_MAX};
+use crate::time::Time;
 use crate::wire::{Kind, Peer as About};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The peers that have links, or had some and may dial again.
@@ -15,8 +16,8 @@ use std::time::Duration;
 pub(super) struct Peers {
     known: BTreeMap<NodeId, Peer>,
     links: BTreeMap<LinkId, NodeId>,
-    /// Whom somebody here keeps, linked or not.
-    kept: BTreeSet<NodeId>,
+    /// Whom somebody here keeps, linked or not, and where it was reached when that was asked for by address.
+    kept: BTreeMap<NodeId, Option<TransportAddr>>,
 }
 
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(super) struct End {
     /// The life of the peer that is, or was, there.
     pub(super) epoch: Epoch,
     pub(super) address: Option<TransportAddr>,
+    pub(super) since: Time,
 }
 
 /// A link that is new.
@@ -150,15 +152,68 @@ impl Peers {
 
     /// Whether somebody here keeps this node.
     pub(super) fn is_kept(&self, node: &NodeId) -> bool {
-        self.kept.contains(node)
+        self.kept.contains_key(node)
     }
 
-    /// Somebody here keeps a node, or no longer does. Beyond [`LINKS_MAX`] nobody is kept.
+    /// Whether one more may be kept.
+    pub(super) fn may_keep(&self) -> bool {
+        self.kept.len() < KEPT_MAX
+    }
+
+    /// Those that are kept.
+    pub(super) fn kept(&self) -> impl Iterator<Item = NodeId> {
+        self.kept.keys().copied()
+    }
+
+    /// Where one that is kept was reached when that was asked for by address.
+    pub(super) fn kept_at(&self, node: &NodeId) -> Vec<TransportAddr> {
+        self.kept.get(node).cloned().flatten().into_iter().collect()
+    }
+
+    /// Somebody here keeps a node, or no longer does. Beyond [`KEPT_MAX`] nobody is kept.
     pub(super) fn keep(&mut self, node: NodeId, wish: Wish) {
         match wish {
-            Wish::Keep if self.kept.len() < LINKS_MAX => drop(self.kept.insert(node)),
+            Wish::Keep if self.may_keep() => drop(self.kept.entry(node).or_default()),
             Wish::Keep => {}
             Wish::Release => drop(self.kept.remove(&node)),
+        }
+    }
+
+    /// A kept node was reached here.
+    pub(super) fn note_place(&mut self, node: &NodeId, address: Option<TransportAddr>) {
+        if let (Some(place), Some(address)) = (self.kept.get_mut(node), address) {
+            *place = Some(address);
+        }
+    }
+
+    /// Keeps all that the other keeps.
+    pub(super) fn keep_as(&mut self, other: &mut Self) {
+        self.kept = std::mem::take(&mut other.kept);
+    }
+
+    /// The peer that is linked by a dial of ours to one of these addresses. What peers say of their addresses does not
+    /// count: they may lie.
+    pub(super) fn dialled_at(&self, addresses: &[TransportAddr]) -> Option<NodeId> {
+        let is_there = |peer: &Peer| {
+            let end = peer.pair.route().and_then(|link| peer.ends.get(&link));
+            end.filter(|end| end.direction == Direction::Dialled)
+                .and_then(|end| end.address.as_ref())
+                .is_some_and(|address| addresses.contains(address))
+        };
+        self.known.iter().find(|(_, peer)| is_there(peer)).map(|(node, _)| *node)
+    }
+
+    /// Every link to a node, those that drain included.
+    pub(super) fn links_of(&self, node: &NodeId) -> Vec<LinkId> {
+        self.known.get(node).map_or_else(Vec::new, |peer| peer.ends.keys().copied().collect())
+    }
+
+    fn who_keeps(&self, peer: &Peer) -> Kept {
+        match (self.is_kept(&peer.about.id), peer.wish) {
+            (true, Wish::Keep) => Kept::Both,
+            (true, Wish::Release) => Kept::Here,
+            (false, Wish::Keep) => Kept::There,
+            (false, Wish::Release) => Kept::No,
         }
     }
 
@@ -174,7 +229,8 @@ impl Peers {
                 link,
                 direction: end.map(|end| end.direction),
                 address: end.and_then(|end| end.address.clone()),
-                kept: peer.wish == Wish::Keep || self.is_kept(&peer.about.id),
+                kept: self.who_keeps(peer),
+                since: end.map(|end| end.since),
                 rtt: peer.rtt,
             }
         })

@@ -2,9 +2,9 @@
 
 use super::Node;
 use super::dials::{Goal, Why};
-use super::input::{DialId, Source, Wish};
+use super::input::{DialId, Source};
 use super::leave::Phase;
-use super::output::{NodeEvent, Output};
+use super::output::{NodeEvent, NotConnected, Output};
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
 use crate::limits::{ADDRESSES_MAX, CALL_TIME, REDIAL_MAX, SCOUT_SLOW};
@@ -57,24 +57,12 @@ impl Node {
         }
     }
 
-    /// Somebody here wants the link to this node to stay, or no longer does.
-    pub(super) fn keep(&mut self, now: Time, node: NodeId, wish: Wish) {
-        self.peers.keep(node, wish);
-        match self.peers.route(&node) {
-            Some(link) => self.tell_wish(link, wish),
-            None if wish == Wish::Keep && node != self.config.me.id => {
-                self.dials.plan(Goal::Node(node), Why::Kept, Vec::new(), now);
-            }
-            None => {}
-        }
-    }
-
     pub(super) fn dial_due(&mut self, now: Time) {
         while let Some((goal, why, addresses)) = self.dials.pop_due(now) {
             match self.verdict(now, &goal, why, addresses) {
                 Verdict::Dial(addresses) => self.dial(goal, why, addresses),
                 Verdict::Later(at) => self.dials.postpone(goal, at),
-                Verdict::Never => self.dials.forget(&goal),
+                Verdict::Never => self.give_up(&goal),
             }
         }
     }
@@ -86,10 +74,10 @@ impl Node {
         tried: Vec<(TransportAddr, String)>,
     ) {
         let Some(failure) = self.dials.failed(dial, now, &mut self.rng) else { return };
-        let node = match failure.goal {
-            Goal::Node(node) => Some(node),
-            Goal::Place(_) => None,
-        };
+        if let Some(connect) = failure.goal.connect() {
+            return self.answer_connect(connect, Err(NotConnected::Unreachable(tried)));
+        }
+        let node = failure.goal.node();
         if let Some(node) =
             node.filter(|node| failure.why > Why::Seed(None) && self.peers.route(node).is_none())
         {
@@ -108,10 +96,7 @@ impl Node {
     }
 
     fn dial(&mut self, goal: Goal, why: Why, addresses: Vec<TransportAddr>) {
-        let node = match &goal {
-            Goal::Node(node) => Some(*node),
-            Goal::Place(_) => None,
-        };
+        let node = goal.node();
         let number = self.dials.next_number();
         let claim = self.peers.claim(node.as_ref(), number);
         let dial = self.dials.start(goal, why, claim);
@@ -120,12 +105,12 @@ impl Node {
 
     fn verdict(&self, now: Time, goal: &Goal, why: Why, told: Vec<TransportAddr>) -> Verdict {
         if self.phase != Phase::Running || !self.peers.has_room() {
-            return Verdict::Later(now + REDIAL_MAX);
+            let waits = why != Why::Asked;
+            return if waits { Verdict::Later(now + REDIAL_MAX) } else { Verdict::Never };
         }
-        let node = match (goal, why) {
-            (Goal::Node(node), _) => Some(*node),
-            (Goal::Place(_), Why::Seed(node)) => node,
-            (Goal::Place(_), _) => None,
+        let node = match why {
+            Why::Seed(node) => node,
+            _ => goal.node(),
         };
         let is_linked = node.is_some_and(|node| self.peers.route(&node).is_some());
         let is_alive = node.is_some_and(|node| self.is_alive(&node));
@@ -143,8 +128,12 @@ impl Node {
             Why::Kept if !node.is_some_and(|node| self.peers.is_kept(&node)) => {
                 return Verdict::Never;
             }
-            Why::Kept if is_gone => return Verdict::Later(now + REDIAL_MAX),
-            Why::Suggested(_) | Why::Seed(_) | Why::Wanted(_) | Why::Broken | Why::Kept => {}
+            Why::Suggested(_)
+            | Why::Seed(_)
+            | Why::Asked
+            | Why::Wanted(_)
+            | Why::Broken
+            | Why::Kept => {}
         }
         match (self.addresses(goal, told), why) {
             (addresses, Why::Kept) if addresses.is_empty() => Verdict::Later(now + REDIAL_MAX),
@@ -157,6 +146,7 @@ impl Node {
     fn addresses(&self, goal: &Goal, told: Vec<TransportAddr>) -> Vec<TransportAddr> {
         let mut addresses = told;
         match goal {
+            Goal::Given(_) => {}
             Goal::Place(addr) => addresses.push(addr.clone()),
             Goal::Node(node) => {
                 let record =

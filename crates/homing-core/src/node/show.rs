@@ -1,7 +1,8 @@
 //! When do the others in this process see what changed?
 //!
 //! The first change is shown at once, those that follow are gathered for a moment: a thousand records that arrive
-//! with a sync are few snapshots; the end of the first sync, which callers wait for, is shown at once. Events follow the snapshot that they are about.
+//! with a sync are few snapshots; the end of the first sync, which callers wait for, and what this node itself wants to
+//! hear are shown at once. Events follow the snapshot that they are about, and so does what others count on.
 
 use super::Node;
 use super::output::{Departure, NodeEvent, Output};
@@ -19,11 +20,21 @@ pub(super) struct Show {
     shown: Arc<Snapshot>,
     /// When the next snapshot may be shown.
     next: Time,
+    pace: Pace,
     /// The members that were told of.
     joined: BTreeMap<NodeId, NodeName>,
     /// Those that said goodbye and may still be among them.
     goodbyes: BTreeSet<NodeId>,
     events: Vec<NodeEvent>,
+}
+
+/// Whether what changed can wait for more of its kind.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Pace {
+    #[default]
+    Gathering,
+    /// Somebody counts on it.
+    Hurried,
 }
 
 impl Show {
@@ -33,6 +44,11 @@ impl Show {
 
     pub(super) fn note_goodbye(&mut self, node: NodeId) {
         self.goodbyes.insert(node);
+    }
+
+    /// Somebody counts on what changed: it is shown at once.
+    pub(super) fn hurry(&mut self) {
+        self.pace = Pace::Hurried;
     }
 
     pub(super) fn note_return(&mut self, node: &NodeId) {
@@ -94,8 +110,9 @@ impl Show {
 
 impl Node {
     pub(super) fn show_changes(&mut self, now: Time) {
-        let hurries =
-            self.show.events.len() >= EVENTS_MAX || self.show.must_hurry(self.join.has_all());
+        let hurries = std::mem::take(&mut self.show.pace) == Pace::Hurried
+            || self.show.events.len() >= EVENTS_MAX
+            || self.show.must_hurry(self.join.has_all());
         if !self.registry.is_changed() || (now < self.show.next && !hurries) {
             return;
         }
@@ -105,5 +122,7 @@ impl Node {
         self.show.arrivals(&self.config.me.id);
         let events = std::mem::take(&mut self.show.events);
         self.outbox.extend(events.into_iter().map(Output::Event));
+        // What may only be said when it is shown.
+        self.listen(now);
     }
 }

@@ -2,7 +2,9 @@
 
 mod anew;
 mod faults;
+mod kept;
 mod lives;
+mod topics;
 mod visitors;
 mod world;
 
@@ -11,8 +13,10 @@ use super::*;
 use crate::crypto::KeyId;
 use crate::crypto::fake::Fake;
 use crate::id::Epoch;
-use crate::limits::{LEASE, SUSPICION};
-use crate::registry::{Filter, Guard, InstanceState, OfferRecord, OfferState, Snapshot};
+use crate::limits::{KEPT_MAX, LEASE, SUSPICION};
+use crate::registry::{
+    DeclaredRecord, Filter, Guard, InstanceState, OfferRecord, OfferState, Snapshot,
+};
 use crate::talk::{Code, Status};
 use crate::wire::datagram::{Header, seal};
 use crate::wire::{DatagramKind, DialClaim, Peer as About};

@@ -82,6 +82,7 @@ impl Node {
                 let (node, epoch) = (member.id, member.epoch);
                 self.show.note_return(&node);
                 self.tell_registry(now, registry::Input::Alive { node, epoch });
+                self.dial_if_kept(now, node);
                 Roll::Changed
             }
             membership::Output::Down(member) => {
@@ -119,6 +120,9 @@ impl Node {
             registry::Output::Changed(change) => self.show.note(change),
             registry::Output::Refused { key, status } => {
                 self.outbox.push_back(Output::Refused { key, status });
+            }
+            registry::Output::Spread { token, acknowledged, of } => {
+                self.outbox.push_back(Output::Spread { token, acknowledged, of });
             }
             registry::Output::Synced { .. } => self.join.told_all(),
             registry::Output::Disputed { known, status } => self.handle_disputed(known, status),

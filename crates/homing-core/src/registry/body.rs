@@ -1,4 +1,4 @@
-//! What can a record say? Where a node is, what it serves, or that a fact no longer holds.
+//! What can a record say? Where a node is, what it serves, what it wants to hear, or that a fact no longer holds.
 //!
 //! ```text
 //! node    name str   agent str   addresses (crate::wire::addr)   guard u8 (0 local, 1 keyed, 2 insecure)
@@ -6,8 +6,10 @@
 //! offer   namespace str   service str   version str (empty: none)   state u8 (0 open, 1 draining)   origin str
 //!         methods: count varint, then each: pattern str, bits u8 (1: repeatable)
 //!         labels: count varint, then each: str   metadata bytes
+//! interest, declared   see `interest`
 //! ```
 
+use super::interest::{DeclaredRecord, InterestRecord};
 use super::record::RecordKey;
 use crate::addr::TransportAddr;
 use crate::crypto::KeyId;
@@ -30,6 +32,10 @@ pub enum Body {
     Node(Arc<NodeRecord>),
     /// That the node serves something.
     Offer(Arc<OfferRecord>),
+    /// Which messages the node wants; under [`RecordKey::INTEREST`](super::RecordKey::INTEREST).
+    Interest(Arc<InterestRecord>),
+    /// To which topics the node says that it publishes; under [`RecordKey::DECLARED`](super::RecordKey::DECLARED).
+    Declared(Arc<DeclaredRecord>),
     /// That what this key said before no longer holds.
     Tombstone,
 }
@@ -113,11 +119,13 @@ impl Body {
         !matches!(self, Self::Tombstone)
     }
 
-    /// Whether this may be said under this key: the node record has one of its own.
+    /// Whether this may be said under this key: all but offers have one of their own.
     pub(super) fn belongs_under(&self, key: RecordKey) -> bool {
         match self {
             Self::Node(_) => key == RecordKey::NODE,
-            Self::Offer(_) => key != RecordKey::NODE,
+            Self::Offer(_) => key.is_for_offers(),
+            Self::Interest(_) => key == RecordKey::INTEREST,
+            Self::Declared(_) => key == RecordKey::DECLARED,
             Self::Tombstone => true,
         }
     }
@@ -127,6 +135,39 @@ impl Body {
             Self::Tombstone => 0,
             Self::Node(_) => 1,
             Self::Offer(_) => 2,
+            Self::Interest(_) => 3,
+            Self::Declared(_) => 4,
+        }
+    }
+
+    /// What it is called.
+    pub(super) const fn noun(&self) -> &'static str {
+        match self {
+            Self::Tombstone => "tombstone",
+            Self::Node(_) => "node record",
+            Self::Offer(_) => "offer",
+            Self::Interest(_) => "interest",
+            Self::Declared(_) => "declaration",
+        }
+    }
+
+    /// Whether it breaks a bound that its bytes cannot show, and which.
+    pub(super) fn broken_bound(&self) -> Option<&'static str> {
+        match self {
+            Self::Tombstone | Self::Node(_) => None,
+            Self::Offer(offer) => offer.broken_bound(),
+            Self::Interest(interest) => interest.broken_bound(),
+            Self::Declared(declared) => declared.broken_bound(),
+        }
+    }
+
+    /// Whether it says nothing that its absence would not say.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Tombstone => true,
+            Self::Node(_) | Self::Offer(_) => false,
+            Self::Interest(interest) => interest.lanes.is_empty(),
+            Self::Declared(declared) => declared.topics.is_empty(),
         }
     }
 
@@ -140,6 +181,8 @@ impl Body {
                 node.put_credentials(out);
             }
             Self::Offer(offer) => offer.put(out),
+            Self::Interest(interest) => interest.put(out),
+            Self::Declared(declared) => declared.put(out),
         }
     }
 
@@ -149,6 +192,8 @@ impl Body {
             0 => Self::Tombstone,
             1 => Self::Node(Arc::new(NodeRecord::read(reader)?)),
             2 => Self::Offer(Arc::new(OfferRecord::read(reader)?)),
+            3 => Self::Interest(Arc::new(InterestRecord::read(reader)?)),
+            4 => Self::Declared(Arc::new(DeclaredRecord::read(reader)?)),
             _ => return Ok(None),
         }))
     }
@@ -197,18 +242,20 @@ impl NodeRecord {
 }
 
 impl OfferRecord {
-    /// Whether it breaks a bound that its bytes cannot show, and which.
-    pub(super) fn broken_bound(&self) -> Option<&'static str> {
+    fn broken_bound(&self) -> Option<&'static str> {
         if self.methods.len() > METHODS_MAX {
-            return Some("methods");
+            return Some("too many methods");
         }
         if self.labels.len() > LABELS_MAX {
-            return Some("labels");
+            return Some("too many labels");
         }
         if self.metadata.len() > METADATA_MAX {
-            return Some("bytes of metadata");
+            return Some("too many bytes of metadata");
         }
-        self.origin.as_ref().filter(|origin| origin.len() > NAME_MAX).map(|_| "bytes of origin")
+        self.origin
+            .as_ref()
+            .filter(|origin| origin.len() > NAME_MAX)
+            .map(|_| "too many bytes of origin")
     }
 
     fn put(&self, out: &mut Vec<u8>) {

@@ -1,7 +1,8 @@
-//! Which services does a peer want to hear of?
+//! What does a peer want to hear of?
 //!
 //! ```text
-//! count varint (0: all), then each: namespace str, service str
+//! what u8 (0 all, 1 a part without topics, 2 a part with topics), and of a part
+//! services: count varint (≤ 64), then each: namespace str, service str
 //! ```
 
 use super::body::Body;
@@ -17,14 +18,33 @@ pub enum Filter {
     /// Everything.
     #[default]
     All,
-    /// The offers of these services, and the nodes that make them; at most [`FILTER_MAX`].
-    Services(BTreeSet<(Namespace, ServiceName)>),
+    /// A part, and the nodes that it is of.
+    Part {
+        /// The offers of these services; at most [`FILTER_MAX`].
+        services: BTreeSet<(Namespace, ServiceName)>,
+        /// Who listens and who publishes.
+        topics: Topics,
+    },
+}
+
+/// Whether somebody wants to hear who wants and who publishes messages. Who publishes needs it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Topics {
+    /// No.
+    #[default]
+    Unwanted,
+    /// Yes: the interest and the declarations of all nodes.
+    Wanted,
 }
 
 impl Filter {
-    /// Appends the filter. One of no services reads back as [`Filter::All`].
+    /// Appends the filter.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let Self::Services(services) = self else { return out.push(0) };
+        let Self::Part { services, topics } = self else { return out.push(0) };
+        out.push(match topics {
+            Topics::Unwanted => 1,
+            Topics::Wanted => 2,
+        });
         put_varint(out, services.len() as u64);
         for (namespace, service) in services {
             put_str(out, namespace.as_str());
@@ -37,6 +57,12 @@ impl Filter {
     /// # Errors
     /// More than [`FILTER_MAX`] services, or none of this protocol.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let topics = match reader.u8()? {
+            0 => return Ok(Self::All),
+            1 => Topics::Unwanted,
+            2 => Topics::Wanted,
+            _ => return Err(Malformed("filter: neither all nor a part")),
+        };
         let count = reader.varint32()? as usize;
         if count > FILTER_MAX {
             return Err(Malformed("filter: too many services"));
@@ -49,19 +75,22 @@ impl Filter {
                 .map_err(|_| Malformed("filter: service"))?;
             services.insert((namespace, service));
         }
-        Ok(if services.is_empty() { Self::All } else { Self::Services(services) })
+        Ok(Self::Part { services, topics })
     }
 
-    /// Whether a record is of interest by itself. Node records are of interest with an offer of the node.
+    /// Whether a record is of interest by itself. Node records are of interest with another of the node.
     pub(crate) fn wants(&self, record: &Record) -> bool {
         match (self, &record.body) {
             (Self::All, _) => true,
-            (Self::Services(services), Body::Offer(offer)) => {
+            (Self::Part { services, .. }, Body::Offer(offer)) => {
                 services.iter().any(|(namespace, service)| {
                     *namespace == offer.namespace && *service == offer.service
                 })
             }
-            (Self::Services(_), Body::Node(_) | Body::Tombstone) => false,
+            (Self::Part { topics, .. }, Body::Interest(_) | Body::Declared(_)) => {
+                *topics == Topics::Wanted
+            }
+            (Self::Part { .. }, Body::Node(_) | Body::Tombstone) => false,
         }
     }
 }
@@ -76,7 +105,12 @@ mod tests {
 
     #[test]
     fn a_filter_reads_back() {
-        for filter in [Filter::All, Filter::Services([service("words"), service("price")].into())] {
+        let services = [service("words"), service("price")].into();
+        for filter in [
+            Filter::All,
+            Filter::Part { services, topics: Topics::Unwanted },
+            Filter::Part { services: BTreeSet::new(), topics: Topics::Wanted },
+        ] {
             let mut out = Vec::new();
             filter.encode(&mut out);
             assert_eq!(Filter::decode(&mut Reader::new(&out)), Ok(filter));
@@ -85,7 +119,7 @@ mod tests {
 
     #[test]
     fn too_many_services_are_refused_unread() {
-        let mut out = Vec::new();
+        let mut out = vec![1];
         put_varint(&mut out, FILTER_MAX as u64 + 1);
         let refused = Err(Malformed("filter: too many services"));
         assert_eq!(Filter::decode(&mut Reader::new(&out)), refused);

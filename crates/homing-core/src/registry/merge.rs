@@ -1,5 +1,6 @@
 //! When is a record taken in, and who has to know?
 
+use super::audience::{Listener, Publisher};
 use super::body::Body;
 use super::message::{WANT, Wanted};
 use super::owner::{Held, Life, Owner, Reach, Refusal};
@@ -76,12 +77,10 @@ impl Registry {
         let renewed = renewed.map(|record| record.owner);
         let change = match (before, after) {
             (_, Some(record)) if matches!(record.body, Body::Node(_)) => Change::Node(record),
-            (None, Some(record)) => Change::Offered(record),
-            (Some(_), Some(record)) => Change::Updated(record),
-            (Some(record), None) if matches!(record.body, Body::Offer(_)) => {
-                Change::Withdrawn(record)
-            }
-            (Some(_) | None, None) => return,
+            (None, Some(record)) if is_offer(&record) => Change::Offered(record),
+            (Some(_), Some(record)) if is_offer(&record) => Change::Updated(record),
+            (Some(record), None) if is_offer(&record) => Change::Withdrawn(record),
+            (Some(_) | None, Some(_) | None) => return,
         };
         self.outputs.push_back(Output::Changed(change));
         if let Some(owner) = renewed {
@@ -89,7 +88,7 @@ impl Registry {
         }
     }
 
-    /// Asks again who may offer what.
+    /// Asks again who may do what.
     pub(super) fn reconsider_all(&mut self) {
         let owners: Vec<NodeId> = self.owners.iter().map(|(id, _)| *id).collect();
         for owner in &owners {
@@ -97,29 +96,29 @@ impl Registry {
         }
     }
 
-    /// Asks again what an owner may offer.
+    /// Asks again what an owner may do of what its records say.
     fn reconsider(&mut self, id: &NodeId) {
         let Some(owner) = self.owners.of(id) else { return };
-        let is_offer = |record: &&Arc<Record>| matches!(record.body, Body::Offer(_));
-        let offers: Vec<Arc<Record>> =
-            owner.records().map(|held| &held.record).filter(is_offer).cloned().collect();
-        for record in offers {
+        let records = owner.records().map(|held| Arc::clone(&held.record));
+        let judged: Vec<Arc<Record>> =
+            records.filter(|record| !matches!(record.body, Body::Node(_))).collect();
+        for record in judged {
             let was_shown = self.shows(&record);
             self.show(id, Some(record.key));
             let change = match (was_shown, self.shows(&record)) {
-                (false, true) => Change::Offered(record),
-                (true, false) => Change::Withdrawn(record),
-                (false, false) | (true, true) => continue,
+                (false, true) if is_offer(&record) => Change::Offered(record),
+                (true, false) if is_offer(&record) => Change::Withdrawn(record),
+                (_, _) => continue,
             };
             self.outputs.push_back(Output::Changed(change));
         }
     }
 
-    /// Puts into the next snapshot what is held of an owner: one record, or all of them. What it may not offer is not
-    /// in it.
+    /// Puts into the next snapshot what is held of an owner: one record, or all of them. What it may not do is not in it.
     pub(super) fn show(&mut self, id: &NodeId, key: Option<RecordKey>) {
         let Some(owner) = self.owners.of(id) else { return };
         let until = self.leases.until(id);
+        let (epoch, reach) = (owner.epoch, reach(owner));
         let token = owner.held(RecordKey::NODE).and_then(|held| token_in(&held.record));
         let one = key.and_then(|key| owner.held(key));
         let all = key.is_none().then(|| owner.records());
@@ -131,20 +130,30 @@ impl Registry {
                 }
                 Body::Offer(offer) => self.view.put(Instance {
                     node: *id,
-                    epoch: owner.epoch,
+                    epoch,
                     key: held.record.key,
                     offer: Arc::clone(offer),
-                    state: instance_state(offer, is_reachable(owner)),
+                    state: instance_state(offer, reach),
                 }),
                 Body::Node(node) => self.view.put_node(KnownNode {
                     id: *id,
-                    epoch: owner.epoch,
+                    epoch,
                     record: Arc::clone(node),
                     state: match owner.life {
                         Life::Alive => NodeState::Alive,
                         Life::Gone => NodeState::Gone { until: until.unwrap_or(Time::MAX) },
                     },
                 }),
+                Body::Interest(interest) => {
+                    let lanes = self.own.allowed_lanes((*id, token), interest);
+                    self.stats.refused += u64::from(*lanes != *interest.lanes);
+                    self.view.audience.listen(Listener { node: *id, epoch, lanes, reach });
+                }
+                Body::Declared(declared) => {
+                    let topics = self.own.allowed_topics((*id, token), declared);
+                    self.stats.refused += u64::from(topics.len() < declared.topics.len());
+                    self.view.audience.declare(Publisher { node: *id, epoch, topics, reach });
+                }
                 Body::Tombstone => {}
             }
         }
@@ -222,6 +231,8 @@ impl Registry {
         match &record.body {
             Body::Offer(offer) => self.view.remove(offer, (record.owner, record.key)),
             Body::Node(_) => self.view.remove_node(&record.owner),
+            Body::Interest(_) => self.view.audience.listeners.remove(&record.owner),
+            Body::Declared(_) => self.view.audience.publishers.remove(&record.owner),
             Body::Tombstone => false,
         }
     }
@@ -230,6 +241,8 @@ impl Registry {
         match &record.body {
             Body::Offer(offer) => self.view.has(offer, (record.owner, record.key)),
             Body::Node(_) => true,
+            Body::Interest(_) => self.view.audience.listeners.has(&record.owner),
+            Body::Declared(_) => self.view.audience.publishers.has(&record.owner),
             Body::Tombstone => false,
         }
     }
@@ -267,14 +280,22 @@ impl Registry {
     }
 }
 
-/// The token with which a node offers, if the record is a node's and has one.
+/// The token with which a node does what its records say, if the record is a node's and has one.
 fn token_in(record: &Record) -> Option<&str> {
     match &record.body {
         Body::Node(node) => node.token.as_deref(),
-        Body::Offer(_) | Body::Tombstone => None,
+        Body::Offer(_) | Body::Interest(_) | Body::Declared(_) | Body::Tombstone => None,
     }
 }
 
-fn is_reachable(owner: &Owner) -> bool {
-    owner.life == Life::Alive && owner.reach == Reach::Reachable
+fn is_offer(record: &Record) -> bool {
+    matches!(record.body, Body::Offer(_))
+}
+
+/// Whether an owner can be talked to: who is gone cannot.
+fn reach(owner: &Owner) -> Reach {
+    match owner.life {
+        Life::Alive => owner.reach,
+        Life::Gone => Reach::Unreachable,
+    }
 }

@@ -12,6 +12,8 @@
 //! 7 Rumours   then each: record bytes       news
 //! 8 Lives     then each: owner 16, epoch varint, life u8 (0 alive, 1 leased: remaining ms varint, 2 forgotten)
 //! 9 End       a sync is complete
+//! 10 Confirm    record bytes   "do you hold and show this, or a later version?"  (no: no answer)   → Confirmed
+//! 11 Confirmed  owner 16   epoch varint   key varint   version varint            the version that is held
 //! ```
 //! Each message stands alone: neither side keeps anything between two of them, so any may be lost, doubled or late.
 //! A message of an unknown kind is dropped and counted.
@@ -33,6 +35,8 @@ pub(crate) const RECORDS: u8 = 6;
 pub(crate) const RUMOURS: u8 = 7;
 pub(crate) const LIVES: u8 = 8;
 pub(crate) const END: u8 = 9;
+pub(crate) const CONFIRM: u8 = 10;
+pub(crate) const CONFIRMED: u8 = 11;
 
 /// A message, as read. Lists are as long as the message, which the link and the datagram bound.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -46,6 +50,8 @@ pub(crate) enum Message<'a> {
     Rumours(Vec<&'a [u8]>),
     Lives(Vec<Lived>),
     End,
+    Confirm(&'a [u8]),
+    Confirmed(Confirmed),
 }
 
 /// A part of one node's list of owners.
@@ -92,6 +98,15 @@ pub(crate) struct Lived {
     pub(crate) fate: Fate,
 }
 
+/// Which version of a record somebody holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Confirmed {
+    pub(crate) owner: NodeId,
+    pub(crate) epoch: Epoch,
+    pub(crate) key: RecordKey,
+    pub(crate) version: u64,
+}
+
 /// How an owner fares.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fate {
@@ -118,6 +133,8 @@ impl<'a> Message<'a> {
             RUMOURS => Self::Rumours(all(reader, |reader| reader.bytes(RECORD_MAX))?),
             LIVES => Self::Lives(all(reader, Lived::decode)?),
             END => Self::End,
+            CONFIRM => Self::Confirm(reader.bytes(RECORD_MAX)?),
+            CONFIRMED => Self::Confirmed(Confirmed::decode(reader)?),
             _ => return Ok(None),
         };
         if reader.is_empty() {
@@ -239,6 +256,21 @@ impl Wanted {
     }
 }
 
+impl Confirmed {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![CONFIRMED];
+        put_life(&mut out, self.owner, self.epoch);
+        put_varint(&mut out, self.key.0.into());
+        put_varint(&mut out, self.version);
+        out
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (owner, epoch) = read_life(reader)?;
+        Ok(Self { owner, epoch, key: RecordKey(reader.varint32()?), version: reader.varint()? })
+    }
+}
+
 impl Lived {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         put_life(out, self.owner, self.epoch);
@@ -311,6 +343,10 @@ mod tests {
         check(&[RECORDS, 2, 8, 9, 0], &Message::Records(vec![&[8, 9], &[]]));
         check(&[RUMOURS, 1, 8], &Message::Rumours(vec![&[8]]));
         check(&[END], &Message::End);
+        check(&[CONFIRM, 2, 8, 9], &Message::Confirm(&[8, 9]));
+        let (key, version) = (RecordKey::INTEREST, u64::MAX);
+        let confirmed = Confirmed { owner: OWNER, epoch: Epoch(3), key, version };
+        check(&confirmed.encode(), &Message::Confirmed(confirmed));
     }
 
     #[test]
@@ -322,7 +358,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_a_decoder_panic(kind in 0_u8..12, rest: Vec<u8>) {
+        fn no_bytes_make_a_decoder_panic(kind in 0_u8..14, rest: Vec<u8>) {
             let _ = Message::decode(&[&[kind], rest.as_slice()].concat());
         }
     }

@@ -15,6 +15,7 @@
 //! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Disputed`]; or, before it was announced, [`Input::Raise`] |
 //! | said goodbye | its records go at once |
 
+mod audience;
 mod body;
 mod digest;
 mod exchange;
@@ -22,6 +23,7 @@ mod filter;
 mod followers;
 mod headstones;
 mod index;
+mod interest;
 mod lease;
 mod life;
 mod merge;
@@ -34,30 +36,34 @@ mod peers;
 mod record;
 mod rumours;
 mod snapshot;
+mod spread;
 mod stats;
 mod sync;
 mod voice;
+mod write;
 
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use audience::{Listener, Publisher};
 pub use body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
-pub use filter::Filter;
+pub use filter::{Filter, Topics};
+pub use interest::{DeclaredRecord, InterestRecord, Lane, Slow};
 pub use owner::Reach;
 pub use record::{BadRecord, Record, RecordKey, SIGNED_AS, Signature};
 pub(crate) use snapshot::View;
 pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
+pub(crate) use spread::Spread;
 pub use stats::Stats;
 pub use voice::{Change, Input, Output, Role, Via};
 
 use crate::authorize::Authorize;
 use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
-use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, OFFERS_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
+use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, REGISTRY_DATAGRAM_MAX};
 use crate::rng::Rng;
-use crate::talk::{Code, Status};
 use crate::time::Time;
 use bytes::Bytes;
 use followers::Followers;
@@ -65,10 +71,11 @@ use headstones::Headstones;
 use lease::Leases;
 use message::Message;
 use own::Own;
-use owner::{Life, OWNER_RECORDS_MAX, Owner};
+use owner::{Life, Owner};
 use owners::Owners;
 use peers::{Errand, Peers};
 use rumours::Rumours;
+use spread::Wish;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -127,8 +134,8 @@ impl Registry {
         }
     }
 
-    /// From now on this says who may offer what (decisions D10). An offer that may not be made is kept and passed on
-    /// like any other, since others may judge otherwise, but it is in no snapshot here.
+    /// From now on this says who may offer, listen to and publish what (decisions D10). A record of what may not be is
+    /// kept and passed on like any other, since others may judge otherwise, but it is in no snapshot here.
     pub fn set_authorize(&mut self, authorize: Arc<dyn Authorize>) {
         self.own.authorize = authorize;
     }
@@ -141,10 +148,10 @@ impl Registry {
     /// Takes in what happened. Poll the outputs, the timeout and the snapshot afterwards.
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         match input {
-            Input::Offer { key, body: Body::Tombstone } | Input::Withdraw { key } => {
-                self.withdraw(now, key);
+            Input::Offer { key, body } if !body.is_empty() || !body.belongs_under(key) => {
+                self.offer(now, key, body);
             }
-            Input::Offer { key, body } => self.offer(now, key, body),
+            Input::Offer { key, .. } | Input::Withdraw { key } => self.withdraw(now, key),
             Input::Raise { epoch } => self.raise(now, epoch),
             Input::Reconsider => self.reconsider_all(),
             Input::Members(mut members) => {
@@ -152,6 +159,7 @@ impl Registry {
                 members.sort_unstable();
                 members.dedup();
                 self.peers.set_members(members, now, &mut self.rng);
+                self.ask_to_confirm(now);
             }
             Input::Message { from, via, bytes } => self.hear(now, (from, via), bytes),
             Input::Linked(node) => self.peers.link(node),
@@ -168,6 +176,7 @@ impl Registry {
                 }
                 self.followers.sync(to, filter, now);
             }
+            Input::Spread { token, key, until } => self.spread(now, Wish { token, key, until }),
             Input::Alone => self.view.set_synced(),
             Input::Alive { node, epoch } => self.alive(now, node, epoch),
             Input::Outlived { epoch } => self.seek_later_life(now, epoch),
@@ -194,6 +203,7 @@ impl Registry {
         if self.rumours.start_round(now) {
             self.gossip();
         }
+        self.ask_to_confirm(now);
         while let Some((node, errand)) = self.peers.pop_errand(now, &mut self.rng) {
             match errand {
                 Errand::Greet { .. } => self.greet(node),
@@ -209,9 +219,12 @@ impl Registry {
         due.into_iter().flatten().min()
     }
 
-    /// What the mesh looks like now. The same snapshot as before unless something changed.
+    /// What the mesh looks like now. The same snapshot as before unless something changed. Poll the outputs afterwards:
+    /// who confirms that it holds a record says so when it is shown.
     pub fn snapshot(&mut self) -> Arc<Snapshot> {
-        self.view.snapshot()
+        let snapshot = self.view.snapshot();
+        self.outputs.extend(self.view.take_unsaid());
+        snapshot
     }
 
     /// Whether [`snapshot`](Self::snapshot) would give a new one.
@@ -298,84 +311,18 @@ impl Registry {
             (Part::Member, Message::Buckets(buckets)) => self.hear_buckets(now, peer, &buckets),
             (Part::Member, Message::Owners(owners)) => self.hear_owners(peer, &owners),
             (Part::Member, Message::Want(wanted)) => self.hear_want(peer, &wanted),
-            // A visitor has nothing to compare.
+            (Part::Member, Message::Confirm(record)) => self.hear_confirm(now, peer, record),
+            (Part::Member, Message::Confirmed(told)) => self.hear_confirmed(now, peer.0, told),
+            // A visitor has nothing to compare, and is not asked what it holds.
             (
                 Part::Visitor { .. },
                 Message::Summary { .. }
                 | Message::Buckets(_)
                 | Message::Owners(_)
-                | Message::Want(_),
+                | Message::Want(_)
+                | Message::Confirm(_)
+                | Message::Confirmed(_),
             ) => {}
-        }
-    }
-
-    fn offer(&mut self, now: Time, key: RecordKey, body: Body) {
-        if let Some((code, why)) = self.objection(key, &body) {
-            let status = Status::not_started(code, why);
-            return self.outputs.push_back(Output::Refused { key, status });
-        }
-        if let Some(held) = self.own.write(key, body) {
-            return self.take(now, held);
-        }
-        let why = format!(
-            "the offer is too large: a record has at most {RECORD_MAX} bytes, signature included"
-        );
-        let status = Status::not_started(Code::ResourceExhausted, why);
-        self.outputs.push_back(Output::Refused { key, status });
-    }
-
-    /// Why an own record may not be written, its size aside.
-    fn objection(&self, key: RecordKey, body: &Body) -> Option<(Code, String)> {
-        let Some(own) = self.owners.of(&self.own.id) else {
-            return Some((
-                Code::FailedPrecondition,
-                "a visitor offers nothing: join as a member".into(),
-            ));
-        };
-        if !body.belongs_under(key) {
-            let why = format!(
-                "key 0 is for the node record and all others are for offers, this is key {}",
-                key.0
-            );
-            return Some((Code::InvalidArgument, why));
-        }
-        if let Body::Offer(offer) = body
-            && let Some(bound) = offer.broken_bound()
-        {
-            return Some((Code::ResourceExhausted, format!("the offer has too many {bound}")));
-        }
-        let is_new = own.held(key).is_none_or(|held| !held.record.body.is_live());
-        let offers = live_records(own).filter(|record| record.key != RecordKey::NODE).count();
-        (key != RecordKey::NODE && is_new && offers >= OFFERS_MAX)
-            .then(|| format!("a node has at most {OFFERS_MAX} offers"))
-            .or_else(|| {
-                let is_full = own.held(key).is_none() && own.len() >= OWNER_RECORDS_MAX;
-                is_full.then(|| {
-                    format!(
-                        "a node uses at most {OFFERS_MAX} keys in one life: use those of withdrawn offers again"
-                    )
-                })
-            })
-            .map(|why| (Code::ResourceExhausted, why))
-    }
-
-    fn withdraw(&mut self, now: Time, key: RecordKey) {
-        let held = self.owners.of(&self.own.id).and_then(|own| own.held(key));
-        if held.is_some_and(|held| held.record.body.is_live()) {
-            let tombstone = self.own.write(key, Body::Tombstone).expect("a tombstone is small");
-            self.take(now, tombstone);
-        }
-    }
-
-    fn raise(&mut self, now: Time, epoch: Epoch) {
-        if epoch <= self.own.epoch {
-            return;
-        }
-        self.own.raise(epoch);
-        let Some(before) = self.owners.remove(&self.own.id) else { return };
-        self.owners.insert(self.own.id, Owner::new(epoch));
-        for record in live_records(&before) {
-            self.offer(now, record.key, record.body.clone());
         }
     }
 
@@ -384,6 +331,15 @@ impl Registry {
         for member in self.peers.pick(GOSSIP_FANOUT, &mut self.rng) {
             let Some(bytes) = self.rumours.tell(&[message::RUMOURS], enough) else { return };
             self.send((member, self.peers.via(&member)), bytes);
+        }
+    }
+
+    /// Says this when all that is known now is shown: at once, or with the next snapshot.
+    fn say_when_shown(&mut self, output: Output) {
+        if self.view.is_stale() {
+            self.view.say_with_next(output);
+        } else {
+            self.outputs.push_back(output);
         }
     }
 

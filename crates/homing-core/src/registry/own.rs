@@ -1,12 +1,14 @@
 //! What does this node write itself?
 
 use super::body::{Body, OfferRecord};
+use super::interest::{DeclaredRecord, InterestRecord, Lane};
 use super::owner::Held;
 use super::record::{Record, RecordKey};
 use crate::authorize::{Action, AllowAll, Authorize, Who};
 use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{EPOCH_LEAD_MAX, GREETING_PERIOD};
+use crate::name::{Namespace, TopicPattern};
 use crate::time::Time;
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ pub(crate) struct Own {
     pub(crate) id: NodeId,
     pub(crate) epoch: Epoch,
     pub(crate) crypto: Arc<dyn Crypto>,
-    /// Who may offer what, as far as this node is concerned.
+    /// Who may do what, as far as this node is concerned.
     pub(crate) authorize: Arc<dyn Authorize>,
     /// The version of the last record written.
     version: u64,
@@ -53,6 +55,45 @@ impl Own {
         let (namespace, service) = (offer.namespace.as_str(), offer.service.as_str());
         owner == self.id
             || self.authorize.authorize(&who, Action::Offer, namespace, service).is_ok()
+    }
+
+    /// What a listener may have of what it wants: a lane without the patterns that it may not have, if others are left.
+    pub(crate) fn allowed_lanes(
+        &self,
+        listener: (NodeId, Option<&str>),
+        interest: &InterestRecord,
+    ) -> Arc<[Lane]> {
+        let mut lanes = interest.lanes.clone();
+        for lane in &mut lanes {
+            let (namespace, patterns) = (&lane.namespace, &mut lane.patterns);
+            patterns.retain(|pattern| self.may(listener, Action::Subscribe, (namespace, pattern)));
+        }
+        lanes.retain(|lane| !lane.patterns.is_empty());
+        lanes.into()
+    }
+
+    /// To which of the topics that it declares a publisher may publish.
+    pub(crate) fn allowed_topics(
+        &self,
+        publisher: (NodeId, Option<&str>),
+        declared: &DeclaredRecord,
+    ) -> Arc<[(Namespace, TopicPattern)]> {
+        let may = |(namespace, pattern): &&(Namespace, TopicPattern)| {
+            self.may(publisher, Action::Publish, (namespace, pattern))
+        };
+        declared.topics.iter().filter(may).cloned().collect()
+    }
+
+    /// Whether all topics that a pattern stands for may be used so.
+    fn may(
+        &self,
+        (node, token): (NodeId, Option<&str>),
+        action: Action,
+        (namespace, pattern): (&Namespace, &TopicPattern),
+    ) -> bool {
+        let who = Who { node, token, origin: None };
+        let (namespace, pattern) = (namespace.as_str(), pattern.as_str());
+        node == self.id || self.authorize.authorize(&who, action, namespace, pattern).is_ok()
     }
 
     /// Writes the next record; `None` when it is too large, and then nothing changed.

@@ -16,9 +16,9 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Records held of one owner: its node record, its offers, and the tombstones of keys that no offer uses. Further ones
-/// are refused.
-pub(crate) const OWNER_RECORDS_MAX: usize = 1 + OFFERS_MAX;
+/// Records held of one owner: its node record, its interest, the topics it declares, its offers, and the tombstones of
+/// keys that no offer uses. Further ones are refused.
+pub(crate) const OWNER_RECORDS_MAX: usize = 3 + OFFERS_MAX;
 
 /// A record, and the bytes in which it is passed on.
 #[derive(Clone, Debug)]

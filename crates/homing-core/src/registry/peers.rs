@@ -1,5 +1,6 @@
 //! Whom does a registry talk to, and when?
 
+use super::spread::{Spreads, Wish};
 use super::voice::Via;
 use crate::id::NodeId;
 use crate::limits::{DIGEST_PERIOD, GREETING_PERIOD, GREETINGS_MAX};
@@ -18,6 +19,8 @@ pub(crate) struct Peers {
     errands: BTreeMap<(Time, NodeId), Errand>,
     /// Members that appeared and have not told their own records since.
     awaited: BTreeSet<NodeId>,
+    /// What they are asked to confirm.
+    pub(crate) spreads: Spreads,
 }
 
 /// What is planned with one member.
@@ -31,6 +34,7 @@ pub(crate) enum Errand {
 
 impl Peers {
     pub(crate) fn set_members(&mut self, members: Vec<NodeId>, now: Time, rng: &mut Rng) {
+        self.spreads.set_members(&members);
         self.members = members;
         self.comparison = match self.comparison {
             _ if self.members.is_empty() => None,
@@ -46,6 +50,11 @@ impl Peers {
 
     pub(crate) fn unlink(&mut self, node: &NodeId) {
         self.linked.remove(node);
+    }
+
+    /// Follows a version of an own record to all members. `false`: too many are followed already.
+    pub(crate) fn spread(&mut self, now: Time, what: (Wish, u64)) -> bool {
+        self.spreads.begin(now, what, &self.members)
     }
 
     /// How many other members there are.
@@ -128,7 +137,7 @@ impl Peers {
     /// When the next thing is to be done.
     pub(crate) fn next(&self) -> Option<Time> {
         let errand = self.errands.first_key_value().map(|((due, _), _)| *due);
-        self.comparison.into_iter().chain(errand).min()
+        [self.comparison, errand, self.spreads.next()].into_iter().flatten().min()
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! format u8 (1)   flags u8 (1: signed)   owner 16   epoch varint   key varint   version varint
-//! kind u8 (0 tombstone, 1 node, 2 offer)   body   [public key 32   signature 64]
+//! kind u8 (0 tombstone, 1 node, 2 offer, 3 interest, 4 declared)   body   [public key 32   signature 64]
 //! ```
 //! At most [`RECORD_MAX`] bytes with the signature, for which an unsigned record leaves room. The signature covers
 //! [`SIGNED_AS`] and all bytes in front of the public key. A record of another format, or of a kind that is not known
@@ -31,6 +31,15 @@ pub struct RecordKey(pub u32);
 impl RecordKey {
     /// The record of the node itself.
     pub const NODE: Self = Self(0);
+    /// What the node wants of publishers.
+    pub const INTEREST: Self = Self(u32::MAX);
+    /// The topics to which the node says that it publishes.
+    pub const DECLARED: Self = Self(u32::MAX - 1);
+
+    /// Whether an offer may be told under it.
+    pub(super) fn is_for_offers(self) -> bool {
+        ![Self::NODE, Self::INTEREST, Self::DECLARED].contains(&self)
+    }
 }
 
 /// Who vouches for a record.
@@ -67,7 +76,7 @@ pub enum BadRecord {
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// A format or a kind that a later version of the protocol may know.
-    #[error("record of an unknown format or kind {0}, known are format 1 and kinds 0 to 2")]
+    #[error("record of an unknown format or kind {0}, known are format 1 and kinds 0 to 4")]
     Newer(u8),
 }
 

@@ -1,6 +1,7 @@
 //! What do the tests of the registry offer to whom?
 
 use super::body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
+use super::interest::{DeclaredRecord, InterestRecord, Lane, Slow};
 use super::owner::Held;
 use super::record::{Record, RecordKey};
 use crate::crypto::KeyId;
@@ -45,6 +46,26 @@ pub(crate) fn node_body(name: &str) -> Body {
         keys: vec![KeyId(0x0102_0304)],
         token: None,
     }))
+}
+
+/// A lane of the default namespace with these patterns.
+pub(crate) fn lane(id: u32, patterns: &[&str]) -> Lane {
+    Lane {
+        id,
+        namespace: "default".parse().unwrap(),
+        group: None,
+        slow: Slow::default(),
+        patterns: patterns.iter().map(|text| text.parse().unwrap()).collect(),
+    }
+}
+
+pub(crate) fn interest_body(lanes: Vec<Lane>) -> Body {
+    Body::Interest(Arc::new(InterestRecord { lanes }))
+}
+
+pub(crate) fn declared_body(patterns: &[&str]) -> Body {
+    let topic = |text: &&str| ("default".parse().unwrap(), text.parse().unwrap());
+    Body::Declared(Arc::new(DeclaredRecord { topics: patterns.iter().map(topic).collect() }))
 }
 
 pub(crate) fn held(owner: NodeId, key: u32, version: u64, body: Body) -> Held {

@@ -3,10 +3,13 @@
 //! A snapshot never changes; who has one reads it without a lock. A new one shares with the one before it all that
 //! stayed the same.
 
+use super::audience::{Audience, Listener, Publisher, Shown};
 use super::body::{NodeRecord, OfferRecord, OfferState};
+use super::owner::Reach;
 use super::record::RecordKey;
+use super::voice::Output;
 use crate::id::{Epoch, NodeId};
-use crate::limits::PAST_SERVICES_MAX;
+use crate::limits::{PAST_SERVICES_MAX, UNSAID_MAX};
 use crate::name::{Namespace, ServiceName};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +26,7 @@ pub struct Snapshot {
     nodes: Arc<BTreeMap<NodeId, Arc<KnownNode>>>,
     /// Services that had instances and have none.
     past: Arc<BTreeSet<Service>>,
+    topics: Shown,
 }
 
 /// The instances of the services of a namespace, by node and key.
@@ -118,6 +122,22 @@ impl Snapshot {
     pub fn nodes(&self) -> impl Iterator<Item = &Arc<KnownNode>> {
         self.nodes.values()
     }
+
+    /// Who wants messages, this node included where it does, in the order of the nodes' ids.
+    pub fn listeners(&self) -> &[Arc<Listener>] {
+        &self.topics.listeners
+    }
+
+    /// Who says that it publishes, this node included where it does, in the order of the nodes' ids.
+    pub fn publishers(&self) -> &[Arc<Publisher>] {
+        &self.topics.publishers
+    }
+
+    /// Another one only where the [`listeners`](Self::listeners) or [`publishers`](Self::publishers) are others than in
+    /// the snapshot before; 0 while there never were any.
+    pub const fn topics_version(&self) -> u64 {
+        self.topics.version
+    }
 }
 
 /// Keeps what the next snapshot is made of.
@@ -125,6 +145,9 @@ impl Snapshot {
 pub(crate) struct View {
     instances: BTreeMap<Service, BTreeMap<Place, Arc<Instance>>>,
     touched: BTreeSet<Service>,
+    pub(crate) audience: Audience,
+    /// What may be said once all that is known is shown.
+    unsaid: Vec<Output>,
     next: Snapshot,
     /// The snapshot that shows `next`, unless something changed since.
     current: Option<Arc<Snapshot>>,
@@ -190,19 +213,32 @@ impl View {
         }
     }
 
+    /// Keeps this until the next snapshot. Beyond [`UNSAID_MAX`] a message is forgotten, as if it were lost on its way.
+    pub(crate) fn say_with_next(&mut self, output: Output) {
+        if self.unsaid.len() < UNSAID_MAX || !matches!(output, Output::Send { .. }) {
+            self.unsaid.push(output);
+        }
+    }
+
+    /// What may be said with this snapshot.
+    pub(crate) fn take_unsaid(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.unsaid)
+    }
+
     /// Whether the last snapshot is out of date.
     pub(crate) const fn is_stale(&self) -> bool {
-        self.current.is_none()
+        self.current.is_none() || self.audience.is_touched()
     }
 
     /// The snapshot of now: a new one only if something changed.
     pub(crate) fn snapshot(&mut self) -> Arc<Snapshot> {
-        if let Some(current) = &self.current {
+        if let Some(current) = self.current.as_ref().filter(|_| !self.is_stale()) {
             return Arc::clone(current);
         }
         for service in std::mem::take(&mut self.touched) {
             self.refresh(service);
         }
+        self.audience.refresh(&mut self.next.topics);
         self.next.version += 1;
         let snapshot = Arc::new(self.next.clone());
         self.current = Some(Arc::clone(&snapshot));
@@ -247,11 +283,11 @@ impl View {
 }
 
 /// What can be said of an instance: its node's state comes first.
-pub(crate) const fn instance_state(offer: &OfferRecord, reachable: bool) -> InstanceState {
-    match (reachable, offer.state) {
-        (false, _) => InstanceState::Unreachable,
-        (true, OfferState::Draining) => InstanceState::Draining,
-        (true, OfferState::Open) => InstanceState::Ready,
+pub(crate) const fn instance_state(offer: &OfferRecord, reach: Reach) -> InstanceState {
+    match (reach, offer.state) {
+        (Reach::Unreachable, _) => InstanceState::Unreachable,
+        (Reach::Reachable, OfferState::Draining) => InstanceState::Draining,
+        (Reach::Reachable, OfferState::Open) => InstanceState::Ready,
     }
 }
 

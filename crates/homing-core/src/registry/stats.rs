@@ -15,12 +15,13 @@ pub struct Stats {
     pub other_epoch: u64,
     /// A record that was here already, or a later one in its place.
     pub known: u64,
-    /// A record beyond [`OFFERS_MAX`](crate::limits::OFFERS_MAX) or
+    /// A record of an owner beyond [`OFFERS_MAX`](crate::limits::OFFERS_MAX) offers, a record beyond
     /// [`RECORDS_MAX`](crate::limits::RECORDS_MAX), or an owner beyond [`NODES_MAX`](crate::limits::NODES_MAX).
     pub full: u64,
     /// A record that its owner did not sign, where records are signed.
     pub forged: u64,
-    /// An offer that its owner may not make, as far as this node is concerned: kept, but not shown.
+    /// A record of what its owner may not do, or not all of it, as far as this node is concerned: kept, but not shown, or
+    /// that part is not.
     pub refused: u64,
     /// An answer that would have been larger than a message may be, or one of too many.
     pub oversize: u64,

@@ -1,11 +1,13 @@
 //! Do many registries come to know the same, whatever the network does to their messages?
 
+mod confirm;
 mod liars;
 mod permission;
+mod topics;
 mod visitors;
 mod world;
 
-use super::samples::{id, node_body, offer_body};
+use super::samples::{declared_body, id, interest_body, lane, node_body, offer_body};
 use super::*;
 use crate::crypto::fake::Fake;
 use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, OFFERS_MAX};

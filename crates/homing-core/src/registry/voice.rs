@@ -6,6 +6,7 @@ use super::owner::Reach;
 use super::record::{Record, RecordKey};
 use crate::id::{Epoch, NodeId};
 use crate::talk::Status;
+use crate::time::Time;
 use std::sync::Arc;
 
 /// What part the registry's node takes in the mesh (decisions A8).
@@ -31,11 +32,13 @@ pub enum Via {
 pub enum Input<'a> {
     /// This node's own record under this key is to say this from now on. Answered with [`Output::Refused`] when it
     /// may not: larger than [`RECORD_MAX`](crate::limits::RECORD_MAX), one more than
-    /// [`OFFERS_MAX`](crate::limits::OFFERS_MAX), a visitor's, or a body that does not belong under the key.
+    /// [`OFFERS_MAX`](crate::limits::OFFERS_MAX), out of another bound, a visitor's, or a body that does not belong under
+    /// the key.
     Offer {
-        /// [`RecordKey::NODE`] for the node record, any other for an offer.
+        /// [`RecordKey::NODE`] for the node record, [`RecordKey::INTEREST`] and [`RecordKey::DECLARED`] for topics, any
+        /// other for an offer.
         key: RecordKey,
-        /// What it says. A tombstone is a withdrawal.
+        /// What it says. A tombstone, an interest without lanes and a declaration without topics are a withdrawal.
         body: Body,
     },
     /// This node's own record under this key no longer holds. Without one: nothing happens.
@@ -49,7 +52,7 @@ pub enum Input<'a> {
         /// The new epoch.
         epoch: Epoch,
     },
-    /// Who may offer what is to be asked again: the rules are others now, or time has passed.
+    /// Who may do what is to be asked again: the rules are others now, or time has passed.
     Reconsider,
     /// The members that membership counts as alive, this node left out or not. Replaces the list before.
     Members(Vec<NodeId>),
@@ -77,6 +80,17 @@ pub enum Input<'a> {
         filter: Filter,
         /// Whether it wants to be told of changes from now on, until its link ends.
         follow: bool,
+    },
+    /// Somebody wants to know how far this node's own record under this key, as it is now, has come. All members are
+    /// asked, repeatedly; [`Output::Spread`] answers when all hold it or the time is over, and at once where there is no
+    /// such record or [`SPREADS_MAX`](crate::limits::SPREADS_MAX) are asked for already.
+    Spread {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        key: RecordKey,
+        /// When to answer at the latest.
+        until: Time,
     },
     /// Nobody else is to be found: what is known here is all there is, and snapshots say so from now on.
     Alone,
@@ -134,6 +148,16 @@ pub enum Output {
         /// Why, naming the bound.
         status: Status,
     },
+    /// So many members said that they hold the record, or a later one in its place, and show it to their programs. Each
+    /// speaks for itself. It is shown here, too.
+    Spread {
+        /// Of [`Input::Spread`].
+        token: u64,
+        /// The members that said so.
+        acknowledged: usize,
+        /// The members there were at the beginning, without those that went before they said so.
+        of: usize,
+    },
     /// This peer has told all that it knew when asked.
     Synced {
         /// The peer.
@@ -149,7 +173,7 @@ pub enum Output {
     },
 }
 
-/// What is different from before, one record at a time. The record says whose it is.
+/// What is different from before, one record at a time. The record says whose it is. Of topics only snapshots tell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// An offer is there that was not.

@@ -2,6 +2,7 @@
 //!
 //! What was asked for, and what there was instead (decisions E7). Nothing ran in any of these cases.
 
+use super::Only;
 use super::eligible::{Absence, is_draining};
 use super::policy::Policy;
 use super::target::{Seen, Target};
@@ -10,14 +11,19 @@ use crate::name::{Label, VersionReq};
 use crate::registry::Instance;
 use crate::talk::{Code, Status};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Names listed in one message; it says how many more there are.
 const LISTED_MAX: usize = 12;
 
-/// The failure of a call for which `target` has no instance on `node` (or, with `None`, anywhere).
-pub(super) fn absent(target: &Target, policy: &Policy, node: Option<NodeId>) -> Status {
+/// The failure of a call that `only` may take (or, with `None`, anybody), which `target` does not have.
+pub(super) fn absent(target: &Target, policy: &Policy, only: Option<Only>) -> Status {
     let wanted = format!("{}{}", wanted(target), narrowed(policy));
-    let (code, message) = match (target.absence(), node) {
+    if let Some(node) = draining(target, only) {
+        let message = format!("the instance of {wanted} on node {} is draining", node.short());
+        return Status::not_started(Code::Unavailable, message);
+    }
+    let (code, message) = match (target.absence(), only.map(Only::node)) {
         (Some(Absence::Service), _) if target.seen() == Seen::Never => (
             Code::NotFound,
             format!("no service {wanted} was ever seen in namespace {}", target.namespace),
@@ -32,16 +38,27 @@ pub(super) fn absent(target: &Target, policy: &Policy, node: Option<NodeId>) -> 
         (Some(Absence::Subset), _) => {
             (Code::Unavailable, format!("no instance of {wanted} ({})", labels(target)))
         }
-        (Some(Absence::Service | Absence::Version), _) | (None, None) => (
+        (Some(Absence::Service | Absence::Version), _) => (
             Code::Unavailable,
             format!("no instance of {wanted} ({})", versions(target, "running")),
         ),
+        // Only where slots decide does a call wait while there is an instance.
+        (None, None) => {
+            (Code::Unavailable, format!("no instance of {wanted} has given this requester a slot"))
+        }
         (None, Some(node)) => (
             Code::Unavailable,
             format!("no instance of {wanted} on node {} ({})", node.short(), nodes(target)),
         ),
     };
     Status::not_started(code, message)
+}
+
+/// The node of the one instance that may take the call, if it takes no new ones.
+fn draining(target: &Target, only: Option<Only>) -> Option<NodeId> {
+    let Some(Only::Instance(node, key)) = only else { return None };
+    let is_it = |instance: &&Arc<Instance>| (instance.node, instance.key) == (node, key);
+    target.instances().iter().find(is_it).filter(|found| is_draining(found)).map(|_| node)
 }
 
 /// The service and range, without the method: `words@^2`.

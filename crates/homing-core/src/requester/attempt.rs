@@ -5,7 +5,7 @@ use super::calls::{Attempt, CallState, Pace};
 use super::eligible::Absence;
 use super::health::Mark;
 use super::seats::Marked;
-use super::target::{Candidate, Means};
+use super::target::{Candidate, Means, Picked};
 use super::verdict::{Again, Verdict, judge, pause};
 use super::{Begin, CallKey, Outcome, Output, REGISTERED, Requester, TargetKey, Wait};
 use crate::limits::{ATTEMPTS_MAX, WAITING_MAX};
@@ -51,13 +51,16 @@ impl Requester {
                 self.fail(key, status);
             }
             (Verdict::Safe { .. }, Some(other)) => {
-                self.calls.live(key).state = other;
-                self.leave(now, attempt);
+                let call = self.calls.live(key);
+                let target = call.target;
+                call.state = other;
+                self.leave(now, target, attempt);
             }
             (Verdict::Risky { .. }, Some(other)) => {
                 let call = self.calls.live(key);
+                let target = call.target;
                 (call.state, call.ran) = (other, call.ran.saturating_add(1));
-                self.leave(now, attempt);
+                self.leave(now, target, attempt);
             }
             (Verdict::Safe { status, again, .. }, None) => self.retry(now, key, status, again),
             (Verdict::Risky { status, .. }, None) => {
@@ -130,7 +133,7 @@ impl Requester {
             .as_mut()
             .and_then(|target| target.pick_any(&mut Means { policy, seats, rng }, wish));
         match picked {
-            Some(candidate) => self.start(now, key, candidate),
+            Some(picked) => self.start(now, key, picked),
             None => self.wait(key),
         }
     }
@@ -139,8 +142,10 @@ impl Requester {
     pub(super) fn serve_waiting(&mut self, now: Time, key: TargetKey) {
         let waiting: Vec<CallKey> = self.target(key).waiting.values().copied().collect();
         for call in waiting {
-            let node = self.calls.live(call).instance;
-            if self.target(key).has(node) || self.is_hopeless(key) {
+            let live = self.calls.live(call);
+            let (wish, wait) = (live.wish(now), live.wait);
+            let refused = wait != Wait::ForInstance && !self.may_get_slot(key);
+            if refused || self.target(key).can_take(wish) || self.is_hopeless(key) {
                 self.release(now, call);
                 self.attempt(now, call);
             }
@@ -181,39 +186,52 @@ impl Requester {
         self.release(now, key);
         let call = self.calls.live(key);
         let pause = pause(call.attempts, Some(&status), &mut self.rng);
+        let patient = again == Again::Anywhere
+            && match call.wait {
+                Wait::ForInstance => true,
+                Wait::ForPlace => status.code == Code::ResourceExhausted || call.attempts < 2,
+                Wait::Never => false,
+            };
         call.last = Some(Box::new(status));
         if call.deadline <= now {
             return self.expire(key);
         }
         let (target, wish) = (call.target, call.wish(now));
-        let (attempts, wait) = (call.attempts, call.wait);
+        let attempts = call.attempts;
         self.refresh(now, target);
         let Self { policy, seats, rng, .. } = self;
         let fresh = self.targets[target.0 as usize]
             .as_mut()
             .filter(|_| attempts < ATTEMPTS_MAX)
             .and_then(|target| target.pick_fresh(&mut Means { policy, seats, rng }, wish));
-        if let Some(candidate) = fresh {
-            self.start(now, key, candidate);
-        } else if !self.target(target).has(wish.node) {
+        if let Some(picked) = fresh {
+            self.start(now, key, picked);
+        } else if !self.target(target).can_take(wish) {
             self.wait(key);
-        } else if wait == Wait::Never || again == Again::Elsewhere {
+        } else if !patient {
             self.fail_with_last(key);
         } else {
             self.park(key, CallState::Resting { until: now + pause });
         }
     }
 
-    fn start(&mut self, now: Time, key: CallKey, candidate: Candidate) {
-        let Candidate { seat, repeatable, .. } = candidate;
+    fn start(&mut self, now: Time, key: CallKey, picked: Picked) {
+        let Picked { candidate: Candidate { seat, repeatable, .. }, slot } = picked;
         let identity = self.seats.take(seat, now);
         let call = self.calls.live(key);
-        call.state = CallState::Running(Attempt { seat, repeatable, since: now });
+        call.state = CallState::Running(Attempt { seat, repeatable, since: now, slot });
         call.attempts = call.attempts.saturating_add(1);
         let attempt = call.attempts;
         self.stats.retried += u64::from(attempt > 1);
         let (node, epoch, record) = (identity.node, identity.epoch, identity.key);
-        self.outputs.push_back(Output::Start { call: key, node, epoch, key: record, attempt });
+        self.outputs.push_back(Output::Start {
+            call: key,
+            node,
+            epoch,
+            key: record,
+            attempt,
+            slot,
+        });
         self.plan_hedge(now, key, repeatable);
     }
 
@@ -221,7 +239,7 @@ impl Requester {
     fn wait(&mut self, key: CallKey) {
         let call = self.calls.live(key);
         let (target, wait) = (call.target, call.wait);
-        if wait == Wait::Never || self.is_hopeless(target) {
+        if wait != Wait::ForInstance && !self.may_get_slot(target) || self.is_hopeless(target) {
             return self.fail_with_last(key);
         }
         let turn = self.calls.next_turn();
@@ -244,7 +262,7 @@ impl Requester {
     }
 
     /// Whether waiting would not help: all is known, and nobody serves the method (decisions E7).
-    fn is_hopeless(&mut self, target: TargetKey) -> bool {
+    pub(super) fn is_hopeless(&mut self, target: TargetKey) -> bool {
         let synced = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.synced);
         synced && self.target(target).absence() == Some(Absence::Method)
     }
@@ -252,14 +270,17 @@ impl Requester {
     /// Ends a call whose time is over while no attempt is under way.
     fn expire(&mut self, key: CallKey) {
         let call = self.calls.live(key);
-        let (target, node) = (call.target, call.instance);
+        let (target, only) = (call.target, call.only);
         if call.started() == Started::Maybe {
             let last = call.last.as_ref().map_or("", |status| status.message.as_str());
             let message = format!("the deadline passed before another attempt ({last})");
             return self.fail(key, Status::new(Code::DeadlineExceeded, message));
         }
-        if call.last.is_none() && self.target(target).has(node) {
-            let message = "the deadline passed before the call was sent";
+        if call.last.is_none() && self.target(target).has(only) {
+            let message = match self.target(target).slotted {
+                Some(_) => "the deadline passed before a slot of any instance was had",
+                None => "the deadline passed before the call was sent",
+            };
             return self.fail(key, Status::not_started(Code::DeadlineExceeded, message));
         }
         self.fail_with_last(key);
@@ -268,17 +289,17 @@ impl Requester {
     /// Ends a call with the failure of its last attempt, or with why there was none.
     fn fail_with_last(&mut self, key: CallKey) {
         let call = self.calls.live(key);
-        let (target, node) = (call.target, call.instance);
+        let (target, only) = (call.target, call.only);
         let status = if let Some(status) = call.last.take() {
             *status
         } else {
             let found = self.targets[target.0 as usize].as_ref().expect(REGISTERED);
-            absent(found, &self.policy, node)
+            absent(found, &self.policy, only)
         };
         self.fail(key, status);
     }
 
-    fn fail(&mut self, key: CallKey, mut status: Status) {
+    pub(super) fn fail(&mut self, key: CallKey, mut status: Status) {
         let call = self.calls.remove(key).expect("only live calls fail");
         if call.started() == Started::Maybe {
             status.started = Started::Maybe;

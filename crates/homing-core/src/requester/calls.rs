@@ -6,9 +6,8 @@
 
 use super::seats::SeatKey;
 use super::target::Wish;
-use super::{Begin, CallKey, Kind, TargetKey, Wait};
+use super::{Begin, CallKey, Kind, Only, TargetKey, Wait};
 use crate::balance::Affinity;
-use crate::id::NodeId;
 use crate::limits::{ATTEMPTS_MAX, TICK};
 use crate::talk::{Started, Status};
 use crate::time::Time;
@@ -23,7 +22,7 @@ pub(super) struct Call {
     pub(super) ran: u8,
     pub(super) wait: Wait,
     pub(super) repeatable: bool,
-    pub(super) instance: Option<NodeId>,
+    pub(super) only: Option<Only>,
     pub(super) affinity: Option<Affinity>,
     pub(super) deadline: Time,
     pub(super) pace: Pace,
@@ -59,6 +58,8 @@ pub(super) struct Attempt {
     /// Whether its offer says that the method may be repeated.
     pub(super) repeatable: bool,
     pub(super) since: Time,
+    /// On this slot of it.
+    pub(super) slot: Option<u32>,
 }
 
 /// What an answer is waited for in.
@@ -80,7 +81,7 @@ impl Call {
             ran: 0,
             wait: begin.wait,
             repeatable: begin.repeatable,
-            instance: begin.instance,
+            only: begin.only,
             affinity: begin.affinity,
             deadline: begin.deadline.unwrap_or(Time::MAX),
             pace: match begin.kind {
@@ -95,7 +96,7 @@ impl Call {
 
     /// Whom it may go to.
     pub(super) fn wish(&self, now: Time) -> Wish {
-        Wish { now, node: self.instance, affinity: self.affinity, without: None }
+        Wish { now, only: self.only, affinity: self.affinity, without: None }
     }
 
     /// Whether anything of it may have run.

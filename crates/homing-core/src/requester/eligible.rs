@@ -43,15 +43,11 @@ pub(super) fn eligible<'a>(
     address: &Address,
     policy: &Policy,
 ) -> Result<Vec<Eligible<'a>>, Absence> {
-    let subset: Vec<&Instance> =
-        instances.iter().map(Arc::as_ref).filter(|instance| is_within(policy, instance)).collect();
+    let subset = subset(instances, policy);
     if subset.is_empty() && !instances.is_empty() {
         return Err(Absence::Subset);
     }
-    let with_method: Vec<(&Instance, &OfferedMethod)> = subset
-        .iter()
-        .filter_map(|instance| Some((*instance, best_method(instance, address)?)))
-        .collect();
+    let with_method = with_method(&subset, address);
     let open = || with_method.iter().filter(|(instance, _)| !is_draining(instance));
     let wanted = Wanted::new(policy, address, open().map(|(instance, _)| version(instance)));
     let mut chosen: Vec<Eligible<'a>> = open()
@@ -65,6 +61,47 @@ pub(super) fn eligible<'a>(
     chosen.retain(|found| found.specificity() == best);
     chosen.sort_by_key(|found| (found.class, found.instance.node, found.instance.key));
     Ok(chosen)
+}
+
+/// The instances that a call to this address concerns, whether they can take it or not: those that are eligible, and those
+/// that would be if they did not drain. Ordered by node and record.
+pub(super) fn everyone<'a>(
+    instances: &'a [Arc<Instance>],
+    address: &Address,
+    policy: &Policy,
+) -> Vec<&'a Instance> {
+    let subset = subset(instances, policy);
+    let with_method = with_method(&subset, address);
+    // Whose word counts: that of those who take calls, where there are any.
+    let (open, draining): (Vec<_>, Vec<_>) =
+        with_method.into_iter().partition(|(instance, _)| !is_draining(instance));
+    let voters = if open.is_empty() { &draining } else { &open };
+    let wanted = Wanted::new(policy, address, voters.iter().map(|(instance, _)| version(instance)));
+    let is_wanted =
+        |(instance, _): &&(&Instance, &OfferedMethod)| wanted.class(version(instance)).is_some();
+    let best =
+        voters.iter().filter(is_wanted).map(|(_, method)| method.pattern.specificity()).max();
+    let mut all: Vec<&Instance> = open
+        .iter()
+        .chain(&draining)
+        .filter(is_wanted)
+        .filter(|(_, method)| Some(method.pattern.specificity()) == best)
+        .map(|(instance, _)| *instance)
+        .collect();
+    all.sort_by_key(|instance| (instance.node, instance.key));
+    all
+}
+
+fn subset<'a>(instances: &'a [Arc<Instance>], policy: &Policy) -> Vec<&'a Instance> {
+    instances.iter().map(Arc::as_ref).filter(|instance| is_within(policy, instance)).collect()
+}
+
+fn with_method<'a>(
+    subset: &[&'a Instance],
+    address: &Address,
+) -> Vec<(&'a Instance, &'a OfferedMethod)> {
+    let offers = |instance: &&'a Instance| Some((*instance, best_method(instance, address)?));
+    subset.iter().filter_map(offers).collect()
 }
 
 /// Which versions come into question.

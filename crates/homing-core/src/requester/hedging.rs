@@ -2,7 +2,7 @@
 
 use super::calls::{Attempt, CallState, Pace};
 use super::policy::Hedge;
-use super::target::{Means, Wish};
+use super::target::{Candidate, Means, Picked, Wish};
 use super::{CallKey, Output, REGISTERED, Requester, TargetKey};
 use crate::time::Time;
 use std::time::Duration;
@@ -34,19 +34,27 @@ impl Requester {
         let Some(second) = found.pick_fresh(&mut Means { policy, seats, rng }, wish) else {
             return;
         };
+        let Picked { candidate: Candidate { seat, repeatable, .. }, slot } = second;
+        let second = Attempt { seat, repeatable, since: now, slot };
         if !self.budget.try_spend(now, self.policy.retry) {
             self.stats.budget_refused += 1;
-            return;
+            return self.vacate(now, target, second);
         }
-        let identity = self.seats.take(second.seat, now);
+        let identity = self.seats.take(seat, now);
         let call = self.calls.live(key);
-        let attempt = Attempt { seat: second.seat, repeatable: second.repeatable, since: now };
-        call.state = CallState::Racing(first, attempt);
+        call.state = CallState::Racing(first, second);
         call.attempts = call.attempts.saturating_add(1);
         let attempt = call.attempts;
         self.stats.hedged += 1;
         let (node, epoch, record) = (identity.node, identity.epoch, identity.key);
-        self.outputs.push_back(Output::Hedge { call: key, node, epoch, key: record, attempt });
+        self.outputs.push_back(Output::Hedge {
+            call: key,
+            node,
+            epoch,
+            key: record,
+            attempt,
+            slot,
+        });
     }
 
     /// A call was answered: what is long is known from that, where it matters.

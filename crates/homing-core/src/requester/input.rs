@@ -1,10 +1,12 @@
 //! What is said to a requester, and what does it say?
 
+use super::slotted::SlotsHeard;
 use crate::balance::Affinity;
 use crate::id::{Epoch, NodeId};
 use crate::name::{Address, Namespace};
 use crate::registry::RecordKey;
 use crate::registry::Snapshot;
+use crate::slots;
 use crate::talk::Status;
 use crate::time::Time;
 use std::sync::Arc;
@@ -24,8 +26,46 @@ pub enum Wait {
     /// It waits until its deadline.
     #[default]
     ForInstance,
+    /// It waits for a place at an instance that is full, never for one to appear; one that cannot be reached is tried once
+    /// more.
+    ForPlace,
     /// It never waits: it is tried while there is somebody to try, and fails then (`--no-wait`).
     Never,
+}
+
+/// There is no instance for a target.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Nobody {
+    /// What a call to it would fail with.
+    pub status: Status,
+    /// [`Wait::Never`] where all is known, and nobody serves the method.
+    pub wait: Wait,
+}
+
+/// Who alone may take a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Only {
+    /// Any instance of this node.
+    Node(NodeId),
+    /// This instance.
+    Instance(NodeId, RecordKey),
+}
+
+impl Only {
+    /// On which node it is.
+    pub const fn node(self) -> NodeId {
+        match self {
+            Self::Node(node) | Self::Instance(node, _) => node,
+        }
+    }
+
+    /// Whether it is the instance of this node under this key.
+    pub fn admits(self, node: NodeId, key: RecordKey) -> bool {
+        match self {
+            Self::Node(only) => only == node,
+            Self::Instance(only, only_key) => (only, only_key) == (node, key),
+        }
+    }
 }
 
 /// One call to be made.
@@ -41,8 +81,8 @@ pub struct Begin {
     pub wait: Wait,
     /// The caller's word that it may run twice. Adds to the offer's word, never removes it.
     pub repeatable: bool,
-    /// Only an instance of this node will do.
-    pub instance: Option<NodeId>,
+    /// Nobody else will do.
+    pub only: Option<Only>,
     /// It goes where other calls of this affinity go, whatever the balancer.
     pub affinity: Option<Affinity>,
     /// What answers it.
@@ -79,6 +119,8 @@ pub enum LinkState {
     Up,
     /// A dial failed. Its instances are passed over for a moment while there are others.
     Failed,
+    /// The link over which its slots were leased ended: so did the leases.
+    Gone,
 }
 
 /// What a requester is told.
@@ -127,12 +169,19 @@ pub enum Input {
         /// Which call.
         call: CallKey,
     },
-    /// A dial failed, or a link is there.
+    /// A dial failed, or a link is there or is no more.
     Link {
         /// To whom.
         node: NodeId,
-        /// Which of both.
+        /// Which of these.
         state: LinkState,
+    },
+    /// An instance says something of its slots.
+    Slots {
+        /// For calls to this target.
+        target: TargetKey,
+        /// What.
+        heard: SlotsHeard,
     },
 }
 
@@ -151,6 +200,8 @@ pub enum Output {
         key: RecordKey,
         /// 1 for the first attempt; stays at 255.
         attempt: u8,
+        /// On which slot of the instance, where this requester balances by slots.
+        slot: Option<u32>,
     },
     /// Start a second attempt there, beside the one that is under way. One [`Input::Hedged`] is due. The first of both that
     /// is answered ends the call: then cancel the other. Where one of them fails the other goes on.
@@ -165,6 +216,8 @@ pub enum Output {
         key: RecordKey,
         /// 2, or more after retries; stays at 255.
         attempt: u8,
+        /// On which slot of the instance, if any.
+        slot: Option<u32>,
     },
     /// The call ended so. If attempts are under way, cancel them.
     Fail {
@@ -172,6 +225,14 @@ pub enum Output {
         call: CallKey,
         /// Why. Says whether anything may have run in any of its attempts.
         status: Status,
+    },
+    /// Something is wanted of an instance that gives slots, or to be told of one: where it is a question, one
+    /// [`Input::Slots`] is due, within [`SLOT_ANSWER_TIME`](crate::limits::SLOT_ANSWER_TIME).
+    Slots {
+        /// For calls to this target.
+        target: TargetKey,
+        /// What.
+        wish: slots::Output,
     },
     /// There is an instance for this target, and there was none when last looked.
     Ready {

@@ -12,6 +12,7 @@
 //! Begin → Start → Hedge → Hedged(Replied)              where it is asked for: the first answer of two
 //! … → Fail                                             once, unless the call was replied to or abandoned
 //! ```
+//! Where it balances by slots ([`Balancer::Slots`]) it also says whom to ask for them, and is told what came of it.
 
 mod absent;
 mod attempt;
@@ -27,20 +28,27 @@ mod policy;
 mod pools;
 mod recent;
 mod seats;
+mod slotted;
 mod target;
 mod verdict;
 
-pub use input::{Begin, CallKey, Input, Kind, LinkState, Outcome, Output, TargetKey, Wait};
+pub use input::{
+    Begin, CallKey, Input, Kind, LinkState, Nobody, Only, Outcome, Output, TargetKey, Wait,
+};
 pub use policy::{BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight};
+pub use slotted::{HeldSlot, SlotsHeard};
 
+use crate::balance::Balancer;
+use crate::id::NodeId;
 use crate::limits::{TARGETS_MAX, UNREACHABLE_REST};
-use crate::registry::Snapshot;
+use crate::registry::{RecordKey, Snapshot};
 use crate::rng::Rng;
 use crate::time::Time;
 use attempt::Which;
 use budget::Budget;
 use calls::{Attempt, CallState, Calls};
 use seats::Seats;
+use slotted::{Roving, Slotted};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use target::Target;
@@ -81,6 +89,7 @@ pub struct Requester {
     calls: Calls,
     budget: Budget,
     stats: Stats,
+    roving: Roving,
     outputs: VecDeque<Output>,
 }
 
@@ -97,6 +106,7 @@ impl Requester {
             calls: Calls::new(),
             budget: Budget::default(),
             stats: Stats::default(),
+            roving: Roving::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -116,7 +126,12 @@ impl Requester {
             Input::Snapshot(snapshot) => self.adopt(now, snapshot),
             Input::Target { key, namespace, address } => {
                 let start = self.rng.index(usize::MAX);
-                self.register(now, key, Target::new(namespace, address, start));
+                let by_slots = self.policy.balancer == Balancer::Slots;
+                let slotted =
+                    by_slots.then(|| Box::new(Slotted::new(&self.policy.slots, self.rng.split())));
+                let mut target = Target::new(namespace, address, start);
+                target.slotted = slotted;
+                self.register(now, key, target);
             }
             Input::Forget { target } => self.forget(target),
             Input::Link { node, state: LinkState::Up } => {
@@ -126,6 +141,8 @@ impl Requester {
             Input::Link { node, state: LinkState::Failed } => {
                 self.seats.doubt(node, now, now + UNREACHABLE_REST);
             }
+            Input::Link { node, state: LinkState::Gone } => self.lose_slots(now, node),
+            Input::Slots { target, heard } => self.handle_heard(now, target, heard),
         }
     }
 
@@ -134,7 +151,7 @@ impl Requester {
         self.outputs.pop_front()
     }
 
-    /// Ends the calls whose time is over and starts the attempts that are due. Early and repeated calls are harmless.
+    /// Ends the calls whose time is over, starts the attempts that are due, and asks for slots. Early and repeated calls are harmless.
     pub fn handle_timeout(&mut self, now: Time) {
         for index in 0..self.calls.sweep(now) {
             let call = CallKey(index);
@@ -142,13 +159,14 @@ impl Requester {
                 self.handle_due(now, call);
             }
         }
+        self.rove(now);
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next. A lower bound: a call that ended in time does not take
     /// it back, so that the driver sets its timer anew only when this grows earlier, or has passed. At most once per
     /// [`TICK`](crate::limits::TICK).
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.calls.poll_timeout()
+        self.calls.poll_timeout().into_iter().chain(self.roving.poll_timeout()).min()
     }
 
     /// Whether there is an instance for this target now. If not, [`Output::Ready`] will tell when there is.
@@ -158,6 +176,29 @@ impl Requester {
     pub fn ready(&mut self, now: Time, target: TargetKey) -> bool {
         self.refresh(now, target);
         self.target(target).is_ready()
+    }
+
+    /// Every instance that a call to this target concerns, by node and record, each once: those that can take it, those that
+    /// cannot be reached, and those that drain. A call to each of them alone ([`Only::Instance`]) gives each an outcome.
+    ///
+    /// # Errors
+    /// There is none; and whether waiting may help.
+    ///
+    /// # Panics
+    /// The target was never registered: a bug of the driver.
+    pub fn everyone(
+        &mut self,
+        now: Time,
+        target: TargetKey,
+    ) -> Result<Vec<(NodeId, RecordKey)>, Nobody> {
+        self.refresh(now, target);
+        let wait = if self.is_hopeless(target) { Wait::Never } else { Wait::ForInstance };
+        let target = self.targets[target.0 as usize].as_ref().expect(REGISTERED);
+        let all = target.everyone(&self.policy);
+        if all.is_empty() {
+            return Err(Nobody { status: absent::absent(target, &self.policy, None), wait });
+        }
+        Ok(all)
     }
 
     /// What happened so far.
@@ -183,13 +224,16 @@ impl Requester {
         }
         assert!(self.targets[index].is_none(), "a target is registered once");
         self.targets[index] = Some(target);
+        self.begin_roving(key);
         self.refresh(now, key);
     }
 
     fn forget(&mut self, key: TargetKey) {
-        if !self.calls.any_of(key)
-            && let Some(mut target) = self.targets.get_mut(key.0 as usize).and_then(Option::take)
-        {
+        if self.calls.any_of(key) {
+            return;
+        }
+        self.end_roving(key);
+        if let Some(mut target) = self.targets.get_mut(key.0 as usize).and_then(Option::take) {
             target.clear(&mut self.seats);
         }
     }
@@ -200,7 +244,8 @@ impl Requester {
         for key in (0..).map(TargetKey).take(self.targets.len()) {
             let Some(target) = &self.targets[key.0 as usize] else { continue };
             // The others are looked at when they are next used.
-            if !target.is_ready() || !target.waiting.is_empty() {
+            let roves = target.slotted.is_some();
+            if roves || !target.is_ready() || !target.waiting.is_empty() {
                 self.refresh(now, key);
                 self.serve_waiting(now, key);
             }
@@ -221,6 +266,8 @@ impl Requester {
             self.outputs.push_back(Output::Ready { target: key });
         }
         if changed {
+            target.tell_rover(now, &self.seats);
+            self.fetch_wishes(key);
             self.reconsider(now, key);
         }
     }
@@ -245,12 +292,12 @@ impl Requester {
             CallState::Choosing => {}
             CallState::Running(attempt) | CallState::Second(attempt) => {
                 call.state = CallState::Choosing;
-                self.leave(now, attempt);
+                self.leave(now, target, attempt);
             }
             CallState::Racing(first, second) => {
                 call.state = CallState::Choosing;
-                self.leave(now, first);
-                self.leave(now, second);
+                self.leave(now, target, first);
+                self.leave(now, target, second);
             }
             CallState::Waiting { turn } => {
                 self.calls.unpark(key);
@@ -261,7 +308,8 @@ impl Requester {
     }
 
     /// An attempt is over. What it says of the instance was said before, if anything.
-    fn leave(&mut self, now: Time, attempt: Attempt) {
+    fn leave(&mut self, now: Time, target: TargetKey, attempt: Attempt) {
+        self.vacate(now, target, attempt);
         self.seats.pass(attempt.seat, now, now - attempt.since);
         self.seats.leave(attempt.seat);
     }

@@ -7,6 +7,7 @@ use crate::limits::{
     RETRIES_PER_SECOND, RETRY_PERCENT,
 };
 use crate::name::{BadName, Label, Range};
+use crate::slots;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -31,6 +32,8 @@ pub struct Policy {
     pub hedge: Hedge,
     /// Which instances are left alone for a while.
     pub ejection: Ejection,
+    /// How slots are had, where [`Balancer::Slots`] chooses: for each address that is called.
+    pub slots: slots::Terms,
 }
 
 /// The share of a range of versions: `^1=9` beside `^2=1` sends one call in ten to version 2.

@@ -1,17 +1,19 @@
 //! Who may take the calls to one address, and who waits for one that may?
 
-use super::CallKey;
-use super::eligible::{Absence, Eligible, eligible};
+use super::eligible::{Absence, Eligible, eligible, everyone};
 use super::locality::{Distance, distance};
 use super::policy::Policy;
 use super::pools::{Pool, Pools};
 use super::recent::Recent;
 use super::seats::{Identity, SeatKey, Seats};
+use super::slotted::Slotted;
+use super::{CallKey, Only};
 use crate::balance::{self, Affinity, Candidates};
 use crate::id::NodeId;
 use crate::name::{Address, Namespace};
-use crate::registry::{Instance, InstanceState, Snapshot};
+use crate::registry::{Instance, InstanceState, RecordKey, Snapshot};
 use crate::rng::Rng;
+use crate::slots::Place;
 use crate::time::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,17 +37,34 @@ pub(super) struct Target {
     pub(super) compared: Time,
     /// How long its calls took, where that matters.
     pub(super) recent: Recent,
+    /// What slots it holds, where these decide.
+    pub(super) slotted: Option<Box<Slotted>>,
 }
 
 /// An instance that may take calls.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
     pub(super) seat: SeatKey,
-    pub(super) node: NodeId,
+    node: NodeId,
+    key: RecordKey,
     /// Whether its offer says that the method may be repeated.
     pub(super) repeatable: bool,
     reach: Reach,
     identity: balance::Identity,
+}
+
+impl Candidate {
+    fn is_within(&self, only: Option<Only>) -> bool {
+        only.is_none_or(|only| only.admits(self.node, self.key))
+    }
+}
+
+/// What was picked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Picked {
+    pub(super) candidate: Candidate,
+    /// On which of its slots.
+    pub(super) slot: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,12 +85,19 @@ pub(super) enum Seen {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub(super) now: Time,
-    /// Only an instance of this node.
-    pub(super) node: Option<NodeId>,
+    /// Nobody else.
+    pub(super) only: Option<Only>,
     /// What it goes by, instead of the balancer.
     pub(super) affinity: Option<Affinity>,
     /// Not this one.
     pub(super) without: Option<SeatKey>,
+}
+
+impl Wish {
+    /// Whether a call goes nowhere without a slot, where slots decide: not if it says itself where.
+    pub(super) fn needs_slot(&self) -> bool {
+        self.only.is_none() && self.affinity.is_none()
+    }
 }
 
 /// What a pick needs of the requester.
@@ -97,6 +123,7 @@ impl Target {
             seen: Seen::Never,
             compared: Time::ZERO,
             recent: Recent::default(),
+            slotted: None,
         }
     }
 
@@ -159,6 +186,7 @@ impl Target {
             self.candidates.push(Candidate {
                 seat: seats.list(identity(found.instance)),
                 node: found.instance.node,
+                key: found.instance.key,
                 repeatable: found.method.repeatable,
                 reach: reach(found.instance.state),
                 identity: balance::Identity::of(found.instance.node, found.instance.key),
@@ -190,34 +218,63 @@ impl Target {
         &self.instances
     }
 
+    /// Who is to be asked where all are, those included that cannot take a call.
+    pub(super) fn everyone(&self, policy: &Policy) -> Vec<(NodeId, RecordKey)> {
+        let all = everyone(&self.instances, &self.address, policy);
+        all.into_iter().map(|instance| (instance.node, instance.key)).collect()
+    }
+
     /// Whether there ever was one.
     pub(super) fn seen(&self) -> Seen {
         self.seen
     }
 
-    /// Whether an instance of this node (or any) may take a call, now or later.
-    pub(super) fn has(&self, node: Option<NodeId>) -> bool {
-        match node {
+    /// Whether this one (or any) may take a call, now or later.
+    pub(super) fn has(&self, only: Option<Only>) -> bool {
+        match only {
             None => self.is_ready(),
-            Some(node) => self.candidates.iter().any(|candidate| candidate.node == node),
+            Some(_) => self.candidates.iter().any(|candidate| candidate.is_within(only)),
+        }
+    }
+
+    /// Whether [`pick_any`](Self::pick_any) would find one.
+    pub(super) fn can_take(&self, wish: Wish) -> bool {
+        match &self.slotted {
+            Some(slotted) if wish.needs_slot() => slotted.has(|_| true),
+            Some(_) | None => self.has(wish.only),
         }
     }
 
     /// Whether [`pick_fresh`](Self::pick_fresh) would find one.
     pub(super) fn has_fresh(&self, seats: &Seats, wish: Wish) -> bool {
-        self.candidates.iter().any(|candidate| {
-            wish.node.is_none_or(|node| node == candidate.node)
-                && fresh(candidate, seats, wish.now).is_some()
-        })
+        let may = |candidate: &Candidate| {
+            candidate.is_within(wish.only) && fresh(candidate, seats, wish.now).is_some()
+        };
+        match &self.slotted {
+            Some(slotted) if wish.needs_slot() => slotted.has(|index| may(&self.candidates[index])),
+            Some(_) | None => self.candidates.iter().any(may),
+        }
+    }
+
+    /// Tells the rover, where there is one, who the candidates are.
+    pub(super) fn tell_rover(&mut self, now: Time, seats: &Seats) {
+        let Some(slotted) = &mut self.slotted else { return };
+        let place = |candidate: &Candidate| {
+            let identity = seats.identity(candidate.seat);
+            Place { node: identity.node, key: identity.key }
+        };
+        let all = self.candidates.iter().map(place).zip(0..).collect();
+        let open = self.candidates.iter().filter(|candidate| candidate.reach == Reach::Ready);
+        slotted.adopt(now, all, open.map(place).collect());
     }
 
     /// Picks one that nothing speaks against.
-    pub(super) fn pick_fresh(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Candidate> {
+    pub(super) fn pick_fresh(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Picked> {
         self.pick(means, wish, Mood::Choosy)
     }
 
     /// Picks one that nothing speaks against, or else any.
-    pub(super) fn pick_any(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Candidate> {
+    pub(super) fn pick_any(&mut self, means: &mut Means<'_>, wish: Wish) -> Option<Picked> {
         self.pick(means, wish, Mood::Choosy).or_else(|| self.pick(means, wish, Mood::Desperate))
     }
 
@@ -226,15 +283,27 @@ impl Target {
         self.candidates.iter().map(|candidate| candidate.seat)
     }
 
-    fn pick(&mut self, means: &mut Means<'_>, wish: Wish, mood: Mood) -> Option<Candidate> {
+    fn pick(&mut self, means: &mut Means<'_>, wish: Wish, mood: Mood) -> Option<Picked> {
         let Means { policy, seats, rng } = means;
         let candidates = &self.candidates;
+        if let Some(slotted) = &mut self.slotted
+            && wish.affinity.is_none()
+        {
+            let field = Field { candidates, seats, wish, mood };
+            let picked = slotted.pick(|index| field.pending(index).is_some());
+            if let Some((index, number)) = picked {
+                return Some(Picked { candidate: candidates[index], slot: Some(number) });
+            }
+            if wish.needs_slot() {
+                return None;
+            }
+        }
         let picked = self.pools.pick(rng, |range, cursor, rng| {
             let (first, candidates) = (range.start, &candidates[range]);
             let field = Field { candidates, seats, wish, mood };
             Some(first + policy.balancer.pick(&field, wish.affinity, cursor, rng)?)
         })?;
-        Some(candidates[picked])
+        Some(Picked { candidate: candidates[picked], slot: None })
     }
 }
 
@@ -260,9 +329,7 @@ impl Candidates for Field<'_> {
 
     fn pending(&self, index: usize) -> Option<u32> {
         let candidate = &self.candidates[index];
-        if self.wish.node.is_some_and(|node| node != candidate.node)
-            || self.wish.without == Some(candidate.seat)
-        {
+        if !candidate.is_within(self.wish.only) || self.wish.without == Some(candidate.seat) {
             return None;
         }
         match self.mood {

@@ -1,9 +1,11 @@
 //! Does each call go where it should, as often as it may, and end exactly once?
 
 mod choosing;
+mod everyone;
 mod hedging;
 mod model;
 mod scenarios;
+mod slots;
 
 use super::*;
 use crate::balance::Balancer;
@@ -96,7 +98,7 @@ impl Play {
             deadline: Some(Time::from_millis(5_000)),
             wait: Wait::ForInstance,
             repeatable: false,
-            instance: None,
+            only: None,
             affinity: None,
             kind: Kind::Call,
         };
@@ -153,9 +155,12 @@ impl Play {
         while let Some(output) = self.requester.poll_output() {
             let log = &mut self.log;
             match output {
-                Output::Start { call, node, attempt, .. } => {
+                Output::Start { call, node, attempt, slot, .. } => {
                     let to = node.as_bytes()[0];
                     write!(log, "{}>{to}", call.0).unwrap();
+                    if let Some(slot) = slot {
+                        write!(log, "/{slot}").unwrap();
+                    }
                     if attempt > 1 {
                         write!(log, "#{attempt}").unwrap();
                     }
@@ -167,6 +172,7 @@ impl Play {
                     let ran = if status.started == Started::Maybe { "~" } else { "" };
                     write!(log, "{}{ran}: {status}", call.0).unwrap();
                 }
+                Output::Slots { wish, .. } => log.push_str(&slots::text(&wish)),
                 Output::Ready { .. } => write!(log, "ready").unwrap(),
             }
             log.push_str(" | ");
@@ -339,7 +345,7 @@ fn a_method_that_nobody_serves_fails_at_once_when_all_is_known() {
 #[test]
 fn a_call_for_one_node_goes_there_or_nowhere() {
     Play::new("words")
-        .with(|begin| begin.instance = Some(node(2)))
+        .with(|begin| begin.only = Some(Only::Node(node(2))))
         .world(&["1 words", "2 words", "3 words"])
         .begin(2)
         .world(&["1 words", "3 words"])

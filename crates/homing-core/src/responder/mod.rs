@@ -2,8 +2,15 @@
 //!
 //! A full offer says so at once, and says that nothing ran, so that the caller can go elsewhere; it never hides calls in
 //! a long queue. An offer that drains finishes what it took, queue included, and takes nothing more.
+//!
+//! It also hands out the slots of its instance ([`Input::Slots`]) to requesters that balance by them.
+
+mod slots;
+
+pub use slots::{SlotsInput, SlotsOutput};
 
 use crate::limits::{CONCURRENCY, QUEUE, REFUSAL_TIME_MAX, REFUSAL_TIME_MIN};
+use crate::slots::Desk;
 use crate::talk::{Code, Status};
 use crate::time::Time;
 use std::collections::VecDeque;
@@ -29,7 +36,7 @@ impl Default for Capacity {
 }
 
 /// What happened to the offer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Input {
     /// A call arrived. It is answered by one [`Output::Admit`] or [`Output::Refuse`], unless it is cancelled before.
     Arrive {
@@ -51,6 +58,8 @@ pub enum Input {
     Drain,
     /// Handle so many calls at once from now on. More are let in at once; fewer come about as calls end.
     SetConcurrency(u32),
+    /// Somebody says something of slots.
+    Slots(SlotsInput),
 }
 
 /// What the driver must do.
@@ -70,6 +79,8 @@ pub enum Output {
     },
     /// The last call of a draining offer has ended. Comes once.
     Drained,
+    /// The answer to what somebody said of slots.
+    Slots(SlotsOutput),
 }
 
 /// Admission to one offer. Admitted calls are only counted: a call costs no allocation.
@@ -80,6 +91,7 @@ pub struct Responder {
     queue: VecDeque<CallKey>,
     state: State,
     pace: Pace,
+    slots: Desk,
     outputs: VecDeque<Output>,
 }
 
@@ -99,6 +111,7 @@ impl Responder {
             queue: VecDeque::new(),
             state: State::Open,
             pace: Pace::default(),
+            slots: Desk::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -112,6 +125,7 @@ impl Responder {
             Input::Drain if self.state == State::Open => self.state = State::Draining,
             Input::Drain => {}
             Input::SetConcurrency(concurrency) => self.capacity.concurrency = concurrency,
+            Input::Slots(input) => self.handle_slots(now, input),
         }
         self.settle();
     }
@@ -121,12 +135,20 @@ impl Responder {
         self.outputs.pop_front()
     }
 
-    /// Nothing here happens by time alone: the deadline of a queued call is its link's to notice.
-    pub fn handle_timeout(&mut self, _now: Time) {}
+    /// Ends leases of slots that are over. They are looked at before any other slot is given out, too, so that a driver
+    /// need not watch the time. The deadline of a queued call is its link's to notice.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.slots.handle_timeout(now);
+    }
 
-    /// Never due.
+    /// When to call [`handle_timeout`](Self::handle_timeout): never, while no slot is held.
     pub fn poll_timeout(&self) -> Option<Time> {
-        None
+        self.slots.poll_timeout()
+    }
+
+    /// Slots that are held.
+    pub fn slots_held(&self) -> usize {
+        self.slots.held()
     }
 
     /// Calls that were admitted and have not ended.

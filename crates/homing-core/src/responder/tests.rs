@@ -46,6 +46,7 @@ fn text(output: &Output) -> String {
             }
         }
         Output::Drained => "end".to_owned(),
+        Output::Slots(answer) => format!("{answer:?}"),
     }
 }
 
@@ -165,6 +166,7 @@ impl Model {
                     assert_eq!(self.calls.remove(&call.0), Some(Seen::Arrived));
                 }
                 Output::Drained => assert!(self.calls.is_empty()),
+                Output::Slots(_) => unreachable!("nobody asks for slots"),
             }
         }
         assert!(self.responder.running() <= self.capacity.concurrency);

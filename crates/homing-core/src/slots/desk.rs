@@ -1,6 +1,6 @@
 //! Which numbers of an instance are taken, and by whom?
 
-use crate::limits::{SLOT_LEASE, SLOTS_MAX};
+use crate::limits::{SLOT_LEASE, SLOTS_MAX, SLOTS_PER_LINK_MAX};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Holder {
     /// The driver's number of the link.
     pub link: u64,
-    /// The requester's number of itself, among those of its node.
+    /// The number that who asks goes by, among those of its node.
     pub requester: u64,
 }
 
-/// The slots of one instance. At most [`SLOTS_MAX`] are taken at a time.
+/// The slots of one instance. At most [`SLOTS_MAX`] are taken at a time, over one link at most [`SLOTS_PER_LINK_MAX`].
 #[derive(Debug, Default)]
 pub struct Desk {
     leases: BTreeMap<u32, Lease>,
+    /// How many over which link; 0 is not kept.
+    links: BTreeMap<u64, usize>,
     /// Free numbers below `fresh`.
     returned: BTreeSet<u32>,
     /// From here on all are free.
@@ -35,9 +37,11 @@ struct Lease {
 impl Desk {
     /// Leases the lowest free number; `None` where too many are taken.
     pub fn lease(&mut self, now: Time, holder: Holder) -> Option<u32> {
-        if self.leases.len() >= SLOTS_MAX {
+        let over_link = self.links.get(&holder.link).copied().unwrap_or(0);
+        if self.leases.len() >= SLOTS_MAX || over_link >= SLOTS_PER_LINK_MAX {
             return None;
         }
+        self.links.insert(holder.link, over_link + 1);
         let number = self.returned.pop_first().unwrap_or_else(|| {
             self.fresh += 1;
             self.fresh - 1
@@ -62,11 +66,11 @@ impl Desk {
         })
     }
 
-    /// The holder is still there, and keeps all that it holds.
-    pub fn renew(&mut self, now: Time, holder: Holder) {
-        for lease in self.leases.values_mut().filter(|lease| lease.holder == holder) {
-            lease.used = now;
-        }
+    /// The holder is still there, and keeps these. Gives back those that are not its own (any more): it is to be told so.
+    /// What it does not list it does not know of, and that lease ends in time.
+    pub fn renew(&mut self, now: Time, holder: Holder, mut numbers: Vec<u32>) -> Vec<u32> {
+        numbers.retain(|&number| !self.change(now, holder, number, |_| ()));
+        numbers
     }
 
     /// A slot is given back. `false` where it was not this holder's.
@@ -80,6 +84,9 @@ impl Desk {
 
     /// A link ended, and with it all leases over it.
     pub fn unlink(&mut self, link: u64) {
+        if !self.links.contains_key(&link) {
+            return;
+        }
         self.free_if(|lease| lease.holder.link == link);
     }
 
@@ -137,7 +144,14 @@ impl Desk {
     }
 
     fn free(&mut self, number: u32) {
-        self.leases.remove(&number);
+        if let Some(Lease { holder, .. }) = self.leases.remove(&number)
+            && let Some(count) = self.links.get_mut(&holder.link)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.links.remove(&holder.link);
+            }
+        }
         self.returned.insert(number);
         while self.returned.last().is_some_and(|&last| last + 1 == self.fresh) {
             self.returned.pop_last();

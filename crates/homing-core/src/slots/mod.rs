@@ -15,9 +15,11 @@
 
 mod desk;
 mod rover;
+mod terms;
 
 pub use desk::{Desk, Holder};
-pub use rover::{Input, Interval, Keep, Output, Place, Rover, Slot, Terms, keep_lowest};
+pub use rover::{Input, Output, Place, Rover, Slot};
+pub use terms::{Decide, Interval, Keep, KeepRule, Terms, keep_lowest};
 
 #[cfg(test)]
 mod tests;

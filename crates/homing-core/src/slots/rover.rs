@@ -1,11 +1,12 @@
 //! Which slots does a requester hold, and whom does it ask for a lower one?
 
+use super::terms::{Interval, Keep, Terms};
 use crate::id::NodeId;
-use crate::limits::{SLOT_ANSWER_TIME, SLOT_LEASE, SLOTS_HELD, SLOTS_HELD_MAX};
+use crate::limits::{SLOT_ANSWER_TIME, SLOT_LEASE, SLOT_PATIENCE, SLOT_ROUND_MAX, SLOTS_HELD_MAX};
 use crate::registry::RecordKey;
 use crate::rng::Rng;
 use crate::time::Time;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// One instance.
@@ -26,59 +27,10 @@ pub struct Slot {
     pub place: Place,
 }
 
-/// What to do with a slot that was offered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Keep {
-    /// Give it back.
-    Neither,
-    /// Keep it beside the others. Beyond the number that may be held it is given back nevertheless.
-    Both,
-    /// Keep it, and give up the one at this place in the list. A place beyond the end means [`Keep::Neither`].
-    InsteadOf(usize),
-}
-
-/// How often a requester asks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Interval {
-    /// At this interval.
-    Fixed(Duration),
-    /// Around this one: up to 8 times as often while slots are missing or lower ones are found, up to 8 times as seldom
-    /// while nothing changes.
-    Around(Duration),
-}
-
-/// What a requester wants of slots.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// How many it holds; at most [`SLOTS_HELD_MAX`]. Default: 100.
-    pub max_slots: usize,
-    /// How often it asks. Default: around a second.
-    pub roving_interval: Interval,
-    /// What to keep, of what is held (lowest first), what is offered, and how many may be held. Default:
-    /// [`keep_lowest`].
-    pub keep: fn(&[Slot], Slot, usize) -> Keep,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        let roving_interval = Interval::Around(Duration::from_secs(1));
-        Self { max_slots: SLOTS_HELD, roving_interval, keep: keep_lowest }
-    }
-}
-
-/// Keeps what there is room for, and then what is strictly lower than the highest.
-pub fn keep_lowest(held: &[Slot], offered: Slot, max: usize) -> Keep {
-    match held.last() {
-        _ if held.len() < max => Keep::Both,
-        Some(highest) if offered.number < highest.number => Keep::InsteadOf(held.len() - 1),
-        Some(_) | None => Keep::Neither,
-    }
-}
-
 /// What happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Input {
-    /// These are all instances now. Slots of others are gone.
+    /// These are all instances now. Slots of others are given up.
     Instances(Vec<Place>),
     /// The answer to [`Output::Ask`].
     Offered(Slot),
@@ -96,12 +48,17 @@ pub enum Input {
 }
 
 /// What the driver must do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Output {
     /// Ask this instance for a slot.
     Ask(Place),
-    /// Tell this instance that its slots are still held.
-    Renew(Place),
+    /// Tell an instance that these of its slots are still held.
+    Renew {
+        /// Which instance.
+        place: Place,
+        /// The numbers.
+        numbers: Vec<u32>,
+    },
     /// Give a slot back.
     Release(Slot),
     /// An event: a slot is held from now on.
@@ -121,10 +78,35 @@ pub struct Rover {
     /// Given up as soon as their calls have ended.
     leaving: Vec<Held>,
     asked: Option<(Place, Time)>,
+    round: Round,
     pace: Duration,
     next_ask: Time,
     next_renewal: Time,
     outputs: VecDeque<Output>,
+}
+
+/// Each instance is asked once in a round, in an order that chance decides; one that gave a lower number, once more.
+#[derive(Debug, Default)]
+struct Round {
+    left: Vec<Place>,
+    /// May have another lower number.
+    again: Option<Place>,
+    /// Answers in a row that were of no use.
+    in_vain: usize,
+    /// Refusals in a row.
+    refused: usize,
+}
+
+impl Round {
+    fn next(&mut self, places: &[Place], rng: &mut Rng) -> Place {
+        if let Some(again) = self.again.take() {
+            return again;
+        }
+        if self.left.is_empty() {
+            self.left = places.to_vec();
+        }
+        self.left.swap_remove(rng.index(self.left.len()))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +125,7 @@ impl Rover {
             held: Vec::new(),
             leaving: Vec::new(),
             asked: None,
+            round: Round::default(),
             pace: Duration::ZERO,
             next_ask: Time::ZERO,
             next_renewal: Time::ZERO,
@@ -156,10 +139,11 @@ impl Rover {
             Input::Instances(places) => self.adopt(now, places),
             Input::Offered(slot) => self.consider(now, slot),
             Input::Refused(place) => {
-                self.asked = self.asked.filter(|(asked, _)| *asked != place);
                 self.outputs.push_back(Output::Unreachable(place));
+                self.refuse(now, place);
             }
             Input::Lost { place, number } => {
+                self.round.again = None;
                 self.lose(|slot| {
                     slot.place == place && number.is_none_or(|lost| lost == slot.number)
                 });
@@ -195,9 +179,39 @@ impl Rover {
     /// Takes the lowest slot that has no call in flight, or else the one with the fewest; `None` where none is held. A call
     /// on it begins; [`Input::Done`] is due once.
     pub fn pick(&mut self) -> Option<Slot> {
-        let picked = self.held.iter_mut().min_by_key(|held| (held.in_flight, held.slot))?;
+        self.pick_where(|_| true)
+    }
+
+    /// As [`pick`](Self::pick), of the instances that may be picked.
+    pub fn pick_where(&mut self, may: impl Fn(Place) -> bool) -> Option<Slot> {
+        let may = |held: &Held| may(held.slot.place);
+        // The lowest come first, so this is mostly one of the first.
+        let idle = self.held.iter().position(|held| held.in_flight == 0 && may(held));
+        let picked = if let Some(index) = idle {
+            &mut self.held[index]
+        } else {
+            let held = self.held.iter_mut().filter(|held| may(held));
+            held.min_by_key(|held| (held.in_flight, held.slot))?
+        };
         picked.in_flight += 1;
         Some(picked.slot)
+    }
+
+    /// Whether none is held, and not all have refused one.
+    pub fn is_hopeful(&self) -> bool {
+        self.held.is_empty() && self.round.refused < self.places.len()
+    }
+
+    /// Whether a slot of any of the instances that may be picked is held.
+    pub fn holds_where(&self, may: impl Fn(Place) -> bool) -> bool {
+        self.held.iter().any(|held| may(held.slot.place))
+    }
+
+    /// Gives up all that is held, for nobody will pick any more: releases come out.
+    pub fn give_up(&mut self) {
+        self.places.clear();
+        let all = self.held.drain(..).chain(self.leaving.drain(..));
+        self.outputs.extend(all.map(|held| Output::Release(held.slot)));
     }
 
     /// What is held, the lowest first.
@@ -211,8 +225,13 @@ impl Rover {
         if places == self.places {
             return;
         }
-        self.lose(|slot| places.binary_search(&slot.place).is_err());
+        let is_gone = |held: &mut Held| places.binary_search(&held.slot.place).is_err();
+        let gone: Vec<Held> = self.held.extract_if(.., is_gone).collect();
+        for held in gone {
+            self.leave(held);
+        }
         self.places = places;
+        self.round = Round::default();
         self.hurry(now);
     }
 
@@ -225,15 +244,16 @@ impl Rover {
         if self.asked.is_none_or(|(asked, _)| asked != slot.place) {
             return self.outputs.push_back(Output::Release(slot)); // It came too late.
         }
-        self.asked = None;
+        (self.asked, self.round.refused) = (None, 0);
         // A number of the instance that is said to be held already was leased anew: the old lease has ended.
         self.lose(|held| held == slot);
         let held = self.held();
-        match (self.terms.keep)(&held, slot, self.terms.max_slots) {
+        match self.terms.keep.decide(&held, slot, self.terms.max_slots) {
             Keep::Both if held.len() < self.terms.max_slots => self.keep(now, slot),
             Keep::InsteadOf(index) if index < held.len() => {
                 let evicted = self.held.remove(index);
                 self.keep(now, slot);
+                self.round.again = Some(slot.place);
                 self.leave(evicted);
             }
             Keep::Neither | Keep::Both | Keep::InsteadOf(_) => {
@@ -244,6 +264,9 @@ impl Rover {
     }
 
     fn keep(&mut self, now: Time, slot: Slot) {
+        if self.held.is_empty() {
+            self.next_renewal = now + SLOT_LEASE / 3;
+        }
         let index = self.held.partition_point(|held| held.slot < slot);
         self.held.insert(index, Held { slot, in_flight: 0 });
         self.outputs.push_back(Output::Connection(slot));
@@ -267,11 +290,22 @@ impl Rover {
         }
     }
 
+    /// While nothing is held calls may wait for it: then another instance is asked at once, where there is one.
+    fn refuse(&mut self, now: Time, place: Place) {
+        self.asked = self.asked.filter(|(asked, _)| *asked != place);
+        self.round.refused += 1;
+        self.slow_down();
+        if self.is_hopeful() && self.asked.is_none() {
+            self.next_ask = now;
+        }
+    }
+
     /// One question at a time; who does not answer is not waited for for ever.
     fn ask(&mut self, now: Time) {
-        let is_waiting = self.asked.is_some_and(|(_, at)| now - at < SLOT_ANSWER_TIME);
+        let patience = if self.held.is_empty() { SLOT_PATIENCE } else { SLOT_ANSWER_TIME };
+        let is_waiting = self.asked.is_some_and(|(_, at)| now - at < patience);
         if !is_waiting {
-            let place = self.places[self.rng.index(self.places.len())];
+            let place = self.round.next(&self.places, &mut self.rng);
             self.asked = Some((place, now));
             self.outputs.push_back(Output::Ask(place));
         }
@@ -279,24 +313,35 @@ impl Rover {
     }
 
     fn renew(&mut self, now: Time) {
-        let mut places: Vec<Place> = self.held.iter().map(|held| held.slot.place).collect();
-        places.sort_unstable();
-        places.dedup();
-        self.outputs.extend(places.into_iter().map(Output::Renew));
+        let mut places: BTreeMap<Place, Vec<u32>> = BTreeMap::new();
+        for Held { slot, .. } in self.held.iter().chain(&self.leaving) {
+            places.entry(slot.place).or_default().push(slot.number);
+        }
+        let renewals = places.into_iter().map(|(place, numbers)| Output::Renew { place, numbers });
+        self.outputs.extend(renewals);
         self.next_renewal = now + SLOT_LEASE / 3;
     }
 
     /// Something changed, or a lower number was found: there may be more.
     fn hurry(&mut self, now: Time) {
+        self.round.in_vain = 0;
         if let Interval::Around(base) = self.terms.roving_interval {
             self.pace = base / 8;
         }
         self.next_ask = self.next_ask.min(now + self.jittered());
     }
 
+    /// Nothing was gained. Once that is so all round, there is little hope.
     fn slow_down(&mut self) {
+        self.round.in_vain += 1;
+        if self.round.in_vain < self.places.len().min(SLOT_ROUND_MAX) {
+            return;
+        }
+        self.round.in_vain = 0;
         if let Interval::Around(base) = self.terms.roving_interval {
-            self.pace = (self.pace * 5 / 4).min(base.saturating_mul(8));
+            // While nothing is held calls may wait for it.
+            let longest = if self.held.is_empty() { base } else { base.saturating_mul(8) };
+            self.pace = (self.pace * 2).min(longest);
         }
     }
 

@@ -11,6 +11,7 @@ pub mod frame;
 mod golden;
 pub mod hello;
 pub mod options;
+pub mod slots;
 
 pub use codec::{Malformed, Reader, put_bytes, put_str, put_varint};
 pub use datagram::{DatagramKind, Scout};

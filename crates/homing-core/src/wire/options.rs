@@ -4,12 +4,13 @@
 //! length varint, then each option: key varint, length varint, value
 //! 2 trace context   4 token   6 idempotency key   8 attempt u8   13 origin
 //! 10 metadata: name str, value (once each)   12 nothing (empty): the payload is none
+//! 14 slot: holder varint, number varint
 //! ```
 //! Keys below 64 are the mesh's. An even key that is not known is skipped, an odd one has the
 //! conversation refused with `UNIMPLEMENTED`.
 
 use crate::limits::OPTIONS_MAX;
-use crate::talk::Options;
+use crate::talk::{OnSlot, Options};
 use crate::wire::codec::{Malformed, Reader, put_bytes, put_str, put_varint};
 use bytes::Bytes;
 
@@ -20,6 +21,7 @@ const ATTEMPT: u64 = 8;
 const METADATA: u64 = 10;
 const NOTHING: u64 = 12;
 const ORIGIN: u64 = 13;
+const SLOT: u64 = 14;
 
 /// Appends options. Who sends them has checked [`options_len`] against [`OPTIONS_MAX`].
 pub fn put_options(out: &mut Vec<u8>, options: &Options) {
@@ -53,6 +55,10 @@ pub fn read_options(reader: &mut Reader<'_>) -> Result<Options, Malformed> {
                 options.metadata.push((name, Bytes::copy_from_slice(pair.rest())));
             }
             NOTHING => options.nothing = true,
+            SLOT => {
+                let mut slot = Reader::new(value);
+                options.slot = Some(OnSlot { holder: slot.varint()?, number: slot.varint32()? });
+            }
             key if key % 2 == 1 => _ = options.not_understood.get_or_insert(key),
             _ => {}
         }
@@ -87,6 +93,13 @@ fn listed(options: &Options) -> Vec<u8> {
     if options.nothing {
         put_varint(&mut list, NOTHING);
         put_bytes(&mut list, &[]);
+    }
+    if let Some(OnSlot { holder, number }) = options.slot {
+        let mut slot = Vec::with_capacity(16);
+        put_varint(&mut slot, holder);
+        put_varint(&mut slot, number.into());
+        put_varint(&mut list, SLOT);
+        put_bytes(&mut list, &slot);
     }
     list
 }

@@ -114,6 +114,27 @@ impl Gate {
         })
     }
 
+    /// Whether somebody may publish to a topic.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn check_publish(
+        &self,
+        who: &Who<'_>,
+        (namespace, name): (&str, &str),
+        node_name: impl FnOnce() -> Option<String>,
+    ) -> Result<(), Status> {
+        if !self.has_list.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let wish = Wish { action: Action::Publish, namespace, name };
+        let (decision, _) = self.decide(who, &wish);
+        decision.map(drop).map_err(|refusal| {
+            self.tell(who, &wish, &refusal, node_name());
+            refusal.status.clone()
+        })
+    }
+
     pub(crate) fn stats(&self) -> RefusalStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         RefusalStats {
@@ -189,7 +210,7 @@ impl Gate {
         match (claims.node(), action) {
             (Some(bound), _) if bound != node => Err(BadToken::OtherNode(bound)),
             // Everybody can read the record that it came in.
-            (None, Action::Offer) => Err(BadToken::Unbound),
+            (None, Action::Offer | Action::Subscribe) => Err(BadToken::Unbound),
             (Some(_) | None, _) => Ok(claims),
         }
     }
@@ -233,7 +254,9 @@ impl Authorize for Gate {
         let (decision, freshness) = self.decide(who, &wish);
         decision.map(drop).map_err(|refusal| {
             // Records are asked about again and again; the same answer is told once.
-            if action != Action::Offer || freshness == Freshness::Fresh {
+            let is_in_records =
+                matches!(action, Action::Offer | Action::Subscribe | Action::Publish);
+            if !is_in_records || freshness == Freshness::Fresh {
                 self.tell(who, &wish, &refusal, None);
             }
             refusal.status.clone()
@@ -248,7 +271,9 @@ fn bad_token(who: &Who<'_>, wish: &Wish<'_>, bad: &BadToken) -> Status {
 
 fn no_token(who: &Who<'_>, wish: &Wish<'_>) -> Status {
     let how = match wish.action {
-        Action::Offer => "one that is bound to it, by --token-file or HOMING_TOKEN",
+        Action::Offer | Action::Subscribe => {
+            "one that is bound to it, by --token-file or HOMING_TOKEN"
+        }
         _ => "one by --token-file or HOMING_TOKEN",
     };
     let message = format!("{} may not {} without a token: give {how}", named(who), told(wish));

@@ -6,6 +6,7 @@ use super::token::Claims;
 use homing_core::authorize::Action;
 use homing_core::id::NodeId;
 use homing_core::limits::RULES_MAX;
+use homing_core::packets;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use std::str::FromStr;
@@ -75,7 +76,7 @@ pub(super) enum Verdict {
 
 impl AccessList {
     pub(super) fn judge(&self, asker: &Asker<'_>, wish: &Wish<'_>) -> Verdict {
-        let is_own = wish.action == Action::Call && wish.name.starts_with('$');
+        let is_own = wish.action == Action::Call && is_of_the_mesh(wish.name);
         if asker.origin.is_none() && is_own {
             return Verdict::Allowed;
         }
@@ -90,6 +91,11 @@ impl AccessList {
         }
         verdict
     }
+}
+
+/// Whether it is part of how the mesh works. Packets are not: they are what programs say.
+fn is_of_the_mesh(service: &str) -> bool {
+    service.starts_with('$') && service != packets::SERVICE
 }
 
 impl Rule {

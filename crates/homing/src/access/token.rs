@@ -59,7 +59,9 @@ pub enum BadToken {
     #[error("it is bound to node {}, and another node showed it", .0.short())]
     OtherNode(NodeId),
     /// It is bound to no node, where everybody can read and repeat it.
-    #[error("it is bound to no node, as a token for offering must be: make one by --for NODE-ID")]
+    #[error(
+        "it is bound to no node, as a token for offering or listening must be: make one by --for NODE-ID"
+    )]
     Unbound,
 }
 

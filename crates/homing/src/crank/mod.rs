@@ -219,6 +219,11 @@ impl LinkCell {
         self.state.lock().link.is_running(request)
     }
 
+    /// Whether nothing is under way, in either direction.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.state.lock().link.conversations() == 0
+    }
+
     /// What happened on this link so far.
     pub(crate) fn stats(&self) -> link::Stats {
         self.state.lock().link.stats()

@@ -73,7 +73,11 @@ async fn refuse(seed: String, mut teller: Teller) -> Result<(), NobodyListens> {
     teller.judge(BTreeMap::from([(seed, outcome)])).await
 }
 
-async fn resolve(seed: &str, default_port: u16) -> Result<Vec<SocketAddr>, String> {
+/// The addresses of a seed, at most [`ADDRESSES_MAX`].
+///
+/// # Errors
+/// It has no such form, or its name no address.
+pub(crate) async fn resolve(seed: &str, default_port: u16) -> Result<Vec<SocketAddr>, String> {
     let (host, port) = split(seed, default_port)?;
     let found = tokio::net::lookup_host((host, port)).await.map_err(|error| error.to_string())?;
     let mut addresses: Vec<_> = found.collect();

@@ -1,10 +1,13 @@
 //! What does a link's output mean for the node it belongs to?
 
 use super::jobs::{Job, Reply};
+use super::slots::JobSlot;
 use super::talk::{Line, Talk};
+use super::topics;
 use super::unheard::Unheard;
-use super::{Runtime, Said};
+use super::{Runtime, Said, packets};
 use crate::crank::{LinkCell, Owner};
+use bytes::Bytes;
 use homing_core::addr::TransportAddr;
 use homing_core::gate::Ending;
 use homing_core::id::NodeId;
@@ -114,6 +117,9 @@ impl Attached {
 
     fn request(self: &Arc<Self>, link: &Arc<LinkCell>, request: Request) {
         let Some((caller, _)) = self.peer.get() else { return };
+        if request.target.service.as_str() == topics::SERVICE {
+            return self.take_topic(link, *caller, request);
+        }
         let Request { id, target, deadline, payload, options, asks } = request;
         let line = match asks {
             Asks::All => Line::Call(Arc::clone(link), id),
@@ -123,8 +129,27 @@ impl Attached {
         let reply = Reply::Link { link: Arc::clone(link), request: id, attached: Arc::clone(self) };
         let options = options.map_or_else(Default::default, |options| *options);
         let (caller, claims) = (*caller, None);
-        let job = Job { reply, caller, target, deadline, payload, options, asks, line, claims };
+        let slot = JobSlot::None;
+        let job =
+            Job { reply, caller, target, deadline, payload, options, asks, line, claims, slot };
+        if packets::is_for(&job.target) {
+            return packets::take(&self.runtime, job);
+        }
         self.runtime.offers.dispatch(&self.runtime, job);
+    }
+
+    fn take_topic(self: &Arc<Self>, link: &Arc<LinkCell>, from: NodeId, request: Request) {
+        let arrival = topics::Arrival {
+            link: Arc::clone(link),
+            request: request.id,
+            from,
+            peer_name: self.peer_name(),
+            token: request.options.map_or_else(Bytes::new, |options| options.token),
+            lane: request.target.method.as_str().parse().ok(),
+            // Before anything can come that nobody would take.
+            talk: Talk::Link(Arc::new(link.exchange(request.id))),
+        };
+        topics::admit(&self.runtime, arrival);
     }
 
     /// Stops the work on a request. Work that is polled in place at this moment finds out when it is to be a task.
@@ -157,6 +182,7 @@ impl Attached {
     fn close(&self, link: &LinkCell, status: Status) {
         self.runtime.leave_door(self.id, Ending::Closed(status.code));
         self.runtime.forget_link(self.id, link);
+        self.runtime.offers.unlink(&self.runtime, self.id);
         if self.peer.get().is_some() {
             self.runtime.say(Said::Lost { link: self.id, status: status.clone() });
         }

@@ -3,7 +3,7 @@
 //! Offers are withdrawn first, so that requesters look elsewhere; what is under way ends; what still arrives is refused
 //! as not started (decisions D6). Then the node says goodbye, its links drain, and every task ends.
 
-use super::{Runtime, Said};
+use super::{Runtime, Said, packets};
 use crate::events::Event;
 use homing_core::limits::GOING_DRAIN_TIME;
 use homing_core::link::Input;
@@ -33,7 +33,9 @@ impl Runtime {
         };
         // Who is not done by then is stopped with its link.
         let _ = tokio::time::timeout(drain, all_idle).await;
+        self.topics.outlets.finish().await;
         self.life.closing.cancel();
+        packets::rest_all(self, GOODBYE.min(drain)).await;
         self.say_goodbye().await;
         for link in self.links.all() {
             link.handle(Input::Drain);
@@ -56,6 +58,7 @@ impl Runtime {
         for link in self.links.all() {
             link.handle(Input::Close(Status::new(Code::Unavailable, "the node is gone")));
         }
+        self.topics.board.end();
         self.end_life();
     }
 
@@ -66,6 +69,7 @@ impl Runtime {
     }
 
     async fn end(&self) {
+        self.topics.board.end();
         for link in self.links.all() {
             link.handle(Input::Close(Status::new(Code::Unavailable, "the node is closing")));
         }

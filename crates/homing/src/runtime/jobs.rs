@@ -8,6 +8,7 @@ use super::attached::Attached;
 use super::inherited;
 use super::offers::OfferCell;
 use super::pipe::PipeEnd;
+use super::slots::JobSlot;
 use super::talk::Line;
 use crate::access::{Claims, Gate};
 use crate::context::{Asked, Caller, Context};
@@ -16,6 +17,7 @@ use crate::handler::Working;
 use homing_core::authorize::Who;
 use homing_core::id::NodeId;
 use homing_core::link::{Asks, Outcome, RequestId};
+use homing_core::name::ServiceName;
 use homing_core::talk::{Code, Options, Payload, Status};
 use homing_core::time::Time;
 use homing_core::wire::Target;
@@ -40,6 +42,8 @@ pub(crate) struct Job {
     pub(crate) line: Line,
     /// What the caller's token says, once it is verified.
     pub(crate) claims: Option<Arc<Claims>>,
+    /// On which slot of its offer it is worked at.
+    pub(crate) slot: JobSlot,
 }
 
 impl Job {
@@ -48,6 +52,18 @@ impl Job {
     /// # Errors
     /// It may not.
     pub(crate) fn check(&self, gate: &Gate) -> Result<Option<Arc<Claims>>, Status> {
+        self.check_for(gate, &self.target.service)
+    }
+
+    /// Whether the caller may call this service.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn check_for(
+        &self,
+        gate: &Gate,
+        service: &ServiceName,
+    ) -> Result<Option<Arc<Claims>>, Status> {
         let shown = |bytes| str::from_utf8(bytes).ok().filter(|text| !text.is_empty());
         let Options { token, origin, .. } = &self.options;
         let who = Who {
@@ -56,7 +72,7 @@ impl Job {
             token: (!token.is_empty()).then(|| shown(token).unwrap_or("?")),
             origin: (!origin.is_empty()).then(|| shown(origin).unwrap_or("?")),
         };
-        let place = (self.target.namespace.as_str(), self.target.service.as_str());
+        let place = (self.target.namespace.as_str(), service.as_str());
         gate.check_call(&who, place, || self.reply.peer_name())
     }
 }
@@ -90,6 +106,14 @@ impl Reply {
         }
     }
 
+    /// The number of the link it came over; of this node's own, 0, which no link has.
+    pub(crate) fn link(&self) -> u64 {
+        match self {
+            Self::Link { link, .. } => link.number,
+            Self::Local(_) | Self::Pipe(_) => 0,
+        }
+    }
+
     /// The name of who asked, as its link said.
     fn peer_name(&self) -> Option<String> {
         match self {
@@ -119,10 +143,10 @@ impl Reply {
 
 /// Starts the work of an admitted job: in place as far as it is ready at once, else in a task.
 pub(crate) fn start(runtime: &Arc<Runtime>, offer: Arc<OfferCell>, job: Job) {
-    let Job { reply, caller, target, deadline, payload, options, asks, line, claims } = job;
+    let Job { reply, caller, target, deadline, payload, options, asks, line, claims, slot } = job;
     let encoding = payload.encoding;
     let deadline = deadline.and_then(|deadline| runtime.clock.instant(deadline));
-    let done = Done { runtime: Arc::clone(runtime), offer };
+    let done = Done { runtime: Arc::clone(runtime), offer, slot };
     if asks != Asks::All && !done.offer.handler.takes_items() {
         return done.finish(reply, Err(one_only()));
     }
@@ -232,11 +256,12 @@ fn panicked() -> Status {
 struct Done {
     runtime: Arc<Runtime>,
     offer: Arc<OfferCell>,
+    slot: JobSlot,
 }
 
 impl Done {
     fn finish(self, reply: Reply, answer: Answer) {
-        reply.send(answer);
+        reply.send(self.slot.mark(answer));
         drop(self);
     }
 }

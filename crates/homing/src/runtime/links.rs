@@ -16,6 +16,8 @@ pub(crate) struct Links {
     routes: ArcSwap<BTreeMap<NodeId, Arc<LinkCell>>>,
     /// How many dials to a node have failed so far. Of nodes that are known, so bounded with them.
     failures: Mutex<BTreeMap<NodeId, u64>>,
+    /// Links that were made to ask for a slot, and how many are leased over them.
+    roved: Mutex<BTreeMap<LinkId, u32>>,
     changed: Notify,
     closed: Notify,
 }
@@ -44,6 +46,7 @@ impl Links {
     /// Forgets a link that is no more.
     pub(crate) fn remove(&self, id: LinkId) {
         self.all.lock().remove(&id);
+        self.roved.lock().remove(&id);
         self.closed.notify_waiters();
     }
 
@@ -82,10 +85,42 @@ impl Links {
         self.changed.notify_waiters();
     }
 
+    /// This link was made to ask for a slot.
+    pub(crate) fn note_made(&self, id: LinkId) {
+        let all = self.all.lock();
+        if all.contains_key(&id) {
+            self.roved.lock().entry(id).or_default();
+        }
+    }
+
+    /// A slot was leased over it.
+    pub(crate) fn note_lease(&self, id: LinkId) {
+        if let Some(leased) = self.roved.lock().get_mut(&id) {
+            *leased += 1;
+        }
+    }
+
+    /// So many were given back or lost.
+    pub(crate) fn note_release(&self, id: LinkId, count: usize) {
+        if let Some(leased) = self.roved.lock().get_mut(&id) {
+            *leased = leased.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Whether it was made to ask for a slot, and none is leased over it.
+    pub(crate) fn is_roved_out(&self, id: LinkId) -> bool {
+        self.roved.lock().get(&id) == Some(&0)
+    }
+
     /// A dial to `node` has failed: who waits for it tries elsewhere.
     pub(crate) fn note_failure(&self, node: NodeId) {
         *self.failures.lock().entry(node).or_default() += 1;
         self.changed.notify_waiters();
+    }
+
+    /// Waits until some link came or went. What happens from now on counts.
+    pub(crate) fn changed(&self) -> impl Future<Output = ()> + '_ {
+        self.changed.notified()
     }
 
     /// The link to `node`, if there is one.

@@ -12,14 +12,18 @@ mod gate;
 pub(crate) mod inherited;
 mod jobs;
 mod keys;
+mod linking;
 mod links;
 mod listen;
 pub(crate) mod offers;
+pub(crate) mod packets;
 mod pipe;
 mod show;
+mod slots;
 mod start;
 mod stats;
 pub(crate) mod talk;
+pub(crate) mod topics;
 mod turn;
 mod unheard;
 
@@ -40,13 +44,15 @@ use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
-use homing_core::registry::{OfferRecord, RecordKey, Snapshot};
+use homing_core::registry::{DeclaredRecord, InterestRecord, OfferRecord, RecordKey, Snapshot};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
 use homing_core::wire::{DialClaim, Hello, Peer};
+use linking::Linking;
 use links::Links;
 use offers::{OfferCell, Offers};
+use packets::Packets;
 use parking_lot::RwLock;
 use stats::Counted;
 use std::sync::Arc;
@@ -55,6 +61,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use topics::Topics;
 use unheard::Held;
 
 /// What the parts of a node share.
@@ -65,13 +72,12 @@ pub(crate) struct Runtime {
     pub(crate) clock: Clock,
     pub(crate) links: Links,
     pub(crate) offers: Offers,
+    pub(crate) topics: Topics,
     pub(crate) snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) events: EventSource,
     pub(crate) access: Access,
+    pub(crate) packets: Packets,
     seams: Seams,
-    /// Where this node listens, as told to peers.
-    addresses: RwLock<Vec<TransportAddr>>,
-    numbers: Numbers,
     life: Life,
 }
 
@@ -84,6 +90,8 @@ struct Seams {
     budget: Arc<Budget>,
     mesh: [u8; 8],
     host: u64,
+    /// Where this node listens, as told to peers.
+    addresses: RwLock<Vec<TransportAddr>>,
 }
 
 /// The node's present life, and the next numbers to give out in it.
@@ -92,10 +100,12 @@ struct Numbers {
     epoch: AtomicU64,
     link: AtomicU64,
     target: AtomicU32,
+    holder: AtomicU64,
 }
 
 /// The node's tasks, the way to the one that turns the node machine, and their end.
 struct Life {
+    numbers: Numbers,
     /// Where tasks run that somebody begins elsewhere.
     threads: tokio::runtime::Handle,
     said: mpsc::Sender<Said>,
@@ -126,6 +136,12 @@ pub(crate) enum Said {
     Offer { key: RecordKey, offer: Arc<OfferRecord>, answer: oneshot::Sender<Result<(), Status>> },
     /// And no longer.
     Withdraw { key: RecordKey },
+    /// What this node listens to is something else; who waits is told when others are.
+    Interest { interest: InterestRecord, answer: oneshot::Sender<Result<(), Status>> },
+    /// What this node says that it publishes is something else.
+    Declared { topics: DeclaredRecord, answer: oneshot::Sender<Result<(), Status>> },
+    /// Somebody waits until every member knows a record of this node.
+    Spread { key: RecordKey, answer: oneshot::Sender<Spread> },
     /// A call wants a link.
     Want { node: NodeId },
     /// Who may offer what is to be asked again.
@@ -134,12 +150,22 @@ pub(crate) enum Said {
     Credentials,
     /// The keys of the mesh were read again.
     KeysChanged,
+    /// The program sees to its links by hand.
+    Linking(Linking),
     /// Somebody asks how the links fare.
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     /// Somebody asks what was counted.
     Stats(oneshot::Sender<Counted>),
     /// The node leaves the mesh.
     Leave(oneshot::Sender<()>),
+}
+
+/// How far a record of this node has come.
+pub(crate) struct Spread {
+    /// So many members said that they hold it.
+    pub(crate) acknowledged: usize,
+    /// Of so many.
+    pub(crate) of: usize,
 }
 
 /// What waits for the node's task at most. A link that finds it full is closed: this process cannot keep up.
@@ -183,6 +209,13 @@ impl Runtime {
         let _ = self.life.said.send(said).await;
     }
 
+    /// Waits until some peer has told all it knows, or it is clear that there is none.
+    pub(crate) async fn synced(&self) {
+        let mut snapshots = self.snapshots.subscribe();
+        // An error means that the node is gone.
+        let _ = snapshots.wait_for(|snapshot| snapshot.synced).await;
+    }
+
     /// A link to `node`: the one there is, or a new one.
     ///
     /// # Errors
@@ -191,6 +224,15 @@ impl Runtime {
         let expected = self.links.expect(node);
         self.say(Said::Want { node });
         expected.link().await
+    }
+
+    /// Closes a link that was made to ask for a slot, where none is leased over it and nobody else uses it: so that who roves
+    /// is linked to no more instances than it has slots.
+    pub(crate) fn hang_up_if_unused(&self, link: &Arc<LinkCell>) {
+        let id = LinkId(link.number);
+        if self.links.is_roved_out(id) && link.is_quiet() {
+            self.say(Said::Idle { link: id });
+        }
     }
 
     /// Runs a task that ends by itself, from whatever thread this is.
@@ -205,7 +247,12 @@ impl Runtime {
 
     /// A number that no other target has.
     pub(crate) fn next_target(&self) -> link::TargetKey {
-        link::TargetKey(self.numbers.target.fetch_add(1, Ordering::Relaxed))
+        link::TargetKey(self.life.numbers.target.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A number under which slots are held, as no other of this node's.
+    pub(crate) fn next_holder(&self) -> u64 {
+        self.life.numbers.holder.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// What tells this host from others.
@@ -220,12 +267,12 @@ impl Runtime {
 
     /// Its present life.
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(self.numbers.epoch.load(Ordering::Relaxed))
+        Epoch(self.life.numbers.epoch.load(Ordering::Relaxed))
     }
 
     /// Where this node listens.
     pub(crate) fn addresses(&self) -> Vec<TransportAddr> {
-        self.addresses.read().clone()
+        self.seams.addresses.read().clone()
     }
 
     /// Whether the node is closing, or closed.
@@ -290,7 +337,7 @@ impl Runtime {
     }
 
     fn next_link(&self) -> LinkId {
-        LinkId(self.numbers.link.fetch_add(1, Ordering::Relaxed) + 1)
+        LinkId(self.life.numbers.link.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     fn hello(&self, claim: DialClaim) -> Hello {

@@ -2,14 +2,15 @@
 
 use super::Runtime;
 use super::jobs::{self, Job, Reply};
+use super::slots::{self, JobSlot};
 use crate::context::Asked;
 use crate::handler::ErasedHandler;
 use arc_swap::ArcSwap;
 use homing_core::link::RequestId;
-use homing_core::name::MethodPattern;
+use homing_core::name::{MethodPattern, Namespace};
 use homing_core::node::LinkId;
 use homing_core::registry::{OfferRecord, RecordKey};
-use homing_core::responder::{CallKey, Input, Output, Responder};
+use homing_core::responder::{CallKey, Input, Output, Responder, SlotsInput, SlotsOutput};
 use homing_core::talk::{Code, Status};
 use homing_core::wire::Target;
 use parking_lot::Mutex;
@@ -67,14 +68,23 @@ impl OfferCell {
 
     /// A job has ended: the next one may start.
     pub(crate) fn done(offer: &Arc<Self>, runtime: &Arc<Runtime>) {
-        let next = offer.turn(runtime, |_| Input::Done { call: CallKey(0) });
-        for job in next {
-            let (offer, runtime) = (Arc::clone(offer), Arc::clone(runtime));
-            // In a task, so that a long queue of ready handlers cannot recurse.
-            tokio::spawn(async move { jobs::start(&runtime, offer, job) });
-        }
+        offer.admit(runtime, Input::Done { call: CallKey(0) });
         if offer.desk.lock().responder.running() == 0 {
             offer.idle.notify_waiters();
+        }
+    }
+
+    /// So many calls at once from now on.
+    pub(crate) fn set_concurrency(self: &Arc<Self>, runtime: &Arc<Runtime>, calls: u32) {
+        self.admit(runtime, Input::SetConcurrency(calls));
+    }
+
+    /// Turns the machine with what may make room, and starts who has it now.
+    fn admit(self: &Arc<Self>, runtime: &Arc<Runtime>, input: Input) {
+        for job in self.turn(runtime, |_| input) {
+            let (offer, owner) = (Arc::clone(self), Arc::clone(runtime));
+            // In a task, so that a long queue of ready handlers cannot recurse.
+            runtime.spawn(async move { jobs::start(&owner, offer, job) });
         }
     }
 
@@ -95,7 +105,20 @@ impl OfferCell {
         }
     }
 
-    fn arrive(self: &Arc<Self>, runtime: &Arc<Runtime>, job: Job) {
+    /// Says something of its slots, and hears the answer where there is one.
+    pub(crate) fn tell_slots(&self, runtime: &Runtime, input: SlotsInput) -> Option<SlotsOutput> {
+        let desk = &mut *self.desk.lock();
+        desk.responder.handle_input(runtime.now(), Input::Slots(input));
+        match desk.responder.poll_output()? {
+            Output::Slots(answer) => Some(answer),
+            Output::Admit { .. } | Output::Refuse { .. } | Output::Drained => {
+                unreachable!("slots admit nobody")
+            }
+        }
+    }
+
+    fn arrive(self: &Arc<Self>, runtime: &Arc<Runtime>, mut job: Job) {
+        job.slot = JobSlot::take(runtime, self, &job);
         let output = {
             let desk = &mut *self.desk.lock();
             let call = CallKey(desk.next);
@@ -110,7 +133,7 @@ impl OfferCell {
         match output {
             Output::Admit { .. } => jobs::start(runtime, Arc::clone(self), job),
             Output::Refuse { status, .. } => job.reply.send(Err(status)),
-            Output::Drained => unreachable!("an arrival ends no drain"),
+            Output::Drained | Output::Slots(_) => unreachable!("an arrival ends no drain"),
         }
     }
 
@@ -127,7 +150,7 @@ impl OfferCell {
                     Output::Refuse { call, status } => {
                         refused.extend(desk.queued.remove(&call).map(|job| (job, status)));
                     }
-                    Output::Drained => {}
+                    Output::Drained | Output::Slots(_) => {}
                 }
             }
         }
@@ -217,8 +240,27 @@ impl Offers {
         self.table.load().values().cloned().collect()
     }
 
+    /// The offer under this key, where it is in this namespace.
+    pub(crate) fn named(&self, key: RecordKey, namespace: &Namespace) -> Option<Arc<OfferCell>> {
+        let table = self.table.load();
+        table.get(&key).filter(|offer| offer.record.namespace == *namespace).cloned()
+    }
+
+    /// A link ended, and with it the leases over it.
+    pub(crate) fn unlink(&self, runtime: &Runtime, link: LinkId) {
+        for offer in self.table.load().values() {
+            let holds_any = offer.desk.lock().responder.slots_held() > 0;
+            if holds_any {
+                offer.tell_slots(runtime, SlotsInput::Unlink(link.0));
+            }
+        }
+    }
+
     /// Hands a request to the offer it is for, or refuses it.
     pub(crate) fn dispatch(&self, runtime: &Arc<Runtime>, mut job: Job) {
+        if job.target.service.is_reserved() {
+            return slots::answer(runtime, job);
+        }
         match job.check(&runtime.access.gate) {
             Ok(claims) => job.claims = claims,
             Err(status) => return job.reply.send(Err(status)),

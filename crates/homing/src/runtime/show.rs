@@ -1,7 +1,7 @@
 //! What does a node show of itself and of its mesh?
 
+use super::Runtime;
 use super::turn::direction;
-use super::{Runtime, Said};
 use crate::info::{
     Carrier, Instance, InstanceInfo, InstanceState, LinkInfo, NodeInfo, NodeState, PeerInfo,
     ServiceInfo,
@@ -14,7 +14,6 @@ use homing_core::registry::{self, KnownNode, OfferRecord, RecordKey, Snapshot};
 use homing_core::wire::Kind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 impl Runtime {
     pub(crate) fn info(&self) -> NodeInfo {
@@ -51,9 +50,7 @@ impl Runtime {
     }
 
     pub(crate) async fn nodes(&self) -> Vec<PeerInfo> {
-        let (asker, peers) = oneshot::channel();
-        self.say(Said::Peers(asker));
-        let peers = peers.await.unwrap_or_default();
+        let peers = self.peers().await;
         let snapshot = self.snapshots.borrow().clone();
         let mut nodes = vec![self.myself()];
         nodes.extend(
@@ -75,7 +72,13 @@ impl Runtime {
         Instance { node, name: self.name_of(&snapshot, node), version }
     }
 
-    fn name_of(&self, snapshot: &Snapshot, node: NodeId) -> NodeName {
+    /// Where a node says it is.
+    pub(crate) fn known_addresses(&self, node: NodeId) -> Vec<TransportAddr> {
+        let snapshot = self.snapshots.borrow().clone();
+        snapshot.node(&node).map_or_else(Vec::new, |known| known.record.addresses.clone())
+    }
+
+    pub(super) fn name_of(&self, snapshot: &Snapshot, node: NodeId) -> NodeName {
         if node == self.me.id {
             return self.me.name.clone();
         }
@@ -163,7 +166,7 @@ impl Runtime {
     fn link_info(&self, peer: &node::PeerInfo) -> Vec<LinkInfo> {
         let info = LinkInfo {
             direction: direction(peer.direction),
-            kept: peer.kept,
+            kept: peer.kept != node::Kept::No,
             transport: self.carrier(peer.address.as_ref()),
         };
         peer.link.map(|_| info).into_iter().collect()

@@ -6,7 +6,9 @@ use super::keys::{self, mesh_key};
 use super::links::Links;
 use super::listen::{self, Ears};
 use super::offers::Offers;
-use super::turn::Turner;
+use super::packets::Packets;
+use super::topics::Topics;
+use super::turn::{Askers, Turner};
 use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
 use crate::clock::Clock;
 use crate::config::Keys;
@@ -78,9 +80,12 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         budget: Arc::new(Budget::new(settings.limits.budget)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
+        addresses: RwLock::new(ears.addresses.clone()),
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
+    let epoch = AtomicU64::new(me.epoch.0);
     let life = Life {
+        numbers: Numbers { epoch, ..Numbers::default() },
         threads: tokio::runtime::Handle::current(),
         said,
         tasks: TaskTracker::new(),
@@ -90,19 +95,18 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     };
     let snapshots = watch::Sender::new(Arc::new(Snapshot::default()));
     let access = Access::new(&settings.access, id, &snapshots)?;
-    let epoch = AtomicU64::new(me.epoch.0);
     let runtime = Arc::new(Runtime {
         me,
         settings,
         clock: Clock::new(),
         links: Links::default(),
         offers: Offers::default(),
+        topics: Topics::default(),
         snapshots,
         events: EventSource::new(),
         access,
+        packets: Packets::default(),
         seams,
-        addresses: RwLock::new(ears.addresses.clone()),
-        numbers: Numbers { epoch, ..Numbers::default() },
         life,
     });
     set_going(&runtime, ears, &ground, (hearing, identity))?;
@@ -142,8 +146,7 @@ fn set_going(
         findings,
         scout,
         datagrams,
-        offering: Vec::new(),
-        leaving: None,
+        askers: Askers::default(),
         registration,
         identity,
         lives: 1,

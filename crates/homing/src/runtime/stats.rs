@@ -2,7 +2,8 @@
 
 use super::{Runtime, Said};
 use crate::stats::{
-    ConnectionStats, DatagramStats, LinkStats, MembershipStats, NodeStats, RegistryStats,
+    ConnectionStats, DatagramStats, LinkStats, MembershipStats, NodeStats, PacketStats,
+    RegistryStats,
 };
 use homing_core::{link, membership, node, registry};
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,6 +30,20 @@ impl Runtime {
             links: self.link_stats(&counted.node),
             registry: registry_stats(&counted),
             membership: membership_stats(&counted),
+            packets: self.packet_stats(),
+        }
+    }
+
+    fn packet_stats(&self) -> PacketStats {
+        let counts = self.packets.counts();
+        let came = self.packets.mailbox.stats();
+        PacketStats {
+            written: counts.written.load(Relaxed),
+            queued: counts.queued.load(Relaxed),
+            refused: counts.refused.load(Relaxed),
+            forgotten: counts.forgotten.load(Relaxed),
+            received: came.received,
+            dropped: came.dropped,
         }
     }
 

@@ -2,8 +2,9 @@
 
 use super::dial::{self, Dial};
 use super::gate::Letter;
+use super::linking::Connected;
 use super::stats::Counted;
-use super::{Runtime, Said};
+use super::{Runtime, Said, Spread, packets};
 use crate::discovery::Finding;
 use crate::discovery::rendezvous::Registration;
 use crate::discovery::scout::Scout;
@@ -13,12 +14,13 @@ use crate::net::Datagrams;
 use crate::security::identity::Identity;
 use homing_core::addr::nearest;
 use homing_core::id::Epoch;
-use homing_core::limits::STALL;
+use homing_core::limits::{READY_WAIT, STALL};
 use homing_core::link;
-use homing_core::node::{self, Input, Node, NodeEvent, Output, Source};
+use homing_core::node::{self, ConnectId, Input, Node, NodeEvent, Output, Source};
 use homing_core::registry::RecordKey;
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,15 +34,26 @@ pub(super) struct Turner {
     pub(super) findings: mpsc::Receiver<Finding>,
     pub(super) scout: Option<Scout>,
     pub(super) datagrams: Vec<Arc<dyn Datagrams>>,
-    /// Who waits to hear whether an offer was taken.
-    pub(super) offering: Vec<(RecordKey, oneshot::Sender<Result<(), Status>>)>,
-    /// Who waits for the goodbye to be said.
-    pub(super) leaving: Option<oneshot::Sender<()>>,
+    pub(super) askers: Askers,
     /// The node's file in the rendezvous directory.
     pub(super) registration: Option<Registration>,
     pub(super) identity: Identity,
     /// Lives begun in this process.
     pub(super) lives: u32,
+}
+
+/// Who waits to hear what becomes of something.
+#[derive(Default)]
+pub(super) struct Askers {
+    /// Whether an offer was taken.
+    offering: Vec<(RecordKey, oneshot::Sender<Result<(), Status>>)>,
+    /// When all members hold a record, by token.
+    spreads: BTreeMap<u64, oneshot::Sender<Spread>>,
+    next_spread: u64,
+    /// Who is at an address.
+    pub(super) connecting: BTreeMap<ConnectId, oneshot::Sender<Connected>>,
+    /// When the goodbye is said.
+    leaving: Option<oneshot::Sender<()>>,
 }
 
 /// Lives that one process begins at most. Who needs more is told lies, or is another one's twin.
@@ -70,9 +83,10 @@ impl Turner {
                 () = clock.sleep_until(due) => self.tick(due),
             }
         }
-        // Both hold the node, and would for ever.
+        // All of them hold the node, and would for ever.
         self.runtime.links.clear();
         self.runtime.offers.clear();
+        self.runtime.packets.clear();
     }
 
     /// Time has come. After a stall of this process the machine learns how long it stood still, then all that waits is
@@ -106,10 +120,24 @@ impl Turner {
             Said::RoundTrip { link, rtt } => Input::RoundTrip { link, rtt },
             Said::Idle { link } => Input::Idle { link },
             Said::Offer { key, offer, answer } => {
-                self.offering.push((key, answer));
+                self.askers.offering.push((key, answer));
                 Input::Offer { key, offer }
             }
             Said::Withdraw { key } => Input::Withdraw { key },
+            Said::Interest { interest, answer } => {
+                self.askers.offering.push((RecordKey::INTEREST, answer));
+                Input::Interest(Arc::new(interest))
+            }
+            Said::Declared { topics, answer } => {
+                self.askers.offering.push((RecordKey::DECLARED, answer));
+                Input::Declare(Arc::new(topics))
+            }
+            Said::Spread { key, answer } => {
+                let token = self.askers.next_spread;
+                self.askers.next_spread += 1;
+                self.askers.spreads.insert(token, answer);
+                Input::Spread { token, key, until: now + READY_WAIT }
+            }
             Said::Want { node } => Input::Want { node },
             Said::Reconsider => Input::Reconsider,
             Said::Credentials => Input::Credentials { token: self.runtime.shown_token() },
@@ -117,28 +145,32 @@ impl Turner {
                 self.renew_registration();
                 Input::KeysChanged
             }
+            Said::Linking(linking) => return self.link(linking),
             Said::Peers(asker) => {
                 // Who asked may have gone.
                 let _ = asker.send(self.machine.peers().collect());
                 return;
             }
             Said::Stats(asker) => {
-                let counted = Counted {
-                    node: self.machine.stats(),
-                    registry: self.machine.registry_stats(),
-                    membership: self.machine.membership_stats().unwrap_or_default(),
-                    scouts_dropped: self.scout.as_ref().map_or(0, Scout::dropped),
-                };
                 // Likewise.
-                let _ = asker.send(counted);
+                let _ = asker.send(self.counted());
                 return;
             }
             Said::Leave(asker) => {
-                self.leaving = Some(asker);
+                self.askers.leaving = Some(asker);
                 Input::Leave
             }
         };
         self.machine.handle_input(now, input);
+    }
+
+    fn counted(&self) -> Counted {
+        Counted {
+            node: self.machine.stats(),
+            registry: self.machine.registry_stats(),
+            membership: self.machine.membership_stats().unwrap_or_default(),
+            scouts_dropped: self.scout.as_ref().map_or(0, Scout::dropped),
+        }
     }
 
     /// A datagram that the gate let in. Whoever sent a true one is let in more readily from now on.
@@ -190,16 +222,30 @@ impl Turner {
                 }
                 Output::Drain { link } => self.to_link(link, link::Input::Drain),
                 Output::Close { link, status } => self.to_link(link, link::Input::Close(status)),
-                Output::Snapshot(snapshot) => drop(self.runtime.snapshots.send_replace(snapshot)),
-                Output::Route { node, link } => self.runtime.links.set_route(node, link),
+                Output::Snapshot(snapshot) => {
+                    let topics = snapshot.topics_version();
+                    drop(self.runtime.snapshots.send_replace(snapshot));
+                    self.runtime.note_topics(topics);
+                }
+                Output::Spread { token, acknowledged, of } => {
+                    if let Some(asker) = self.askers.spreads.remove(&token) {
+                        // Who asked may have gone.
+                        let _ = asker.send(Spread { acknowledged, of });
+                    }
+                }
+                Output::Route { node, link } => {
+                    self.runtime.links.set_route(node, link);
+                    packets::follow_route(&self.runtime, node);
+                }
+                Output::Connected { connect, outcome } => self.connected(connect, outcome),
                 Output::Event(event) => self.tell(event),
                 Output::Refused { key, status } => self.refuse(key, status),
-                Output::Left => drop(self.leaving.take().map(|asker| asker.send(()))),
+                Output::Left => drop(self.askers.leaving.take().map(|asker| asker.send(()))),
                 Output::Raise { above } => self.begin_anew(above),
                 Output::Fatal(status) => self.end(status),
             }
         }
-        for (_, answer) in self.offering.drain(..) {
+        for (_, answer) in self.askers.offering.drain(..) {
             // Who offered may have gone.
             let _ = answer.send(Ok(()));
         }
@@ -217,7 +263,7 @@ impl Turner {
         };
         tracing::warn!(%above, %epoch, "the mesh knows a later life of this node, which begins another one");
         self.lives += 1;
-        self.runtime.numbers.epoch.store(epoch.0, Ordering::Relaxed);
+        self.runtime.life.numbers.epoch.store(epoch.0, Ordering::Relaxed);
         self.renew_registration();
         self.machine.begin_anew(self.runtime.clock.now(), epoch);
     }
@@ -243,10 +289,11 @@ impl Turner {
     }
 
     fn refuse(&mut self, key: RecordKey, status: Status) {
-        let Some(place) = self.offering.iter().position(|(offered, _)| *offered == key) else {
+        let Some(place) = self.askers.offering.iter().position(|(offered, _)| *offered == key)
+        else {
             return;
         };
-        let _ = self.offering.swap_remove(place).1.send(Err(status));
+        let _ = self.askers.offering.swap_remove(place).1.send(Err(status));
     }
 
     fn to_link(&self, link: node::LinkId, input: link::Input<'_>) {

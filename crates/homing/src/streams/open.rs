@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_sink::Sink;
 use homing_core::id::NodeId;
 use homing_core::link::Place;
+use homing_core::requester::Only;
 use homing_core::talk::{Code, Encoding, Payload, Status};
 use serde::Serialize;
 use std::fmt;
@@ -50,7 +51,7 @@ impl<Q, R> Opening<Q, R> {
 
     /// Only an instance of this node will do.
     pub fn instance(mut self, node: NodeId) -> Self {
-        self.plan.terms.instance = Some(node);
+        self.plan.terms.only = Some(Only::Node(node));
         self
     }
 

@@ -12,6 +12,7 @@ use homing_core::balance::Affinity;
 use homing_core::id::NodeId;
 use homing_core::limits::DEADLINE_MAX;
 use homing_core::link::Place;
+use homing_core::requester::Only;
 use homing_core::talk::{Payload, Status};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -112,7 +113,7 @@ impl<T> Replies<T> {
 
     /// Only an instance of this node will do.
     pub fn instance(mut self, node: NodeId) -> Self {
-        self.plan(|plan| plan.terms.instance = Some(node));
+        self.plan(|plan| plan.terms.only = Some(Only::Node(node)));
         self
     }
 

@@ -3,7 +3,7 @@
 use crate::house::{config, join, know, ready, until};
 use homing::access::{Draft, IssuerKey};
 use homing::testing::Network;
-use homing::{AccessList, Code, Context, Node, Replies, TokenSource};
+use homing::{AccessList, Balancer, Code, Context, Node, Replies, TokenSource};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -150,4 +150,17 @@ async fn what_was_refused_is_refused_by_each_node_for_itself_and_at_once() {
     let start = tokio::time::Instant::now();
     assert_eq!(call(&plain, "motd").await, Err(Code::PermissionDenied));
     assert!(start.elapsed() < Duration::from_millis(100), "nobody waits for another instance");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_call_is_given_no_slot_either() {
+    let (_network, _server, client, key) = guarded(9).await;
+    let token = Draft::new("till-3").claim("team", "shop").sign(&key).unwrap();
+    let slots = || client.requester().balancer(Balancer::Slots);
+    let (plain, shop) = (slots().build(), slots().token(token).build());
+    assert_eq!(call(&plain, "words").await, Err(Code::Unauthenticated));
+    assert_eq!(call(&plain, "legacy.a").await, Err(Code::PermissionDenied));
+    assert_eq!(plain.slots(), []);
+    assert_eq!(call(&shop, "words").await.as_deref(), Ok("till-3"));
+    assert!(!shop.slots().is_empty());
 }

@@ -1,9 +1,12 @@
 //! What happens at a bound that the user set, and is it counted?
 
 use crate::house::{config, join, know, until};
+use homing::limits::CONVERSATIONS_MAX;
 use homing::testing::Network;
 use homing::{Bounds, Code, Context, Node, NodeStats, Payload, Started};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Barrier;
 
 /// A server with bounds of its own, that answers after a second, and a client who knows it.
 async fn two(bound: impl FnOnce(&mut Bounds)) -> (Node, homing::Responder, Node) {
@@ -38,6 +41,27 @@ async fn a_call_beyond_the_conversations_that_a_peer_takes_is_refused_here() {
     }
     first.await.unwrap().unwrap();
     assert!(client.stats().await.links.refused >= 2, "{:?}", client.stats().await.links);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unless_bounded_as_many_calls_are_at_work_as_a_link_carries() {
+    let network = Network::new(2);
+    let (server, client) = (join(&network, "server").await, join(&network, "client").await);
+    let all = CONVERSATIONS_MAX as usize;
+    let gate = Arc::new(Barrier::new(all));
+    let wait_for_all = move |(): ()| {
+        let gate = Arc::clone(&gate);
+        async move {
+            let _ = gate.wait().await;
+        }
+    };
+    server.serve("together", wait_for_all).await.unwrap();
+    know(&client, "together", 1).await;
+    let callee = client.requester().no_wait().build().to("together").unwrap();
+    let calls: Vec<_> = (0..all).map(|_| tokio::spawn(callee.call(&()).into_future())).collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

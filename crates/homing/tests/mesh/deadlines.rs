@@ -18,6 +18,28 @@ async fn deadlines_shrink_as_they_travel() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_has_five_seconds_unless_it_is_told_otherwise_and_24_days_at_most() {
+    let network = Network::new(5);
+    let nodes = chain(&network, Duration::ZERO).await;
+    let second = nodes[0].requester().build().to("second").unwrap();
+    know(&nodes[0], "second", 1).await;
+    let days = Duration::from_hours(24);
+    for (timeout, least, most) in [
+        (None, Duration::from_millis(4_900), Duration::from_secs(5)),
+        (Some(Duration::from_mins(1)), Duration::from_secs(59), Duration::from_mins(1)),
+        (Some(Duration::MAX), 24 * days, 25 * days),
+    ] {
+        let mut call = second.call(&());
+        if let Some(timeout) = timeout {
+            call = call.timeout(timeout);
+        }
+        let left: Option<Duration> = call.await.unwrap().decode().unwrap();
+        let left = left.expect("there is a deadline");
+        assert!((least..=most).contains(&left), "{timeout:?}: {left:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shorter_timeout_of_the_handlers_own_stands() {
     let network = Network::new(2);
     let nodes = chain(&network, Duration::ZERO).await;

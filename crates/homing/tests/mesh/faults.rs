@@ -116,10 +116,43 @@ async fn a_full_offer_refuses_who_does_not_wait_and_queues_who_may() {
         for call in calls {
             match call.await.unwrap() {
                 Ok(_) => done += 1,
-                Err(error) => assert_eq!(error.code(), Code::ResourceExhausted, "{error}"),
+                Err(error) => {
+                    assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
+                    assert!(error.status().retry_after.is_some(), "and says when to come back");
+                }
             }
         }
         assert_eq!(done, taken, "{address}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_many_calls_are_handled_at_once_can_change_while_they_are() {
+    let (_network, server, client) = two(14).await;
+    let now = Arc::new(AtomicUsize::new(0));
+    let at_work = Arc::clone(&now);
+    let slow = move |(): ()| {
+        let at_work = Arc::clone(&at_work);
+        async move {
+            at_work.fetch_add(1, Ordering::Relaxed);
+            sleep(Duration::from_secs(10)).await;
+            at_work.fetch_sub(1, Ordering::Relaxed);
+        }
+    };
+    let responder = server.responder("slow").concurrency(1).queue(9).serve(slow).await.unwrap();
+    know(&client, "slow", 1).await;
+    let callee = client.requester().timeout(Duration::from_hours(1)).build().to("slow").unwrap();
+    let calls: Vec<_> = (0..10).map(|_| tokio::spawn(callee.call(&()).into_future())).collect();
+    let mut seen = Vec::new();
+    for concurrency in [1, 4, 2, 2] {
+        responder.set_concurrency(concurrency);
+        sleep(Duration::from_secs(if seen.is_empty() { 1 } else { 10 })).await;
+        seen.push(now.load(Ordering::Relaxed));
+    }
+    // After 10 s those four have ended, and two of the queue are at work.
+    assert_eq!(seen, [1, 4, 2, 2]);
+    for call in calls {
+        call.await.unwrap().unwrap();
     }
 }
 

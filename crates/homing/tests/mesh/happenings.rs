@@ -3,7 +3,7 @@
 use crate::house::{PATIENCE, alive, config, join, know, two, until};
 use homing::net::Net;
 use homing::testing::Network;
-use homing::{Carrier, Direction, Event, Events, Node, TransportAddr};
+use homing::{Carrier, Config, Direction, Event, Events, JoinError, Node, TransportAddr};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -52,6 +52,31 @@ async fn whoever_serves_and_whoever_calls_hears_its_start_first_and_its_end_last
         first(&mut events, |event| (event == Event::Closed).then_some(())).await;
         assert_eq!(events.next().await, None);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_listens_at_the_port_it_was_given_or_at_any_that_is_free() {
+    let network = Network::new(12);
+    let given = SocketAddr::new(network.host("server").ip(), 7_000);
+    let listening = |config: Config| async {
+        let node = Node::join(config).await?;
+        let TransportAddr::Tcp(at) = node.info().addresses[0] else { panic!("memory is TCP") };
+        Ok::<_, JoinError>((node, at))
+    };
+    let at_given = || {
+        let mut config = config(&network, "server");
+        config.listen = vec![given];
+        config
+    };
+    let (first, at) = listening(at_given()).await.unwrap();
+    assert_eq!(at, given);
+    let (_other, at) = listening(config(&network, "server")).await.unwrap();
+    assert_ne!(at, given);
+    let taken = listening(at_given()).await.unwrap_err();
+    assert!(matches!(taken, JoinError::Listen { .. }), "{taken}");
+    first.close().await;
+    let (_again, at) = listening(at_given()).await.unwrap();
+    assert_eq!(at, given);
 }
 
 #[tokio::test(start_paused = true)]

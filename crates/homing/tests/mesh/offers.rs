@@ -6,7 +6,7 @@ use homing::{Balancer, Code, Context, Node, Responder};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 #[tokio::test(start_paused = true)]
 async fn one_node_serves_two_versions_and_ranges_choose() {
@@ -40,6 +40,25 @@ async fn namespaces_are_apart() {
     assert_eq!(here.call::<_, String>("echo", "x").await.unwrap_err().code(), Code::NotFound);
     let there = client.requester().namespace("shop".parse().unwrap()).build();
     assert_eq!(there.call::<_, String>("echo", "x").await.unwrap(), "x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_needs_no_maker_and_services_appear_in_it_later() {
+    let network = Network::new(12);
+    let early = Node::join(config(&network, "early").namespace("rnd").unwrap()).await.unwrap();
+    let requester = early.requester().timeout(Duration::from_mins(1)).build();
+    let echo = tokio::spawn(requester.to("echo").unwrap().call("x").into_future());
+    let size = tokio::spawn(requester.to("size").unwrap().call("four").into_future());
+    let server = join(&network, "server").await;
+    let rnd = |name: &str| server.responder(name).namespace("rnd".parse().unwrap());
+    let echoing = |text: String| async move { text };
+    let _elsewhere = server.responder("echo").serve(|_: String| async move { "not this" }).await;
+    sleep(Duration::from_secs(5)).await;
+    assert!(!echo.is_finished(), "what is outside of the namespace does not answer");
+    let _echo = rnd("echo").serve(echoing).await.unwrap();
+    assert_eq!(echo.await.unwrap().unwrap().decode::<String>().unwrap(), "x");
+    let _size = rnd("size").serve(|text: String| async move { text.len() }).await.unwrap();
+    assert_eq!(size.await.unwrap().unwrap().decode::<usize>().unwrap(), 4);
 }
 
 #[tokio::test(start_paused = true)]

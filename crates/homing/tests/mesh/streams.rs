@@ -59,6 +59,29 @@ async fn items_come_in_order_and_the_final_one_is_told_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_its_end_a_writer_says_so_and_takes_nothing_more() {
+    for (_network, server, client) in ways(12).await {
+        let (said, mut heard) = tokio::sync::mpsc::channel(1);
+        let ended = move |(): (), writer: Writer<u32>, _: Context| {
+            let said = said.clone();
+            async move {
+                assert!(writer.is_active());
+                writer.end(&1).await?;
+                let late = writer.write(&2).await.map_err(|status| status.code);
+                said.send((writer.is_active(), late)).await.unwrap();
+                Ok::<_, Status>(())
+            }
+        };
+        let _ended = server.responder("ended").serve_stream(ended).await.unwrap();
+        let callee = client.requester().build().to("ended").unwrap();
+        let mut replies: Replies<u32> = callee.stream(&());
+        assert_eq!(replies.next_item().await.unwrap().unwrap(), Item::Final(1));
+        assert!(replies.next_item().await.is_none());
+        assert_eq!(heard.recv().await, Some((false, Err(Code::Cancelled))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_slows_its_writer_and_nobody_else() {
     for (_network, server, client) in ways(2).await {
         let written = Arc::new(AtomicUsize::new(0));
@@ -81,6 +104,21 @@ async fn a_slow_reader_slows_its_writer_and_nobody_else() {
             (written.load(Ordering::Relaxed) > count + 50).then_some(())
         })
         .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_gets_every_item_and_the_final_one() {
+    for (_network, server, client) in ways(13).await {
+        serve_count(&server, &Arc::default()).await;
+        let mut replies: Replies<Vec<u8>> =
+            client.requester().build().to("count").unwrap().stream(&200);
+        for expect in 1..=200 {
+            let item = replies.next_item().await.unwrap().unwrap();
+            assert_eq!(number(&item.into_inner()), expect);
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert!(replies.next_item().await.is_none());
     }
 }
 

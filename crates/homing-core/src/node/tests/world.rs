@@ -80,6 +80,9 @@ pub(super) struct Seat {
     /// The route of each peer, as told.
     pub(super) routes: BTreeMap<NodeId, LinkId>,
     pub(super) events: Vec<(Time, NodeEvent)>,
+    /// What became of wishes to connect.
+    pub(super) connected: Vec<(ConnectId, Result<NodeId, NotConnected>)>,
+    pub(super) spread: Vec<(u64, usize, usize)>,
     pub(super) ended: Option<String>,
     pub(super) wakes: u64,
 }
@@ -147,6 +150,8 @@ impl World {
             snapshot: Arc::default(),
             routes: BTreeMap::new(),
             events: vec![],
+            connected: vec![],
+            spread: Vec::new(),
             ended: None,
             wakes: 0,
         });
@@ -187,7 +192,16 @@ impl World {
             Duration::from_nanos(self.rng.below(u64::try_from(self.jitter.as_nanos()).unwrap()));
         // Streams keep their order.
         let late = if matches!(flying, Flying::Control { .. }) { Duration::ZERO } else { late };
-        self.flying.insert((self.now + DELAY + late, self.order), flying);
+        let at = (self.now + DELAY + late).max(self.risen_at(&flying));
+        self.flying.insert((at, self.order), flying);
+    }
+
+    /// What a link carries comes after the link itself.
+    fn risen_at(&self, carried: &Flying) -> Time {
+        let Flying::Control { wire, to, .. } = carried else { return Time::ZERO };
+        let is_its = |flying: &Flying| matches!(flying, Flying::Up { wire: its, to: whose, .. } if (its, whose) == (wire, to));
+        let its = self.flying.iter().find(|(_, flying)| is_its(flying));
+        its.map_or(Time::ZERO, |(key, _)| key.0)
     }
 
     pub(super) fn collect(&mut self, from: usize) {
@@ -214,6 +228,10 @@ impl World {
                 Output::Route { node, link: None } => drop(seat.routes.remove(&node)),
                 Output::Refused { status, .. } | Output::Fatal(status) => {
                     seat.ended = Some(status.to_string());
+                }
+                Output::Connected { connect, outcome } => seat.connected.push((connect, outcome)),
+                Output::Spread { token, acknowledged, of } => {
+                    seat.spread.push((token, acknowledged, of));
                 }
                 Output::Event(event) => seat.events.push((self.now, event)),
                 Output::Left => seat.ended = Some("left".into()),

@@ -1,7 +1,8 @@
 //! Are records read as they were written, and refused when nobody wrote them?
 
 use super::super::body::{OfferRecord, OfferState};
-use super::super::samples::{id, node_body, offer};
+use super::super::interest::{Lane, Slow};
+use super::super::samples::{declared_body, id, interest_body, lane, node_body, offer};
 use super::*;
 use crate::crypto::fake::Fake;
 use bytes::Bytes;
@@ -30,11 +31,19 @@ fn golden_records() -> Vec<(&'static str, Record)> {
         origin: Some("bridge:cote".into()),
         ..offer("price")
     };
+    let group = Some("workers".parse().unwrap());
+    let lanes = vec![
+        lane(1, &["orders.*", "orders.eu.**"]),
+        Lane { group, slow: Slow::DropOldest, ..lane(2, &["a"]) },
+        Lane { slow: Slow::DropNewest, ..lane(300, &["**"]) },
+    ];
     let signature = Signature { key: [0xaa; 32], bytes: [0xbb; 64] };
     vec![
         ("node", record(0, 1, node_body("words@host:4711"))),
         ("offer", record(1, 2, full)),
         ("draining", record(300, 3, Body::Offer(Arc::new(least)))),
+        ("interest", record(u32::MAX, 6, interest_body(lanes))),
+        ("declared", record(u32::MAX - 1, 7, declared_body(&["orders.**", "a"]))),
         ("tombstone", record(1, 4, Body::Tombstone)),
         ("signed", Record { signature: Some(signature), ..record(1, 5, Body::Tombstone) }),
     ]
@@ -128,7 +137,7 @@ fn a_record_leaves_room_for_a_signature() {
 proptest! {
     #[test]
     fn every_offer_reads_back(
-        key in 1_u32..,
+        key in 1..u32::MAX - 1,
         version in 1_u64..,
         metadata in vec(any::<u8>(), 0..300),
         draining: bool,

@@ -11,7 +11,8 @@ fn a_visitor_is_told_all_that_it_wants_and_then_what_changes() {
     world.add_visitor(9);
     world.link(id(0), id(9));
     let words = super::samples::offer("words");
-    let filter = Filter::Services([(words.namespace, words.service)].into());
+    let wanted = [(words.namespace, words.service)].into();
+    let filter = Filter::Part { services: wanted, topics: Topics::Unwanted };
     world.ask_sync(id(9), id(0), filter);
     world.run(SECOND);
     assert_eq!(world.node(9).synced, 1);

@@ -36,6 +36,7 @@ pub(super) struct Node {
     pub(super) synced: u32,
     pub(super) fatal: Vec<Status>,
     pub(super) refused: Vec<(RecordKey, Status)>,
+    pub(super) spread: Vec<(u64, usize, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,6 +85,7 @@ impl World {
             synced: 0,
             fatal: Vec::new(),
             refused: Vec::new(),
+            spread: Vec::new(),
         };
         self.nodes.insert(me, node);
         self.tell_membership();
@@ -146,6 +148,9 @@ impl World {
     pub(super) fn carry(&mut self, from: NodeId) {
         let Some(node) = self.nodes.get_mut(&from) else { return };
         let mut sends = Vec::new();
+        if node.registry.is_changed() {
+            node.registry.snapshot();
+        }
         while let Some(output) = node.registry.poll_output() {
             match output {
                 Output::Send { to, via, bytes } => sends.push((to, via, bytes)),
@@ -153,6 +158,9 @@ impl World {
                 Output::Synced { .. } => node.synced += 1,
                 Output::Disputed { status, .. } => node.fatal.push(status),
                 Output::Refused { key, status } => node.refused.push((key, status)),
+                Output::Spread { token, acknowledged, of } => {
+                    node.spread.push((token, acknowledged, of));
+                }
             }
         }
         for (to, via, bytes) in sends {

@@ -62,7 +62,7 @@ fn what_must_not_run_twice_or_has_nobody_else_is_not_hedged() {
         .begin(1)
         .until(4_000)
         .said("ready | 0>1");
-    let only = Play::by(policy(), "words").with(|begin| begin.instance = Some(node(2)));
+    let only = Play::by(policy(), "words").with(|begin| begin.only = Some(Only::Node(node(2))));
     only.world(&["1 words repeatable", "2 words repeatable"])
         .begin(1)
         .until(4_000)

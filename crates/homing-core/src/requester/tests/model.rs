@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::balance::Affinity;
+use crate::slots;
 
 #[test]
 fn whatever_happens_every_call_ends_exactly_once_and_in_time() {
@@ -138,7 +139,7 @@ impl Model {
             deadline,
             wait: if self.rng.chance(1, 5) { Wait::Never } else { Wait::ForInstance },
             repeatable,
-            instance: self.rng.chance(1, 8).then(|| node(1)),
+            only: self.rng.chance(1, 8).then(|| Only::Node(node(1))),
             affinity: self.rng.chance(1, 8).then(|| Affinity::of(b"key")),
             kind: if self.rng.chance(1, 8) { Kind::Stream } else { Kind::Call },
         };
@@ -206,7 +207,11 @@ impl Model {
 
     fn change_a_link(&mut self) {
         let node = node(u8::try_from(self.rng.below(5)).unwrap());
-        let state = if self.rng.chance(1, 2) { LinkState::Up } else { LinkState::Failed };
+        let state = match self.rng.below(5) {
+            0 | 1 => LinkState::Up,
+            2 | 3 => LinkState::Failed,
+            _ => LinkState::Gone,
+        };
         self.input(Input::Link { node, state });
     }
 
@@ -232,6 +237,7 @@ impl Model {
     }
 
     fn listen(&mut self) {
+        let mut asked = Vec::new();
         while let Some(output) = self.requester.poll_output() {
             self.trace.push(format!("{} {output:?}", self.now));
             match output {
@@ -249,7 +255,10 @@ impl Model {
                 Output::Fail { call, .. } => {
                     self.calls.remove(&call.0).expect("a call fails once");
                 }
-                Output::Ready { .. } => {}
+                Output::Slots { wish: slots::Output::Ask(place), target } => {
+                    asked.push((target, place));
+                }
+                Output::Slots { .. } | Output::Ready { .. } => {}
             }
         }
         assert!(!self.calls.values().any(|live| live.at == At::MustFail), "it fails at once");
@@ -259,5 +268,24 @@ impl Model {
             At::Racing => 2,
         };
         assert_eq!(self.requester.pending(), self.calls.values().map(under_way).sum::<u64>());
+        for (target, place) in asked {
+            self.answer(target, place);
+        }
+    }
+
+    /// An instance that was asked for a slot says yes or no, or nothing.
+    fn answer(&mut self, target: TargetKey, place: slots::Place) {
+        let number = u32::try_from(self.rng.below(50)).unwrap();
+        let slot = slots::Slot { number, place };
+        let heard = match self.rng.below(6) {
+            0..3 => SlotsHeard::Offered(slot),
+            3 => {
+                let code = Code::ALL[1 + self.rng.index(Code::ALL.len() - 1)];
+                SlotsHeard::Refused(place, Status::not_started(code, "no"))
+            }
+            4 => SlotsHeard::Lost(slot),
+            _ => return,
+        };
+        self.input(Input::Slots { target, heard });
     }
 }

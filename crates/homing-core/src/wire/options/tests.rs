@@ -8,8 +8,11 @@ use proptest::prelude::*;
 pub(crate) fn any_options() -> impl Strategy<Value = Options> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..60).prop_map(Bytes::from);
     let metadata = proptest::collection::vec((".{0,20}", bytes()), 0..6);
-    (bytes(), bytes(), bytes(), bytes(), any::<u8>(), metadata, any::<bool>()).prop_map(
-        |(trace, token, idempotency_key, origin, attempt, metadata, nothing)| Options {
+    let slot = proptest::option::of(
+        (any::<u64>(), any::<u32>()).prop_map(|(holder, number)| OnSlot { holder, number }),
+    );
+    (bytes(), bytes(), bytes(), bytes(), any::<u8>(), metadata, any::<bool>(), slot).prop_map(
+        |(trace, token, idempotency_key, origin, attempt, metadata, nothing, slot)| Options {
             trace,
             token,
             idempotency_key,
@@ -17,6 +20,7 @@ pub(crate) fn any_options() -> impl Strategy<Value = Options> {
             metadata,
             nothing,
             origin,
+            slot,
             not_understood: None,
         },
     )
@@ -44,6 +48,7 @@ fn golden_options() -> Vec<(&'static str, Options)> {
         ("attempt", Options { attempt: 2, ..none() }),
         ("metadata", Options { metadata, ..none() }),
         ("nothing", Options { nothing: true, ..none() }),
+        ("slot", Options { slot: Some(OnSlot { holder: 300, number: 7 }), ..none() }),
         ("origin", Options { origin: Bytes::from_static(b"bridge:cote"), ..none() }),
     ]
 }

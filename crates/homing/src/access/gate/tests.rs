@@ -168,6 +168,29 @@ fn a_bound_token_is_its_nodes_alone_and_only_such_a_one_offers() {
 }
 
 #[test]
+fn only_a_bound_token_listens_and_its_refusal_is_told_once() {
+    let key = IssuerKey::generate();
+    let gate = gate(&key);
+    let list = "[[access]]\nwho = \"claim:team=shop\"\nmay = \"subscribe\"\non = \"news.**\"\n";
+    gate.set_list(Some(list.parse().unwrap()));
+    let draft = Draft::new("till-3").claim("team", "shop").issued(now());
+    let bound = draft.clone().bound_to(PEER).sign(&key).unwrap();
+    let unbound = draft.sign(&key).unwrap();
+    let listen = |token: &str, pattern| {
+        let who = Who { node: PEER, token: Some(token), origin: None };
+        let asked = gate.authorize(&who, Action::Subscribe, "default", pattern);
+        asked.map_err(|status| status.message)
+    };
+    for _ in 0..2 {
+        assert_eq!(listen(&bound, "news.*"), Ok(()));
+        assert_eq!(listen(&bound, "news.**"), Ok(()));
+        assert!(listen(&bound, "**").unwrap_err().contains("may not subscribe to ** in namespace"));
+        assert!(listen(&unbound, "news.*").unwrap_err().contains("it is bound to no node"));
+    }
+    assert_eq!(gate.stats(), RefusalStats { denied: 1, unauthenticated: 1, unlogged: 0 });
+}
+
+#[test]
 fn what_is_no_token_is_refused_as_such_where_it_matters() {
     let gate = gate(&IssuerKey::generate());
     assert!(call(&gate, PEER, Some("?"), "words").contains("it is no token"));

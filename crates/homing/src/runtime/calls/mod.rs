@@ -5,44 +5,54 @@
 //! are woken. Dropping the future abandons the call: the link cancels it, the work behind it is stopped.
 
 mod aim;
+mod badge;
+mod follow;
+mod here;
+mod leases;
 mod race;
 mod seat;
 mod state;
 pub(crate) mod streams;
 
 pub(crate) use aim::Aim;
+pub(crate) use badge::Badge;
 
 use super::Runtime;
-use super::jobs::{Job, Reply as JobReply};
-use super::talk::Line;
-use crate::crank::{Answer, Ended, LinkCell, Ticket};
-use homing_core::balance::Affinity;
+use crate::crank::{Ended, LinkCell, Ticket};
+use crate::slots::{RequesterEvent, RequesterEvents};
+use follow::follow;
+use homing_core::balance::{Affinity, Balancer};
 use homing_core::id::NodeId;
-use homing_core::link::{self, Asks, Open, Shape};
+use homing_core::limits::REQUESTER_EVENTS_MAX;
+use homing_core::link::{self, Open, Shape};
 use homing_core::name::{Address, Namespace};
-use homing_core::registry::{RecordKey, Snapshot};
-use homing_core::requester::{Input, Kind, LinkState, Policy, Requester, Wait};
+use homing_core::registry::RecordKey;
+use homing_core::requester::{Input, Kind, LinkState, Only, Policy, Requester, Wait};
 use homing_core::rng::Rng;
+use homing_core::slots::Place;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use race::{End, race, settled};
 use seat::{Seat, Which};
 use state::{Order, Slot, State};
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::{CancellationToken, DropGuard};
-
-/// How a node's snapshots come.
-type Snapshots = watch::Receiver<Arc<Snapshot>>;
 
 /// One requester: its machine and the calls under way.
 pub(crate) struct Desk {
     runtime: Arc<Runtime>,
+    /// What is shown with each call.
+    pub(crate) badge: Badge,
+    /// Whether it balances by slots.
+    has_slots: bool,
+    /// Once somebody listened.
+    events: OnceLock<broadcast::Sender<RequesterEvent>>,
     state: Mutex<State>,
     /// Orders that wait in slots, so that a call that is polled can see without the lock that none is for it.
     orders_left: AtomicUsize,
@@ -58,7 +68,7 @@ pub(crate) struct Terms {
     pub(crate) deadline: Option<Time>,
     pub(crate) wait: Wait,
     pub(crate) repeatable: bool,
-    pub(crate) instance: Option<NodeId>,
+    pub(crate) only: Option<Only>,
     pub(crate) affinity: Option<Affinity>,
     pub(crate) kind: Kind,
 }
@@ -83,13 +93,18 @@ impl Desk {
         runtime: &Arc<Runtime>,
         policy: Policy,
         rng: Rng,
+        badge: Badge,
     ) -> (Arc<Self>, DropGuard) {
+        let has_slots = policy.balancer == Balancer::Slots;
         let mut machine = Requester::new(policy, rng);
         let mut snapshots = runtime.snapshots.subscribe();
         let first = snapshots.borrow_and_update().clone();
         machine.handle_input(runtime.clock.now(), Input::Snapshot(first));
         let desk = Arc::new(Self {
             runtime: Arc::clone(runtime),
+            badge,
+            has_slots,
+            events: OnceLock::new(),
             state: Mutex::new(State::new(machine)),
             orders_left: AtomicUsize::new(0),
             rearm: Notify::new(),
@@ -104,7 +119,28 @@ impl Desk {
     /// # Errors
     /// This requester calls as many addresses as it may, all at this time.
     pub(crate) fn aim(&self, namespace: &Namespace, address: &Address) -> Result<Arc<Aim>, Status> {
-        self.state.lock().aim(self.runtime.clock.now(), namespace, address)
+        let mut state = self.state.lock();
+        if let Some(aim) = state.known_aim(namespace, address) {
+            return Ok(aim);
+        }
+        let made =
+            state.aim((self.runtime.clock.now(), self.runtime.next_holder()), namespace, address);
+        self.leave(state);
+        made
+    }
+
+    /// Hears what happens to the slots of this requester.
+    pub(crate) fn listen(&self) -> RequesterEvents {
+        let events = self.events.get_or_init(|| broadcast::Sender::new(REQUESTER_EVENTS_MAX));
+        RequesterEvents(events.subscribe())
+    }
+
+    /// Tells who listens, if anybody ever did.
+    fn tell(&self, event: impl FnOnce() -> RequesterEvent) {
+        if let Some(events) = self.events.get() {
+            // The error says that nobody listens any more.
+            let _ = events.send(event());
+        }
     }
 
     /// Waits until there is an instance to call.
@@ -122,6 +158,34 @@ impl Desk {
                 return;
             }
             notified.await;
+        }
+    }
+
+    /// Every instance that calls to this aim concern. Where there is none it waits for one until `deadline`, if it is to.
+    pub(crate) async fn everyone(
+        &self,
+        aim: &Aim,
+        (deadline, wait): (Time, Wait),
+    ) -> Result<Vec<(NodeId, RecordKey)>, Status> {
+        let clock = self.runtime.clock;
+        loop {
+            let appeared = {
+                let (now, state) = (clock.now(), &mut *self.state.lock());
+                let nobody = match state.machine.everyone(now, aim.key) {
+                    Ok(all) => return Ok(all),
+                    Err(nobody) => nobody,
+                };
+                if now >= deadline || wait == Wait::Never || nobody.wait == Wait::Never {
+                    return Err(nobody.status);
+                }
+                // Under the lock, so that no word of it is missed.
+                Arc::clone(state.ready.entry(aim.key).or_default()).notified_owned()
+            };
+            tokio::select! {
+                () = appeared => {}
+                () = clock.sleep_until(deadline) => {}
+                () = self.runtime.over() => return Err(closed()),
+            }
         }
     }
 
@@ -150,15 +214,19 @@ impl Desk {
                 now = self.runtime.clock.now();
                 order
             };
-            let (which, node, key, attempt) = match order {
-                Order::Start { node, key, attempt } => (Which::First, node, key, attempt),
-                Order::Hedge { node, key, attempt } => (Which::Second, node, key, attempt),
+            let (which, node, key, number, slot) = match order {
+                Order::Start { node, key, attempt, slot } => {
+                    (Which::First, node, key, attempt, slot)
+                }
+                Order::Hedge { node, key, attempt, slot } => {
+                    (Which::Second, node, key, attempt, slot)
+                }
                 Order::Fail(status) => return Err(Unanswered { status, node: asked }),
             };
             asked = Some((node, key));
-            let plan =
-                Attempt { aim, node, key, now, deadline, payload: &payload, options: &options };
-            let mut running = pin!(self.attempt(plan, attempt));
+            let (payload, options) = (&payload, &options);
+            let plan = Attempt { aim, node, key, now, deadline, payload, options, number, slot };
+            let mut running = pin!(self.attempt(plan));
             let ended = tokio::select! {
                 biased;
                 ended = running.as_mut() => Ok(ended),
@@ -166,9 +234,9 @@ impl Desk {
             };
             let End { ended, which, at: (node, key) } = match ended {
                 Ok(ended) => End { ended, which, at: (node, key) },
-                Err(Order::Hedge { node, key, attempt }) => {
-                    let hedge = Attempt { node, key, now: self.runtime.clock.now(), ..plan };
-                    let second = self.attempt(hedge, attempt);
+                Err(Order::Hedge { node, key, attempt: number, slot }) => {
+                    let now = self.runtime.clock.now();
+                    let second = self.attempt(Attempt { node, key, now, number, slot, ..plan });
                     match race((running, (plan.node, plan.key)), (second, (node, key)), &mut seat)
                         .await
                     {
@@ -185,6 +253,7 @@ impl Desk {
             match settled(ended.outcome) {
                 Ok((payload, options)) => {
                     seat.finish(now, which);
+                    self.lose_slot(aim, Place { node, key }, options.as_deref());
                     return Ok(Answered { payload, options, node, key });
                 }
                 Err(outcome) => seat.report(which, outcome),
@@ -192,8 +261,10 @@ impl Desk {
         }
     }
 
-    async fn attempt(&self, mut call: Attempt<'_>, number: u8) -> Ended {
-        let (payload, options) = (call.payload.clone(), with_attempt(call.options.clone(), number));
+    async fn attempt(&self, mut call: Attempt<'_>) -> Ended {
+        let payload = call.payload.clone();
+        let options = with_attempt(call.options.clone(), call.number);
+        let options = call.aim.with_slot(options, call.slot);
         if call.node == self.runtime.me.id {
             return self.attempt_here(call, payload, options).await;
         }
@@ -230,43 +301,6 @@ impl Desk {
         link
     }
 
-    /// A node's call to itself takes the same way, without a socket.
-    async fn attempt_here(
-        &self,
-        call: Attempt<'_>,
-        payload: Payload,
-        options: Option<Box<Options>>,
-    ) -> Ended {
-        let (answer, answered) = oneshot::channel::<Answer>();
-        let (_, target) = call.aim.target(&self.runtime, call.key);
-        if self.runtime.offers.gives_items(&target) {
-            let outcome = self.call_stream_here(call, payload, options).await;
-            return Ended::at(self.runtime.clock.now(), outcome);
-        }
-        let job = Job {
-            reply: JobReply::Local(answer),
-            caller: self.runtime.me.id,
-            target,
-            deadline: call.deadline,
-            payload,
-            options: options.map_or_else(Options::default, |options| *options),
-            asks: Asks::All,
-            line: Line::Answer,
-            claims: None,
-        };
-        let mut hearing = Hearing { runtime: &self.runtime, answered: Some(answered) };
-        self.runtime.offers.dispatch(&self.runtime, job);
-        let outcome = match hearing.answer().await {
-            Some(Ok((payload, options))) => match link::check_load(&payload, options.as_deref()) {
-                Ok(()) => link::Outcome::Reply(payload, options),
-                Err(status) => failed(Status { started: Started::Maybe, ..status }),
-            },
-            Some(Err(status)) => failed(status),
-            None => link::Outcome::Lost,
-        };
-        Ended::at(self.runtime.clock.now(), outcome)
-    }
-
     /// Puts an input in, and leaves every order in the slot it is for.
     fn turn(&self, input: impl FnOnce(&mut State) -> Input) {
         self.turn_with(self.runtime.clock.now(), input, |_| ());
@@ -284,6 +318,12 @@ impl Desk {
         state.machine.handle_input(now, input);
         state.sort_orders();
         let value = then(&mut state);
+        self.leave(state);
+        value
+    }
+
+    /// Lets go of the lock, then wakes whoever has something to do.
+    fn leave(&self, mut state: MutexGuard<'_, State>) {
         let woken = state.woken();
         self.orders_left.store(state.orders, Ordering::Release);
         let rearm = state.must_rearm();
@@ -292,31 +332,11 @@ impl Desk {
         if rearm {
             self.rearm.notify_one();
         }
-        value
     }
-}
 
-/// A caller of its own node, as long as it listens. When it goes away, so does what waits in a queue for it.
-struct Hearing<'a> {
-    runtime: &'a Arc<Runtime>,
-    answered: Option<oneshot::Receiver<Answer>>,
-}
-
-impl Hearing<'_> {
-    /// The answer; `None` where the work was stopped.
-    async fn answer(&mut self) -> Option<Answer> {
-        let answer = self.answered.as_mut()?.await.ok();
-        self.answered = None;
-        answer
-    }
-}
-
-impl Drop for Hearing<'_> {
-    fn drop(&mut self) {
-        if let Some(answered) = self.answered.take() {
-            drop(answered);
-            self.runtime.offers.forget_deserted(self.runtime);
-        }
+    /// Looks at what stands behind the lock, and changes nothing that others wait for.
+    fn with_state<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut self.state.lock())
     }
 }
 
@@ -329,6 +349,9 @@ struct Attempt<'a> {
     deadline: Option<Time>,
     payload: &'a Payload,
     options: &'a Option<Box<Options>>,
+    /// 1 for the first.
+    number: u8,
+    slot: Option<u32>,
 }
 
 fn failed(status: Status) -> link::Outcome {
@@ -350,10 +373,7 @@ impl Desk {
         let mut state = self.state.lock();
         state.machine.handle_timeout(now);
         state.sort_orders();
-        let woken = state.woken();
-        self.orders_left.store(state.orders, Ordering::Release);
-        drop(state);
-        woken.wake();
+        self.leave(state);
     }
 }
 
@@ -364,28 +384,4 @@ fn closed() -> Status {
 /// A failure before a call was begun.
 pub(crate) fn refused(status: Status) -> Unanswered {
     Unanswered { status: Status { started: Started::No, ..status }, node: None }
-}
-
-/// Tells the machine of snapshots and of time, until the last handle is gone.
-async fn follow(desk: Arc<Desk>, mut snapshots: Snapshots, last_handle: CancellationToken) {
-    let clock = desk.runtime.clock;
-    loop {
-        let due = {
-            let mut state = desk.state.lock();
-            state.armed = state.machine.poll_timeout().unwrap_or(Time::MAX);
-            state.armed
-        };
-        tokio::select! {
-            () = last_handle.cancelled() => return,
-            () = desk.rearm.notified() => {}
-            () = clock.sleep_until(due) => desk.handle_time(clock.now()),
-            changed = snapshots.changed() => match changed {
-                Ok(()) => {
-                    let snapshot = snapshots.borrow_and_update().clone();
-                    desk.turn(|_| Input::Snapshot(snapshot));
-                }
-                Err(_) => return,
-            },
-        }
-    }
 }

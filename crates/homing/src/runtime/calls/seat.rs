@@ -50,7 +50,7 @@ impl Seat {
         terms: &Terms,
         waker: &Waker,
     ) -> (Self, Option<Order>) {
-        let Terms { deadline, wait, repeatable, instance, affinity, kind, .. } = *terms;
+        let Terms { deadline, wait, repeatable, only, affinity, kind, .. } = *terms;
         let call = Cell::new(CallKey(0));
         let order = desk.turn_with(
             terms.begun,
@@ -65,7 +65,7 @@ impl Seat {
                     deadline,
                     wait,
                     repeatable,
-                    instance,
+                    only,
                     affinity,
                     kind,
                 })

@@ -1,11 +1,13 @@
 //! What stands behind a requester's lock: the machine, the calls' places, and where calls go.
 
 use super::Aim;
+use super::leases::Lessors;
 use homing_core::id::NodeId;
 use homing_core::limits::TARGETS_MAX;
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{CallKey, Input, Output, Requester, TargetKey};
+use homing_core::slots::{self, Slot as HeldSlot};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use slab::Slab;
@@ -29,6 +31,10 @@ pub(super) struct State {
     pub(super) ready: BTreeMap<TargetKey, Arc<Notify>>,
     /// When the clock's task wakes by itself.
     pub(super) armed: Time,
+    /// What the machine wants of instances that give slots.
+    pub(super) wishes: Vec<(Arc<Aim>, slots::Output)>,
+    /// Whose slots were leased over which link.
+    pub(super) lessors: Lessors,
 }
 
 /// A call's place: what the machine wants of it.
@@ -43,12 +49,14 @@ pub(super) enum Order {
         node: NodeId,
         key: RecordKey,
         attempt: u8,
+        slot: Option<u32>,
     },
     /// A second attempt, beside the one under way.
     Hedge {
         node: NodeId,
         key: RecordKey,
         attempt: u8,
+        slot: Option<u32>,
     },
     Fail(Status),
 }
@@ -80,6 +88,8 @@ impl State {
             aims: BTreeMap::new(),
             ready: BTreeMap::new(),
             armed: Time::MAX,
+            wishes: Vec::new(),
+            lessors: Lessors::default(),
         }
     }
 
@@ -89,7 +99,7 @@ impl State {
     /// There are too many, and all are held.
     pub(super) fn aim(
         &mut self,
-        now: Time,
+        (now, holder): (Time, u64),
         namespace: &Namespace,
         address: &Address,
     ) -> Result<Arc<Aim>, Status> {
@@ -102,10 +112,26 @@ impl State {
             Ok(_) | Err(_) => self.forget_one(now)?,
         };
         let (namespace, address) = place.clone();
-        let aim = Aim::new(key, namespace.clone(), address.clone());
-        self.machine.handle_input(now, Input::Target { key, namespace, address });
+        let aim = Aim::new(key, holder, namespace.clone(), address.clone());
         self.aims.insert(place, Arc::clone(&aim));
+        self.machine.handle_input(now, Input::Target { key, namespace, address });
+        self.sort_orders();
         Ok(aim)
+    }
+
+    /// The aim for an address that was called before.
+    pub(super) fn known_aim(&self, namespace: &Namespace, address: &Address) -> Option<Arc<Aim>> {
+        self.aims.get(&(namespace.clone(), address.clone())).cloned()
+    }
+
+    /// The slots that are held, with what they are for.
+    pub(super) fn held(&self) -> Vec<(Arc<Aim>, HeldSlot)> {
+        let held = self.machine.slots().into_iter();
+        held.filter_map(|held| Some((self.find_aim(held.target)?, held.slot))).collect()
+    }
+
+    fn find_aim(&self, key: TargetKey) -> Option<Arc<Aim>> {
+        self.aims.values().find(|aim| aim.key == key).cloned()
     }
 
     fn forget_one(&mut self, now: Time) -> Result<TargetKey, Status> {
@@ -114,9 +140,10 @@ impl State {
             let message = "this requester calls as many addresses as it may (TARGETS_MAX)";
             return Err(Status::not_started(Code::ResourceExhausted, message));
         };
-        self.aims.remove(&place);
         self.ready.remove(&key);
         self.machine.handle_input(now, Input::Forget { target: key });
+        self.sort_orders();
+        self.aims.remove(&place);
         Ok(key)
     }
 
@@ -124,11 +151,16 @@ impl State {
     pub(super) fn sort_orders(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             let (call, order) = match output {
-                Output::Start { call, node, key, attempt, .. } => {
-                    (call, Order::Start { node, key, attempt })
+                Output::Start { call, node, key, attempt, slot, .. } => {
+                    (call, Order::Start { node, key, attempt, slot })
                 }
-                Output::Hedge { call, node, key, attempt, .. } => {
-                    (call, Order::Hedge { node, key, attempt })
+                Output::Hedge { call, node, key, attempt, slot, .. } => {
+                    (call, Order::Hedge { node, key, attempt, slot })
+                }
+                Output::Slots { target, wish } => {
+                    let aim = self.find_aim(target);
+                    self.wishes.extend(aim.map(|aim| (aim, wish)));
+                    continue;
                 }
                 Output::Fail { call, status } => (call, Order::Fail(status)),
                 Output::Ready { target } => {
@@ -169,13 +201,13 @@ impl State {
         slot
     }
 
-    /// Whether the clock's task has to wake earlier than it would.
+    /// Whether the clock's task has to wake earlier than it would, or has wishes to grant.
     pub(super) fn must_rearm(&mut self) -> bool {
         let due = self.machine.poll_timeout().unwrap_or(Time::MAX);
         let earlier = due < self.armed;
         if earlier {
             self.armed = due;
         }
-        earlier
+        earlier || !self.wishes.is_empty()
     }
 }

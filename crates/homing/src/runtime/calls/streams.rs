@@ -10,6 +10,7 @@ use super::{
 use crate::crank::{Came, Ended};
 use crate::runtime::jobs::{Hanging, Job, Reply as JobReply};
 use crate::runtime::pipe::PipeEnd;
+use crate::runtime::slots::JobSlot;
 use crate::runtime::talk::{Line, Talk};
 use homing_core::id::NodeId;
 use homing_core::link::{self, Asks, Open, Shape};
@@ -85,13 +86,14 @@ impl Desk {
                 Some(order) => order,
                 None => seat.order().await,
             };
-            let (node, key, attempt) = match order {
-                Order::Start { node, key, attempt } => (node, key, attempt),
+            let (node, key, attempt, slot) = match order {
+                Order::Start { node, key, attempt, slot } => (node, key, attempt, slot),
                 Order::Hedge { .. } => unreachable!("{ONE_AT_A_TIME}"),
                 Order::Fail(status) => return Err(Unanswered { status, node: asked }),
             };
             asked = Some((node, key));
             let options = with_attempt(asking.options.clone(), attempt);
+            let options = aim.with_slot(options, slot);
             let asking = Asking { options, ..asking.clone() };
             let tried = tokio::select! {
                 biased;
@@ -195,6 +197,7 @@ impl Desk {
             options: asking.options.map_or_else(Options::default, |options| *options),
             asks: asking.asks,
             claims: None,
+            slot: JobSlot::None,
             line: Line::Talk(Talk::Local(there)),
         };
         self.runtime.offers.dispatch(&self.runtime, job);

@@ -180,7 +180,7 @@ impl World {
             deadline: Some(self.now + Duration::from_secs(1)),
             wait: Wait::ForInstance,
             repeatable: true,
-            instance: None,
+            only: None,
             affinity: None,
             kind: Kind::Call,
         };
@@ -226,7 +226,7 @@ impl World {
                     self.servers[server].handle_input(self.now, responder::Input::Arrive { call });
                     self.serve(server);
                 }
-                Output::Hedge { .. } => unreachable!("nobody asked for it"),
+                Output::Hedge { .. } | Output::Slots { .. } => unreachable!("nobody asked for it"),
                 Output::Fail { call, .. } => self.end(requester, call, false),
                 Output::Ready { .. } => {}
             }
@@ -248,7 +248,7 @@ impl World {
                     request.refusal = Some(status);
                     self.schedule(2 * ON_THE_WAY, Event::Back(call.0));
                 }
-                responder::Output::Drained => {}
+                responder::Output::Drained | responder::Output::Slots(_) => {}
             }
         }
     }

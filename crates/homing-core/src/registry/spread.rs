@@ -1,0 +1,206 @@
+//! Do all members hold by now what this node says?
+//!
+//! ```text
+//! owner                                     each member
+//!  Confirm, with the record ----------------->            takes it in as any other
+//!          <----------------------------- Confirmed       which version of it is held, and shown, there
+//! ```
+//! Gossip and comparisons spread every record; who wants to know when that is done asks all, and again those that do not
+//! answer. A member speaks for itself only: one that lies makes one acknowledgement untrue, its own.
+
+use super::message::{CONFIRM, Confirmed};
+use super::record::{Head, RecordKey};
+use super::voice::{Output, Via};
+use super::{Part, Registry};
+use crate::id::NodeId;
+use crate::limits::{GRID, SPREAD_AGAIN, SPREAD_BATCH, SPREADS_MAX};
+use crate::time::Time;
+use crate::wire::put_bytes;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What somebody wants to know of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Wish {
+    pub(crate) token: u64,
+    pub(crate) key: RecordKey,
+    pub(crate) until: Time,
+}
+
+/// How far a record came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) token: u64,
+    pub(crate) acknowledged: usize,
+    pub(crate) of: usize,
+}
+
+/// The own records whose way is followed, and who is asked when.
+#[derive(Debug, Default)]
+pub(crate) struct Spreads {
+    /// In the order in which they were begun.
+    all: BTreeMap<u64, Following>,
+    begun: u64,
+    due: BTreeSet<(Time, u64, NodeId)>,
+    /// So many were just asked that the next have to wait until then.
+    paused: Option<Time>,
+}
+
+#[derive(Debug)]
+struct Following {
+    wish: Wish,
+    version: u64,
+    /// Who did not answer yet, and when it is asked next.
+    waiting: BTreeMap<NodeId, Time>,
+    acknowledged: usize,
+}
+
+impl Spreads {
+    /// Follows a version of a record on its way to these members. `false`: there are [`SPREADS_MAX`] already.
+    pub(crate) fn begin(
+        &mut self,
+        now: Time,
+        (wish, version): (Wish, u64),
+        members: &[NodeId],
+    ) -> bool {
+        if self.all.len() >= SPREADS_MAX {
+            return false;
+        }
+        self.begun += 1;
+        self.due.extend(members.iter().map(|node| (now, self.begun, *node)));
+        let waiting = members.iter().map(|node| (*node, now)).collect();
+        self.all.insert(self.begun, Following { wish, version, waiting, acknowledged: 0 });
+        true
+    }
+
+    /// Whom to ask for which record now; at most [`SPREAD_BATCH`], the others a moment later.
+    pub(crate) fn take_due(&mut self, now: Time) -> Vec<(NodeId, RecordKey)> {
+        if self.paused.is_some_and(|until| until > now) {
+            return Vec::new();
+        }
+        let is_due = |(at, _, _): &&(Time, u64, NodeId)| *at <= now;
+        let due: Vec<_> = self.due.iter().take_while(is_due).take(SPREAD_BATCH).copied().collect();
+        self.paused = (due.len() == SPREAD_BATCH).then_some(now + GRID);
+        let again = now + SPREAD_AGAIN;
+        due.into_iter()
+            .map(|(at, number, node)| {
+                self.due.remove(&(at, number, node));
+                self.due.insert((again, number, node));
+                let following = self.all.get_mut(&number).expect("due while it is followed");
+                following.waiting.insert(node, again);
+                (node, following.wish.key)
+            })
+            .collect()
+    }
+
+    /// A member holds this version of an own record. Whether somebody waits for that does not matter.
+    pub(crate) fn acknowledge(&mut self, from: NodeId, key: RecordKey, version: u64) {
+        for (number, following) in &mut self.all {
+            if following.wish.key == key
+                && following.version <= version
+                && let Some(at) = following.waiting.remove(&from)
+            {
+                following.acknowledged += 1;
+                self.due.remove(&(at, *number, from));
+            }
+        }
+    }
+
+    /// Nobody waits any more for those who are no members; the list is in order.
+    pub(crate) fn set_members(&mut self, members: &[NodeId]) {
+        let is_member = |node: &NodeId| members.binary_search(node).is_ok();
+        for following in self.all.values_mut() {
+            following.waiting.retain(|node, _| is_member(node));
+        }
+        self.due.retain(|(_, _, node)| is_member(node));
+    }
+
+    /// Takes out one that all acknowledged, or whose time is over.
+    pub(crate) fn pop_ended(&mut self, now: Time) -> Option<Spread> {
+        let is_over =
+            |following: &Following| following.waiting.is_empty() || following.wish.until <= now;
+        let number = *self.all.iter().find(|(_, following)| is_over(following))?.0;
+        self.end(number)
+    }
+
+    /// Takes out any one.
+    pub(crate) fn pop(&mut self) -> Option<Spread> {
+        let number = *self.all.first_key_value()?.0;
+        self.end(number)
+    }
+
+    /// When somebody is to be asked, or one ends.
+    pub(crate) fn next(&self) -> Option<Time> {
+        let asked = self.due.first().map(|(at, _, _)| *at).max(self.paused);
+        let asked = asked.filter(|_| !self.due.is_empty());
+        let ends = self.all.values().map(|following| following.wish.until);
+        ends.chain(asked).min()
+    }
+
+    fn end(&mut self, number: u64) -> Option<Spread> {
+        let Following { wish, waiting, acknowledged, .. } = self.all.remove(&number)?;
+        for (node, at) in &waiting {
+            self.due.remove(&(*at, number, *node));
+        }
+        Some(Spread { token: wish.token, acknowledged, of: acknowledged + waiting.len() })
+    }
+}
+
+impl Registry {
+    /// Somebody wants to know when all members hold an own record as it is now.
+    pub(super) fn spread(&mut self, now: Time, wish: Wish) {
+        let held = self.owners.of(&self.own.id).and_then(|own| own.held(wish.key));
+        let version = held.map(|held| held.record.version);
+        if !version.is_some_and(|version| self.peers.spread(now, (wish, version))) {
+            let (token, of) = (wish.token, self.peers.len());
+            return self.outputs.push_back(Output::Spread { token, acknowledged: 0, of });
+        }
+        self.ask_to_confirm(now);
+    }
+
+    /// Asks whom it is time to ask, and says what is known of those whose time is over.
+    pub(super) fn ask_to_confirm(&mut self, now: Time) {
+        for (member, key) in self.peers.spreads.take_due(now) {
+            let own = self.owners.of(&self.own.id);
+            let Some(held) = own.and_then(|own| own.held(key)) else { continue };
+            let mut bytes = vec![CONFIRM];
+            put_bytes(&mut bytes, &held.bytes);
+            self.send((member, self.peers.via(&member)), bytes);
+        }
+        while let Some(spread) = self.peers.spreads.pop_ended(now) {
+            self.say_when_shown(spread.into());
+        }
+    }
+
+    /// How far what is followed came, which nothing more will be said of.
+    pub(crate) fn give_up_spreads(&mut self) -> Vec<Spread> {
+        std::iter::from_fn(|| self.peers.spreads.pop()).collect()
+    }
+
+    /// A member wants to know that this one holds a record.
+    pub(super) fn hear_confirm(&mut self, now: Time, peer: (NodeId, Via), bytes: &[u8]) {
+        self.hear_record(now, peer.0, bytes);
+        let Ok((head, _)) = Head::read(bytes) else { return };
+        let owner = self.owners.of(&head.owner).filter(|owner| owner.epoch == head.epoch);
+        let version = owner.and_then(|owner| owner.held(head.key)).map(|held| held.record.version);
+        if let Some(version) = version.filter(|version| *version >= head.version) {
+            let (owner, epoch, key) = (head.owner, head.epoch, head.key);
+            let bytes = Confirmed { owner, epoch, key, version }.encode();
+            self.say_when_shown(Output::Send { to: peer.0, via: peer.1, bytes });
+        }
+    }
+
+    /// A member says that it holds a record.
+    pub(super) fn hear_confirmed(&mut self, now: Time, from: NodeId, told: Confirmed) {
+        let is_mine = (told.owner, told.epoch) == (self.own.id, self.own.epoch);
+        if is_mine && matches!(self.part, Part::Member) {
+            self.peers.spreads.acknowledge(from, told.key, told.version);
+            self.ask_to_confirm(now);
+        }
+    }
+}
+
+impl From<Spread> for Output {
+    fn from(Spread { token, acknowledged, of }: Spread) -> Self {
+        Self::Spread { token, acknowledged, of }
+    }
+}

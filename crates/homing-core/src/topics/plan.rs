@@ -1,0 +1,67 @@
+//! Who gets the messages of a topic?
+
+use crate::id::{Epoch, NodeId};
+use crate::name::{Namespace, Topic};
+use crate::registry::{Lane, Slow, Snapshot};
+
+/// A lane, wherever it is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct LaneName {
+    /// Whose subscriptions it is for.
+    pub node: NodeId,
+    /// In which of its lives.
+    pub epoch: Epoch,
+    /// Its number there.
+    pub lane: u32,
+    /// What becomes of messages for which there is no room.
+    pub slow: Slow,
+}
+
+/// Where the messages of one topic go: the same until other nodes listen.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Plan {
+    /// Each gets every message.
+    pub lanes: Vec<LaneName>,
+    /// Of each group, one lane gets each message.
+    pub groups: Vec<Group>,
+}
+
+/// The lanes of one queue group.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Group {
+    /// Its name.
+    pub name: crate::name::Group,
+    /// Who can take a message.
+    pub lanes: Vec<LaneName>,
+}
+
+impl Plan {
+    /// Where messages go that are published now.
+    pub fn new(snapshot: &Snapshot, namespace: &Namespace, topic: &Topic) -> Self {
+        let mut plan = Self::default();
+        for listener in snapshot.listeners() {
+            let wants = |lane: &&Lane| {
+                lane.namespace == *namespace
+                    && lane.patterns.iter().any(|pattern| pattern.matches(topic))
+            };
+            for lane in listener.lanes.iter().filter(wants) {
+                let (node, epoch) = (listener.node, listener.epoch);
+                plan.add(lane, LaneName { node, epoch, lane: lane.id, slow: lane.slow });
+            }
+        }
+        plan
+    }
+
+    /// Whether nobody listens.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.groups.is_empty()
+    }
+
+    fn add(&mut self, lane: &Lane, name: LaneName) {
+        let Some(group) = &lane.group else { return self.lanes.push(name) };
+        match self.groups.iter_mut().find(|known| known.name == *group) {
+            Some(known) => known.lanes.push(name),
+            None => self.groups.push(Group { name: group.clone(), lanes: vec![name] }),
+        }
+    }
+}

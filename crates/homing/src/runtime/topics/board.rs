@@ -1,0 +1,285 @@
+//! What does this node listen to, and who gets what comes?
+
+use homing_core::budget::Budget;
+use homing_core::name::{Namespace, Topic, TopicPattern};
+use homing_core::registry::{DeclaredRecord, InterestRecord};
+use homing_core::talk::{Code, Status};
+use homing_core::topics::{Dropped, Queue, Run, Subscriber, SubscriptionId, Subscriptions, Wish};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How long a queue without room is left alone where nothing tells that it has some: it may be the process that holds too
+/// much for its peers.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The subscriptions of a node.
+#[derive(Default)]
+pub(crate) struct Board {
+    state: Mutex<State>,
+    /// Higher with every change, so that routes can be kept.
+    version: AtomicU64,
+    /// Held by who tells others of a change, so that the last one told is the last one made.
+    pub(super) telling: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    machine: Subscriptions,
+    cells: BTreeMap<SubscriptionId, Arc<SubscriptionCell>>,
+    /// What it says that it publishes.
+    declared: DeclaredRecord,
+}
+
+/// Who gets what comes in a lane on one topic.
+#[derive(Clone)]
+pub(super) enum Route {
+    /// Each of these.
+    All(Vec<Arc<SubscriptionCell>>),
+    /// The one with the least to do.
+    One(Vec<Arc<SubscriptionCell>>),
+}
+
+/// One subscription: what waits for its program.
+pub(crate) struct SubscriptionCell {
+    waiting: Mutex<Waiting>,
+    room: Notify,
+}
+
+struct Waiting {
+    queue: Queue,
+    reader: Option<Waker>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Open,
+    /// Nothing more comes; what waits can be taken.
+    Over,
+}
+
+impl Board {
+    /// Takes a subscription in; others are still to be told.
+    pub(super) fn add(
+        &self,
+        wish: Wish,
+        capacity: usize,
+        budget: &Arc<Budget>,
+    ) -> Result<(SubscriptionId, Arc<SubscriptionCell>), Status> {
+        let queue = Queue::new(wish.slow, capacity, Arc::clone(budget));
+        let waiting = Waiting { queue, reader: None, stage: Stage::Open };
+        let cell = Arc::new(SubscriptionCell { waiting: Mutex::new(waiting), room: Notify::new() });
+        let mut state = self.state.lock();
+        let id = state.machine.add(wish)?;
+        state.cells.insert(id, Arc::clone(&cell));
+        self.version.fetch_add(1, Ordering::Release);
+        Ok((id, cell))
+    }
+
+    /// Forgets a subscription; others are still to be told.
+    /// Whether there was one.
+    pub(super) fn remove(&self, id: SubscriptionId) -> bool {
+        let removed = {
+            let mut state = self.state.lock();
+            state.machine.remove(id);
+            self.version.fetch_add(1, Ordering::Release);
+            state.cells.remove(&id)
+        };
+        if let Some(cell) = &removed {
+            cell.end();
+        }
+        removed.is_some()
+    }
+
+    /// This node publishes there, too; all that it says it does.
+    ///
+    /// # Errors
+    /// They do not fit one record.
+    pub(super) fn declare(
+        &self,
+        namespace: Namespace,
+        topic: TopicPattern,
+    ) -> Result<DeclaredRecord, Status> {
+        let declared = &mut self.state.lock().declared;
+        let place = (namespace, topic);
+        if declared.topics.contains(&place) {
+            return Ok(declared.clone());
+        }
+        let mut more = declared.clone();
+        more.topics.push(place);
+        if !more.fits() {
+            let why = "this node declares more topics than one record can tell: declare a pattern instead";
+            return Err(Status::not_started(Code::ResourceExhausted, why));
+        }
+        declared.clone_from(&more);
+        Ok(more)
+    }
+
+    /// What publishers are to know.
+    pub(super) fn interest(&self) -> InterestRecord {
+        self.state.lock().machine.interest().unwrap_or_default()
+    }
+
+    /// Nothing more comes for anybody.
+    pub(crate) fn end(&self) {
+        let cells: Vec<_> = self.state.lock().cells.values().cloned().collect();
+        for cell in cells {
+            cell.end();
+        }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// The namespace of a lane; `None` where there is no such lane, and was none of late.
+    pub(super) fn namespace(&self, lane: u32) -> Option<Namespace> {
+        self.state.lock().machine.lane(lane).map(|lane| lane.namespace.clone())
+    }
+
+    /// Whether one subscription gets each message of a lane, and is chosen by what it has to do.
+    pub(super) fn is_shared(&self, lane: u32) -> bool {
+        self.state.lock().machine.lane(lane).is_some_and(|lane| lane.group.is_some())
+    }
+
+    /// Who gets what comes in a lane on a topic.
+    pub(super) fn route(&self, lane: u32, topic: &Topic) -> Route {
+        let state = self.state.lock();
+        let cells = |ids: Vec<SubscriptionId>| {
+            ids.iter().filter_map(|id| state.cells.get(id).cloned()).collect()
+        };
+        match state.machine.route(lane, topic) {
+            Subscriber::All(ids) => Route::All(cells(ids)),
+            Subscriber::One(ids) => Route::One(cells(ids)),
+        }
+    }
+
+    /// Publishers had no room for so many messages of a lane.
+    pub(super) fn note_lost(&self, lane: u32, messages: u32) {
+        let state = self.state.lock();
+        for id in state.machine.members(lane) {
+            if let Some(cell) = state.cells.get(id) {
+                cell.waiting.lock().queue.note_lost(messages);
+            }
+        }
+    }
+}
+
+impl Route {
+    /// Gives messages to whom they are for, and waits where one of these wants that; how many were dropped.
+    pub(super) async fn deliver(&self, run: Run) -> u64 {
+        match self {
+            Self::All(cells) => {
+                let mut dropped = 0;
+                for cell in cells {
+                    dropped += cell.put_all(run.clone()).await;
+                }
+                dropped
+            }
+            Self::One(cells) => match &cells[..] {
+                [] => u64::from(run.len()),
+                [cell] => cell.put_all(run).await,
+                cells => spread(cells, run).await,
+            },
+        }
+    }
+
+    /// How many messages wait for their programs.
+    pub(super) fn waiting(&self) -> u64 {
+        let (Self::All(cells) | Self::One(cells)) = self;
+        cells.iter().map(|cell| cell.len()).sum()
+    }
+}
+
+/// Gives each message to the one that has the least to do.
+async fn spread(cells: &[Arc<SubscriptionCell>], mut run: Run) -> u64 {
+    let mut dropped = 0;
+    while !run.is_empty() {
+        let next = run.split_off_front(1);
+        let idlest = cells.iter().min_by_key(|cell| cell.len()).expect("there are several");
+        dropped += idlest.put_all(next).await;
+    }
+    dropped
+}
+
+impl SubscriptionCell {
+    /// The next messages that came together; `None` when nothing more comes.
+    pub(crate) fn poll_run(&self, cx: &mut Context<'_>) -> Poll<Option<Run>> {
+        let (polled, replaced) = {
+            let mut waiting = self.waiting.lock();
+            match (waiting.queue.take_run(), waiting.stage) {
+                (Some(run), _) => (Poll::Ready(Some(run)), None),
+                (None, Stage::Over) => (Poll::Ready(None), None),
+                // A waker that is replaced is dropped after the lock: it may be the last hold on anything.
+                (None, Stage::Open) => (Poll::Pending, waiting.reader.replace(cx.waker().clone())),
+            }
+        };
+        drop(replaced);
+        if polled.is_ready() {
+            self.room.notify_waiters();
+        }
+        polled
+    }
+
+    /// What the subscription did not get.
+    pub(crate) fn dropped(&self) -> Dropped {
+        self.waiting.lock().queue.dropped()
+    }
+
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> u64 {
+        self.waiting.lock().queue.len()
+    }
+
+    /// Puts messages in, and waits for room where the subscription wants that; how many were dropped.
+    async fn put_all(&self, run: Run) -> u64 {
+        let (mut dropped, mut rest) = self.put(run);
+        while let Some(run) = rest {
+            let room = self.room.notified();
+            // It may have been made before the wait for it began.
+            let (more, left) = self.put(run);
+            dropped += more;
+            rest = left;
+            if rest.is_some() {
+                let _ = tokio::time::timeout(RETRY, room).await;
+            }
+        }
+        dropped
+    }
+
+    /// How many were dropped, and what has no room.
+    fn put(&self, run: Run) -> (u64, Option<Run>) {
+        let (dropped, rest, reader) = {
+            let waiting = &mut *self.waiting.lock();
+            if waiting.stage == Stage::Over {
+                return (0, None);
+            }
+            let before = waiting.queue.dropped().here;
+            let rest = waiting.queue.put(run);
+            let dropped = waiting.queue.dropped().here - before;
+            let reader = if waiting.queue.is_empty() { None } else { waiting.reader.take() };
+            (dropped, rest, reader)
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        (dropped, rest)
+    }
+
+    fn end(&self) {
+        let reader = {
+            let mut waiting = self.waiting.lock();
+            waiting.stage = Stage::Over;
+            waiting.reader.take()
+        };
+        self.room.notify_waiters();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! How do the messages of one lane leave? A task sends what the outlet's machine holds, while somebody listens there.
+
+use super::inlet::{Inlet, Publisher, SERVICE};
+use crate::access::OwnToken;
+use crate::crank::{Came, LinkCell};
+use crate::runtime::Runtime;
+use crate::runtime::talk::Talk;
+use bytes::Bytes;
+use homing_core::limits::{DIAL_TIME, IDLE_TIME, PUBLISH_LAST_WAIT, REDIAL_MAX, REDIAL_MIN};
+use homing_core::link::{Asks, Open, Outcome, Place, Shape};
+use homing_core::name::{Namespace, ServiceName};
+use homing_core::registry::RecordKey;
+use homing_core::talk::{Options, Payload};
+use homing_core::topics::{Counts, Encoded, LaneName, Outlet, Put, Report};
+use homing_core::wire::Target;
+use parking_lot::Mutex;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+/// One lane of one node, as its publishers see it.
+pub(crate) struct OutletCell {
+    pub(crate) name: LaneName,
+    pub(super) namespace: Namespace,
+    state: Mutex<State>,
+    /// There is something to send, or to see to.
+    work: Notify,
+    /// There is room, or the stage is another one.
+    changed: Notify,
+}
+
+struct State {
+    outlet: Outlet,
+    stage: Stage,
+    sender: Sender,
+}
+
+/// Where the stream of a lane stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stage {
+    /// Never opened: publishers wait for it, a little.
+    Fresh,
+    /// What is put in leaves.
+    Flowing,
+    /// It ended, and is opened again.
+    Broken,
+    /// What is in it is the last.
+    Closing,
+    /// No more.
+    Over,
+}
+
+/// What the task does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Sender {
+    Busy,
+    /// Nothing to send: to be woken when there is.
+    Asleep,
+}
+
+/// Why a stream was left.
+enum Left {
+    /// Nobody publishes, or nobody listens, any more: the task ends.
+    Done,
+    /// Another link leads there now.
+    Moved,
+    /// It could not be had, or broke.
+    Failed,
+}
+
+impl OutletCell {
+    pub(super) fn new(name: LaneName, namespace: Namespace) -> Arc<Self> {
+        let state =
+            State { outlet: Outlet::new(name.slow), stage: Stage::Fresh, sender: Sender::Busy };
+        let (work, changed) = (Notify::new(), Notify::new());
+        Arc::new(Self { name, namespace, state: Mutex::new(state), work, changed })
+    }
+
+    /// Puts a message in; `None` when the lane is no more.
+    pub(super) fn put(&self, message: &Encoded) -> Option<Put> {
+        let (put, is_asleep) = {
+            let mut state = self.state.lock();
+            if matches!(state.stage, Stage::Over | Stage::Closing) {
+                return None;
+            }
+            (state.outlet.put(message), std::mem::replace(&mut state.sender, Sender::Busy))
+        };
+        if is_asleep == Sender::Asleep {
+            self.work.notify_one();
+        }
+        Some(put)
+    }
+
+    /// A publisher has waited for room in vain.
+    pub(super) fn give_up(&self) {
+        self.state.lock().outlet.give_up();
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.state.lock().outlet.counts()
+    }
+
+    /// How much it has to do, if it can take this message now.
+    pub(super) fn pending(&self, message: &Encoded) -> Option<u32> {
+        let state = self.state.lock();
+        let takes = !matches!(state.stage, Stage::Over | Stage::Closing | Stage::Broken)
+            && state.outlet.has_room(message);
+        takes.then(|| u32::try_from(state.outlet.pending()).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.state.lock().stage
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.stage() == Stage::Over
+    }
+
+    /// Waits for a change: of the room, or the stage. Ask for it before looking.
+    pub(super) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// What was put in is sent, and then nothing more.
+    pub(super) fn close(&self) {
+        {
+            let mut state = self.state.lock();
+            if state.stage != Stage::Over {
+                state.stage = Stage::Closing;
+            }
+        }
+        self.work.notify_one();
+        self.changed.notify_waiters();
+    }
+
+    /// Has the task look whether the lane is still wanted.
+    pub(super) fn nudge(&self) {
+        self.work.notify_one();
+    }
+
+    /// Waits until everything that was put in has been given to a link.
+    pub(super) async fn is_empty(&self) {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let state = self.state.lock();
+                if state.outlet.is_empty() || state.stage == Stage::Over {
+                    return;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    pub(super) async fn is_over(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.stage() == Stage::Over {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Enters a stage, unless it is closing for good.
+    pub(super) fn enter(&self, stage: Stage) {
+        {
+            let mut state = self.state.lock();
+            match (state.stage, stage) {
+                (Stage::Over, _) | (Stage::Closing, Stage::Flowing | Stage::Broken) => return,
+                (_, Stage::Broken) => state.outlet.restart(),
+                _ => {}
+            }
+            state.stage = stage;
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Ends, if nothing waits to be sent.
+    fn retire(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_empty = state.outlet.is_empty();
+        if is_empty {
+            state.stage = Stage::Over;
+        }
+        is_empty
+    }
+
+    fn take(&self) -> Option<Bytes> {
+        let batch = {
+            let mut state = self.state.lock();
+            let batch = state.outlet.take();
+            state.sender = if batch.is_some() { Sender::Busy } else { Sender::Asleep };
+            batch
+        };
+        if batch.is_some() {
+            self.changed.notify_waiters();
+        }
+        batch
+    }
+
+    fn report(&self, report: Report) {
+        self.state.lock().outlet.report(report);
+    }
+}
+
+/// Sends what is put in, until the lane is no more, or nothing is published in it for long.
+pub(super) async fn run(runtime: Arc<Runtime>, cell: Arc<OutletCell>) {
+    let mut pause = REDIAL_MIN;
+    while runtime.lists_lane(&cell.name) {
+        let left = if cell.name.node == runtime.me.id {
+            send_here(&runtime, &cell).await
+        } else {
+            send_there(&runtime, &cell).await
+        };
+        match left {
+            Left::Done => break,
+            Left::Moved => pause = REDIAL_MIN,
+            Left::Failed if cell.stage() == Stage::Closing => break,
+            Left::Failed => {
+                cell.enter(Stage::Broken);
+                sleep(pause).await;
+                pause = (pause * 2).min(REDIAL_MAX);
+            }
+        }
+    }
+    cell.enter(Stage::Over);
+    runtime.topics.outlets.forget(&cell);
+}
+
+/// A lane of this very node.
+async fn send_here(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
+    let me = Publisher { node: runtime.me.id, name: None, token: Bytes::new() };
+    let (lane, namespace) = (cell.name.lane, cell.namespace.clone());
+    let mut inlet = Inlet::new(Arc::clone(runtime), me, lane, namespace);
+    cell.enter(Stage::Flowing);
+    loop {
+        while let Some(batch) = cell.take() {
+            inlet.take_in(&batch).await.expect("this node reads what it writes");
+            cell.report(inlet.report());
+            tokio::task::consume_budget().await;
+        }
+        if cell.stage() == Stage::Closing {
+            return Left::Done;
+        }
+        if timeout(IDLE_TIME, cell.work.notified()).await.is_err() && cell.retire() {
+            return Left::Done;
+        }
+        if !runtime.lists_lane(&cell.name) {
+            return Left::Done;
+        }
+    }
+}
+
+/// A lane of another node: one stream, on one link.
+async fn send_there(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
+    let node = cell.name.node;
+    let link = match runtime.links.route(node) {
+        Some(link) => link,
+        // A node that is held gone is not dialled until it is back: then it is asked for again.
+        None => match timeout(DIAL_TIME, runtime.reach(node)).await {
+            Ok(Ok(link)) => link,
+            Ok(Err(_)) | Err(_) => return Left::Failed,
+        },
+    };
+    let Some(talk) = open(runtime, cell, &link) else { return Left::Failed };
+    cell.enter(Stage::Flowing);
+    let mut sent = 0_u32;
+    loop {
+        while let Some(batch) = cell.take() {
+            if talk.write(Payload::raw(batch), Place::Partial).await.is_err() {
+                return Left::Failed;
+            }
+            sent = sent.wrapping_add(1);
+            if sent.is_multiple_of(16) && hear_waiting(cell, &talk).await.is_err() {
+                return Left::Failed;
+            }
+        }
+        let is_moved = || runtime.links.route(node).is_some_and(|now| !Arc::ptr_eq(&now, &link));
+        if cell.stage() == Stage::Closing || is_moved() || !runtime.lists_lane(&cell.name) {
+            return end(cell, &talk, is_moved()).await;
+        }
+        tokio::select! {
+            () = cell.work.notified() => {}
+            heard = hear(cell, &talk) => match heard {
+                Ok(()) => {}
+                Err(()) => return Left::Failed,
+            },
+            () = sleep(IDLE_TIME) => {
+                if cell.retire() {
+                    return end(cell, &talk, false).await;
+                }
+            }
+        }
+    }
+}
+
+fn open(runtime: &Arc<Runtime>, cell: &OutletCell, link: &Arc<LinkCell>) -> Option<Talk> {
+    let service = ServiceName::from_peer(SERVICE).expect("a name of the mesh's own");
+    let method = cell.name.lane.to_string().parse().expect("a number is a method");
+    let namespace = cell.namespace.clone();
+    let target = Arc::new(Target { offer: RecordKey::INTEREST.0, namespace, service, method });
+    let token = runtime.access.token.as_ref().map(OwnToken::current);
+    let options = token.map(|token| Box::new(Options { token, ..Options::default() }));
+    let open = Open {
+        token: 0,
+        key: runtime.next_target(),
+        target: &target,
+        deadline: None,
+        payload: Payload::default(),
+        options,
+        shape: Shape::Stream { asks: Asks::Nothing, idle: None },
+    };
+    let exchange = link.open_stream(runtime.clock.now(), open).ok()?;
+    Some(Talk::Link(Arc::new(exchange)))
+}
+
+/// Ends a stream in peace: what was said in it has arrived when this returns, or will not.
+async fn end(cell: &OutletCell, talk: &Talk, is_moved: bool) -> Left {
+    talk.end();
+    let heard = async { while hear(cell, talk).await.is_ok() {} };
+    let _ = timeout(PUBLISH_LAST_WAIT, heard).await;
+    if is_moved { Left::Moved } else { Left::Done }
+}
+
+/// Takes in one word of the other side; an error when there will be no more.
+async fn hear(cell: &OutletCell, talk: &Talk) -> Result<(), ()> {
+    let came = poll_fn(|cx| talk.poll_next(cx)).await;
+    take_in(cell, came)
+}
+
+/// Takes in what the other side has said, if anything.
+async fn hear_waiting(cell: &OutletCell, talk: &Talk) -> Result<(), ()> {
+    let polled = poll_fn(|cx| Poll::Ready(talk.poll_next(cx))).await;
+    match polled {
+        Poll::Ready(came) => take_in(cell, came),
+        Poll::Pending => Ok(()),
+    }
+}
+
+fn take_in(cell: &OutletCell, came: Came) -> Result<(), ()> {
+    let (payload, last) = match came {
+        Came::Item(payload, _) => (payload, Ok(())),
+        Came::Ended(ended) => match ended.outcome {
+            Outcome::Reply(payload, _) => (payload, Err(())),
+            _ => return Err(()),
+        },
+        Came::All | Came::Cut => return Err(()),
+    };
+    if let Ok(report) = Report::decode(&payload.bytes) {
+        cell.report(report);
+    }
+    last
+}

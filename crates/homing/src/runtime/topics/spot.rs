@@ -1,0 +1,225 @@
+//! Who gets what is published on one topic?
+
+use super::outlet::{OutletCell, Stage};
+use crate::runtime::Runtime;
+use homing_core::balance::{Balancer, Candidates, Cursor, Identity};
+use homing_core::id::NodeId;
+use homing_core::limits::PUBLISH_LINK_WAIT;
+use homing_core::name::{Namespace, Topic};
+use homing_core::registry::RecordKey;
+use homing_core::rng::Rng;
+use homing_core::topics::{Counts, Encoded, Plan, Put};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// A topic that is published to. Keeps who listens until that changes.
+pub(crate) struct Spot {
+    pub(crate) namespace: Namespace,
+    pub(crate) topic: Topic,
+    routes: Mutex<Option<Arc<Routes>>>,
+    /// The version of the routes that were waited for.
+    linked: AtomicU64,
+}
+
+/// Where the messages of a topic go.
+struct Routes {
+    version: u64,
+    lanes: Vec<Arc<OutletCell>>,
+    groups: Vec<Members>,
+}
+
+/// The lanes of one group.
+struct Members {
+    cells: Vec<Arc<OutletCell>>,
+    cursor: Mutex<Cursor>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Published {
+    pub(crate) reached: usize,
+    pub(crate) lost: usize,
+}
+
+impl Spot {
+    pub(crate) fn new(namespace: Namespace, topic: Topic) -> Self {
+        Self { namespace, topic, routes: Mutex::new(None), linked: AtomicU64::new(u64::MAX) }
+    }
+
+    /// Gives a message to all that listen, and waits where one of them wants that.
+    pub(crate) async fn publish(&self, runtime: &Arc<Runtime>, message: &Encoded) -> Published {
+        // A publisher that finds room everywhere would never let other tasks have this thread.
+        tokio::task::consume_budget().await;
+        let routes = self.routes(runtime);
+        let mut published = Published::default();
+        for cell in &routes.lanes {
+            let put = match put(cell, message).await {
+                None => self.put_anew(runtime, cell, message).await,
+                put => put,
+            };
+            published.count(put);
+        }
+        for group in &routes.groups {
+            let cell = group.pick(message);
+            let put = match put(cell, message).await {
+                None => self.put_anew(runtime, cell, message).await,
+                put => put,
+            };
+            published.count(put);
+        }
+        if self.linked.load(Ordering::Relaxed) != routes.version {
+            self.await_links(&routes).await;
+        }
+        published
+    }
+
+    /// The lane's outlet has ended, for nothing was published there for long: there is another one, if it is still listened
+    /// to.
+    async fn put_anew(
+        &self,
+        runtime: &Arc<Runtime>,
+        cell: &OutletCell,
+        message: &Encoded,
+    ) -> Option<Put> {
+        *self.routes.lock() = None;
+        if !runtime.lists_lane(&cell.name) {
+            return None;
+        }
+        let cell = runtime.topics.outlets.of(runtime, cell.name, &self.namespace);
+        put(&cell, message).await
+    }
+
+    /// Waits for links to those who listen, a little: who publishes may end right after.
+    async fn await_links(&self, routes: &Routes) {
+        let until = Instant::now() + PUBLISH_LINK_WAIT;
+        for cell in routes.cells() {
+            await_link(cell, until).await;
+        }
+        self.linked.store(routes.version, Ordering::Relaxed);
+    }
+
+    /// Waits until everything that was published has been given to links.
+    pub(crate) async fn is_empty(&self, runtime: &Arc<Runtime>) {
+        let routes = self.routes(runtime);
+        for cell in routes.cells() {
+            cell.is_empty().await;
+        }
+    }
+
+    /// Who listens, and what they got.
+    pub(crate) fn counts(&self, runtime: &Arc<Runtime>) -> Vec<(NodeId, Counts)> {
+        let routes = self.routes(runtime);
+        routes.cells().map(|cell| (cell.name.node, cell.counts())).collect()
+    }
+
+    fn routes(&self, runtime: &Arc<Runtime>) -> Arc<Routes> {
+        let version = runtime.topics_version();
+        let mut kept = self.routes.lock();
+        if let Some(routes) = kept.as_ref().filter(|routes| routes.version == version) {
+            return Arc::clone(routes);
+        }
+        let routes = Arc::new(self.find_routes(runtime, version));
+        *kept = Some(Arc::clone(&routes));
+        routes
+    }
+
+    fn find_routes(&self, runtime: &Arc<Runtime>, version: u64) -> Routes {
+        let snapshot = runtime.snapshots.borrow().clone();
+        let plan = Plan::new(&snapshot, &self.namespace, &self.topic);
+        let cell = |name| runtime.topics.outlets.of(runtime, name, &self.namespace);
+        let members = |group: homing_core::topics::Group| Members {
+            cells: group.lanes.into_iter().map(cell).collect(),
+            cursor: Mutex::default(),
+        };
+        let groups = plan.groups.into_iter().map(members).collect();
+        Routes { version, lanes: plan.lanes.into_iter().map(cell).collect(), groups }
+    }
+}
+
+impl Routes {
+    fn cells(&self) -> impl Iterator<Item = &Arc<OutletCell>> {
+        self.lanes.iter().chain(self.groups.iter().flat_map(|group| &group.cells))
+    }
+}
+
+impl Members {
+    /// The one with the least to do; one without room only where none has any.
+    fn pick(&self, message: &Encoded) -> &Arc<OutletCell> {
+        let field = Field { cells: &self.cells, message };
+        let chance = &mut Rng::from_seed(0); // Not asked: turns decide among equals.
+        let picked = Balancer::LeastPending.pick(&field, None, &mut self.cursor.lock(), chance);
+        &self.cells[picked.unwrap_or(0)]
+    }
+}
+
+/// The members of a group as a balancer sees them.
+struct Field<'a> {
+    cells: &'a [Arc<OutletCell>],
+    message: &'a Encoded,
+}
+
+impl Candidates for Field<'_> {
+    fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    fn pending(&self, index: usize) -> Option<u32> {
+        self.cells[index].pending(self.message)
+    }
+
+    fn cost(&self, index: usize) -> Option<u64> {
+        self.pending(index).map(u64::from)
+    }
+
+    fn identity(&self, index: usize) -> Identity {
+        let name = &self.cells[index].name;
+        Identity::of(name.node, RecordKey(name.lane))
+    }
+}
+
+impl Published {
+    fn count(&mut self, put: Option<Put>) {
+        match put {
+            Some(Put::Taken) => self.reached += 1,
+            Some(Put::Lost | Put::Wait(_)) => self.lost += 1,
+            None => {}
+        }
+    }
+}
+
+/// Puts a message in, and waits for room as long as its lane wants; `None` when the lane is no more.
+async fn put(cell: &OutletCell, message: &Encoded) -> Option<Put> {
+    let span = match cell.put(message)? {
+        Put::Wait(span) => span,
+        put => return Some(put),
+    };
+    wait_for_room(cell, message, span).await
+}
+
+async fn wait_for_room(cell: &OutletCell, message: &Encoded, span: Duration) -> Option<Put> {
+    let until = Instant::now() + span;
+    loop {
+        let changed = cell.changed();
+        match cell.put(message)? {
+            Put::Wait(_) => {}
+            put => return Some(put),
+        }
+        if timeout_at(until, changed).await.is_err() {
+            cell.give_up();
+            return Some(Put::Lost);
+        }
+    }
+}
+
+/// Waits until a lane's stream is open; who is late once is not waited for again.
+async fn await_link(cell: &OutletCell, until: Instant) {
+    while cell.stage() == Stage::Fresh {
+        let changed = cell.changed();
+        if cell.stage() == Stage::Fresh && timeout_at(until, changed).await.is_err() {
+            return cell.enter(Stage::Broken);
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Do messages reach those who listen, once and in order, and what becomes of them where somebody is slow?
+
+use crate::house::{alive, join_many, two, until};
+use homing::limits::{OUTLET_MAX, SUBSCRIPTION_CAPACITY, WINDOW};
+use homing::testing::Network;
+use homing::{
+    Code, Config, Dropped, Kind, Message, Node, Payload, Published, Slow, Subscription, TopicError,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// The next so many, as `topic payload`.
+async fn heard(messages: &mut Subscription, count: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        let next = timeout(Duration::from_secs(30), messages.next()).await;
+        let message = next.unwrap_or_else(|_| panic!("only {all:?}")).unwrap();
+        all.push(shown(&message));
+    }
+    all
+}
+
+fn shown(message: &Message) -> String {
+    format!("{} {}", message.topic(), message.value::<u32>().unwrap())
+}
+
+/// Whether nothing comes for a while.
+async fn silent(messages: &mut Subscription) -> bool {
+    timeout(Duration::from_secs(3), messages.next()).await.is_err()
+}
+
+/// A subscription that everybody knows of.
+async fn listening(node: &Node, patterns: &[&str]) -> Subscription {
+    let messages = node.subscribe(patterns).await.unwrap();
+    assert!(messages.ready().await);
+    messages
+}
+
+/// Two nodes, and one alone: both ways a message can go.
+async fn ways(seed: u64) -> [(Network, Node, Node); 2] {
+    let (network, here, there) = two(seed).await;
+    let (other, alone, gone) = two(seed + 100).await;
+    gone.close().await;
+    [(network, here, there), (other, alone.clone(), alone)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_comes_once_to_each_subscription_that_wants_it() {
+    for (_network, publisher, subscriber) in ways(1).await {
+        let mut one = listening(&subscriber, &["orders.created"]).await;
+        let mut each = listening(&subscriber, &["orders.*", "*.created", "**"]).await;
+        let mut deep = listening(&subscriber, &["orders.**"]).await;
+        for (topic, number) in [("orders.created", 1_u32), ("orders", 2), ("orders.eu.sold", 3)] {
+            publisher.publish(topic, &number).await.unwrap();
+        }
+        assert_eq!(heard(&mut one, 1).await, ["orders.created 1"]);
+        assert_eq!(heard(&mut deep, 3).await, ["orders.created 1", "orders 2", "orders.eu.sold 3"]);
+        assert_eq!(heard(&mut each, 3).await, ["orders.created 1", "orders 2", "orders.eu.sold 3"]);
+        assert!(silent(&mut one).await && silent(&mut deep).await && silent(&mut each).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_come_in_order_and_none_is_lost_where_publishers_wait() {
+    for (_network, publisher, subscriber) in ways(2).await {
+        let mut messages = listening(&subscriber, &["count"]).await;
+        let publisher = publisher.publisher("count").unwrap();
+        let publishing = tokio::spawn(async move {
+            for number in 0..20_000_u32 {
+                publisher.publish(&number).await.unwrap();
+            }
+        });
+        for number in 0..20_000 {
+            let message = messages.next().await.unwrap();
+            assert_eq!(message.value::<u32>().unwrap(), number);
+        }
+        publishing.await.unwrap();
+        assert_eq!(messages.dropped(), Dropped::default());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_registered_before_gets_the_first_message_although_there_is_no_link_yet() {
+    let network = Network::new(3);
+    let nodes = join_many(&network, 4).await;
+    for node in &nodes {
+        until("all know all", || async { (alive(node).await.len() == 4).then_some(()) }).await;
+    }
+    let mut subscriptions = Vec::new();
+    for node in &nodes[1..] {
+        subscriptions.push(listening(node, &["news"]).await);
+    }
+    let published = nodes[0].publish("news", &1_u32).await.unwrap();
+    assert_eq!(published, published_to(3));
+    for messages in &mut subscriptions {
+        assert_eq!(heard(messages, 1).await, ["news 1"]);
+    }
+}
+
+fn published_to(reached: usize) -> Published {
+    let mut published = Published::default();
+    published.reached = reached;
+    published
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_publishes_right_before_it_closes_arrives() {
+    let (_network, publisher, subscriber) = two(4).await;
+    let mut messages = listening(&subscriber, &["last.**"]).await;
+    for number in 0..1_000_u32 {
+        publisher.publish("last.words", &number).await.unwrap();
+    }
+    publisher.close().await;
+    assert_eq!(heard(&mut messages, 1_000).await.last().unwrap(), "last.words 999");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_groups_members_one_gets_each_message() {
+    let network = Network::new(5);
+    let nodes = join_many(&network, 4).await;
+    let mut members = Vec::new();
+    for node in [&nodes[0], &nodes[1], &nodes[2], &nodes[2]] {
+        members.push(node.subscribe(["work.*"]).group("workers").await.unwrap());
+    }
+    let mut everything = listening(&nodes[1], &["**"]).await;
+    for member in &members {
+        assert!(member.ready().await);
+    }
+    let publisher = nodes[3].publisher("work.do").unwrap();
+    for number in 0..400_u32 {
+        assert_eq!(publisher.publish(&number).await.unwrap().reached, 2);
+    }
+    let mut counts = BTreeMap::new();
+    for (index, member) in members.iter_mut().enumerate() {
+        while let Ok(Some(message)) = timeout(Duration::from_secs(1), member.next()).await {
+            let before = counts.insert(message.value::<u32>().unwrap(), index);
+            assert_eq!(before, None, "once");
+        }
+    }
+    assert_eq!(counts.len(), 400);
+    for index in 0..members.len() {
+        let share = counts.values().filter(|member| **member == index).count();
+        assert!((50..200).contains(&share), "member {index} got {share}");
+    }
+    assert_eq!(heard(&mut everything, 400).await.len(), 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_member_of_a_group_gets_fewer_messages() {
+    let network = Network::new(6);
+    let nodes = join_many(&network, 3).await;
+    let mut quick = nodes[1].subscribe(["work"]).group("g").await.unwrap();
+    let mut slow = nodes[2].subscribe(["work"]).group("g").await.unwrap();
+    assert!(quick.ready().await && slow.ready().await);
+    let publisher = nodes[0].publisher("work").unwrap();
+    let publishing = tokio::spawn(async move {
+        for number in 0..500_u32 {
+            publisher.publish(&number).await.unwrap();
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let slowly = tokio::spawn(async move {
+        let mut count = 0;
+        while let Ok(Some(_)) = timeout(Duration::from_secs(10), slow.next()).await {
+            count += 1;
+            sleep(Duration::from_millis(500)).await;
+        }
+        count
+    });
+    let mut count = 0;
+    while let Ok(Some(_)) = timeout(Duration::from_secs(10), quick.next()).await {
+        count += 1;
+    }
+    publishing.await.unwrap();
+    let slow = slowly.await.unwrap();
+    assert_eq!(count + slow, 500);
+    assert!(slow < 50, "the slow one got {slow} of 500");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_subscription_holds_its_publisher_back_and_then_loses_what_it_was_told() {
+    for (_network, publisher, subscriber) in ways(7).await {
+        let mut messages = listening(&subscriber, &["big"]).await;
+        let publisher = publisher.publisher("big").unwrap();
+        let payload = Payload::raw(vec![0; 1_000]);
+        let start = Instant::now();
+        let mut lost = 0;
+        // More than its queue, the stream's window and the outlet hold together.
+        let total = SUBSCRIPTION_CAPACITY + 3 * (WINDOW as usize + OUTLET_MAX) / 1_000;
+        for _ in 0..total {
+            lost += publisher.publish_raw(payload.clone()).await.unwrap().lost;
+        }
+        let took = start.elapsed();
+        assert!(took >= Duration::from_secs(1), "it was waited for: {took:?}");
+        assert!(took < Duration::from_secs(3), "once: {took:?}");
+        assert!(lost > 0);
+        let mut count = 0;
+        while let Ok(Some(_)) = timeout(Duration::from_secs(5), messages.next()).await {
+            count += 1;
+        }
+        assert_eq!(count + lost, total);
+        assert_eq!(messages.dropped().there, lost as u64, "and it is told");
+        assert_eq!(publisher.listeners()[0].lost, lost as u64, "on both sides");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_drops_slows_nobody_and_both_sides_see_what_it_dropped() {
+    for (slow, expect) in [(Slow::DropOldest, 990..1_000), (Slow::DropNewest, 0..10)] {
+        for (_network, publisher, subscriber) in ways(8).await {
+            let subscribe = subscriber.subscribe(["ticks"]).slow(slow).capacity(10);
+            let mut messages = subscribe.await.unwrap();
+            assert!(messages.ready().await);
+            let publisher = publisher.publisher("ticks").unwrap();
+            let start = Instant::now();
+            for number in 0..1_000_u32 {
+                assert_eq!(publisher.publish(&number).await.unwrap().reached, 1);
+            }
+            publisher.flush().await;
+            assert!(start.elapsed() < Duration::from_secs(1));
+            until("it was told", || async {
+                (publisher.listeners()[0].dropped == 990).then_some(())
+            })
+            .await;
+            assert_eq!(messages.dropped(), Dropped { here: 990, there: 0 });
+            let all: Vec<String> = expect.clone().map(|number| format!("ticks {number}")).collect();
+            assert_eq!(heard(&mut messages, 10).await, all);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_subscription_does_not_slow_one_of_other_topics() {
+    let (_network, publisher, subscriber) = two(9).await;
+    let stuck = listening(&subscriber, &["a.*"]).await;
+    let mut quick = listening(&subscriber, &["b.*"]).await;
+    let flood = publisher.clone();
+    let flooding = tokio::spawn(async move {
+        let flood = flood.publisher("a.flood").unwrap();
+        for _ in 0..3_000 {
+            flood.publish_raw(Payload::raw(vec![0; 1_000])).await.unwrap();
+        }
+    });
+    for number in 0..100_u32 {
+        let start = Instant::now();
+        publisher.publish("b.quick", &number).await.unwrap();
+        assert_eq!(heard(&mut quick, 1).await, [format!("b.quick {number}")]);
+        assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+        sleep(Duration::from_millis(20)).await;
+    }
+    flooding.await.unwrap();
+    drop(stuck);
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_separate_topics() {
+    let (_network, publisher, subscriber) = two(10).await;
+    let apart = "apart".parse().unwrap();
+    let mut here = listening(&subscriber, &["t"]).await;
+    let mut there = subscriber.subscribe(["t"]).namespace("apart".parse().unwrap()).await.unwrap();
+    assert!(there.ready().await);
+    publisher.publish("t", &1_u32).await.unwrap();
+    publisher.publisher("t").unwrap().namespace(apart).publish(&2_u32).await.unwrap();
+    assert_eq!(heard(&mut here, 1).await, ["t 1"]);
+    assert_eq!(heard(&mut there, 1).await, ["t 2"]);
+    assert!(silent(&mut here).await && silent(&mut there).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_listening_is_sent_nothing_more() {
+    for (_network, publisher, subscriber) in ways(11).await {
+        let messages = listening(&subscriber, &["t"]).await;
+        assert_eq!(publisher.publish("t", &1_u32).await.unwrap().reached, 1);
+        messages.close().await;
+        until("nobody listens", || async {
+            (publisher.publish("t", &2_u32).await.unwrap().reached == 0).then_some(())
+        })
+        .await;
+        let mut again = listening(&subscriber, &["t"]).await;
+        publisher.publish("t", &3_u32).await.unwrap();
+        assert_eq!(heard(&mut again, 1).await, ["t 3"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_cut_messages_come_again() {
+    let (network, publisher, subscriber) = two(12).await;
+    let mut messages = listening(&subscriber, &["t"]).await;
+    publisher.publish("t", &0_u32).await.unwrap();
+    assert_eq!(heard(&mut messages, 1).await, ["t 0"]);
+    network.cut("server", "client");
+    sleep(Duration::from_secs(8)).await;
+    network.heal("server", "client");
+    let publishing = tokio::spawn(async move {
+        for number in 1..1_000_u32 {
+            publisher.publish("t", &number).await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+        }
+    });
+    heard(&mut messages, 1).await;
+    publishing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_visitor_publishes_and_cannot_listen() {
+    let network = Network::new(13);
+    let nodes = join_many(&network, 2).await;
+    let mut messages = listening(&nodes[0], &["t"]).await;
+    let mut visiting = Config::testing(&network, "visitor");
+    visiting.kind = Kind::Visitor;
+    let visitor = Node::join(visiting).await.unwrap();
+    assert_eq!(visitor.publish("t", &1_u32).await.unwrap().reached, 1);
+    assert_eq!(heard(&mut messages, 1).await, ["t 1"]);
+    let refused = visitor.subscribe(["t"]).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_and_bounds_are_checked_before_anything_is_done() {
+    let (_network, node, _other) = two(14).await;
+    for bad in ["", "a..b", "a.*b", "$mesh"] {
+        assert!(matches!(node.publish(bad, &1).await, Err(TopicError::Name(_))), "{bad}");
+        assert!(matches!(node.subscribe([bad]).await, Err(TopicError::Name(_))), "{bad}");
+    }
+    assert_eq!(node.publish("a.*", &1).await.unwrap_err().code(), Code::InvalidArgument);
+    let none: [&str; 0] = [];
+    assert_eq!(node.subscribe(none).await.unwrap_err().code(), Code::InvalidArgument);
+    let refused = node.subscribe(["a"]).capacity(0).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let large = Payload::raw(vec![0; homing::limits::PUBLISHED_MAX + 1]);
+    let refused = node.publisher("a").unwrap().publish_raw(large).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(node.publish("nobody.listens", &1).await.unwrap(), Published::default());
+    node.close().await;
+    assert_eq!(node.publish("a", &1).await, Err(TopicError::Closed));
+    assert!(matches!(node.subscribe(["a"]).await, Err(TopicError::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_messages_come_whole_beside_small_ones() {
+    let (_network, publisher, subscriber) = two(15).await;
+    let mut messages = listening(&subscriber, &["**"]).await;
+    let sizes = [10, 5_000, 1_000_000, 16, 70_000];
+    for (number, size) in (0_u8..).zip(sizes) {
+        let publisher = publisher.publisher("blob").unwrap().metadata("n", vec![number]);
+        publisher.publish_raw(Payload::raw(vec![number; size])).await.unwrap();
+    }
+    for (number, size) in (0_u8..).zip(sizes) {
+        let message = messages.next().await.unwrap();
+        assert_eq!(message.payload().bytes, vec![number; size]);
+        assert_eq!(message.metadata("n").unwrap()[..], [number]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_node_ends_its_subscriptions() {
+    let (_network, node, _other) = two(16).await;
+    let mut messages = listening(&node, &["t"]).await;
+    node.publish("t", &1_u32).await.unwrap();
+    let reading = tokio::spawn(async move {
+        let mut count = 0;
+        while messages.next().await.is_some() {
+            count += 1;
+        }
+        count
+    });
+    sleep(Duration::from_millis(100)).await;
+    node.close().await;
+    assert_eq!(reading.await.unwrap(), 1);
+}
