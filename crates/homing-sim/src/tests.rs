@@ -70,7 +70,7 @@ fn a_simulator_that_does_wrong_is_caught() {
         (Sabotage::KeepOffer, "sees"),
         (Sabotage::LeakBudget, "bytes at rest"),
         (Sabotage::Chance, "two runs"),
-        (Sabotage::LoseItem, "ended with"),
+        (Sabotage::LoseItem, "stream "),
         (Sabotage::LeaveUntold, "its reader left"),
     ];
     for (sabotage, sign) in caught {
