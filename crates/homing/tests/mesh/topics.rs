@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The next so many, as `topic payload`.
-async fn heard(messages: &mut Subscription, count: usize) -> Vec<String> {
+pub(crate) async fn heard(messages: &mut Subscription, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     for _ in 0..count {
         let next = timeout(Duration::from_secs(30), messages.next()).await;
@@ -26,12 +26,12 @@ fn shown(message: &Message) -> String {
 }
 
 /// Whether nothing comes for a while.
-async fn silent(messages: &mut Subscription) -> bool {
+pub(crate) async fn silent(messages: &mut Subscription) -> bool {
     timeout(Duration::from_secs(3), messages.next()).await.is_err()
 }
 
 /// A subscription that everybody knows of.
-async fn listening(node: &Node, patterns: &[&str]) -> Subscription {
+pub(crate) async fn listening(node: &Node, patterns: &[&str]) -> Subscription {
     let messages = node.subscribe(patterns).await.unwrap();
     assert!(messages.ready().await);
     messages
