@@ -306,3 +306,26 @@ async fn a_renewed_token_counts_for_topics_that_are_in_use() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_counts_on_when_another_stream_begins() {
+    let guarded = Guarded::new(8).await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("token");
+    let token = |subject: &str| Draft::new(subject).sign(&guarded.key).unwrap();
+    write(&path, &token("somebody"));
+    let mut wish = config(&guarded.network, "till");
+    wish.token = Some(TokenSource::File(path.clone()));
+    let till = Node::join(wish).await.unwrap();
+    let _here = listening(&guarded.node, &["orders.*"]).await;
+    let publisher = till.publisher("orders.created").unwrap();
+    for (round, subject) in (1..).zip(["a second", "a third", "the last"]) {
+        for number in 0..10_u32 {
+            assert_eq!(publisher.publish(&number).await.unwrap().reached, 1);
+        }
+        dropped(&publisher, round * 10).await;
+        write(&path, &token(subject));
+        sleep(2 * homing::limits::TOKEN_POLL).await;
+    }
+    guarded.audited(&till, 3).await;
+}

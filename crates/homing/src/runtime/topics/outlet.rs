@@ -169,7 +169,8 @@ impl OutletCell {
             let mut state = self.state.lock();
             match (state.stage, stage) {
                 (Stage::Over, _) | (Stage::Closing, Stage::Flowing | Stage::Broken) => return,
-                (_, Stage::Broken) => state.outlet.restart(),
+                // Whose stream it was before may have counted, too.
+                (_, Stage::Flowing | Stage::Broken) => state.outlet.restart(),
                 _ => {}
             }
             state.stage = stage;
