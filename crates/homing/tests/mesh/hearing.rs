@@ -67,8 +67,8 @@ impl Guarded {
     }
 }
 
-fn list(text: &str) -> Option<AccessList> {
-    Some(text.parse().unwrap())
+fn list(text: &str) -> AccessList {
+    text.parse().unwrap()
 }
 
 fn shop() -> Draft {
@@ -212,7 +212,7 @@ async fn of_a_group_only_members_that_may_listen_are_chosen() {
         "[[access]]\nwho = \"node:{}\"\nmay = \"subscribe\"\non = \"work\"\n",
         member.info().id
     );
-    guarded.node.set_access(list(&only));
+    guarded.node.set_access(Some(list(&only)));
     let mut work = member.subscribe(["work"]).group("workers").await.unwrap();
     let mut none = outsider.subscribe(["work"]).group("workers").await.unwrap();
     until("the member is known", || async {
@@ -255,7 +255,7 @@ async fn rules_that_change_count_for_subscriptions_that_stand() {
 
     let only =
         "[[access]]\nwho = \"anyone\"\nmay = [\"publish\", \"subscribe\"]\non = \"news.x\"\n";
-    guarded.node.set_access(list(only));
+    guarded.node.set_access(Some(list(only)));
     while !silent(&mut here).await {}
     back.publish(&6_u32).await.unwrap();
     assert_eq!(heard(&mut here, 1).await, ["news.x 6"]);
