@@ -123,7 +123,7 @@ impl Publisher {
     /// As [`publish`](Self::publish).
     pub async fn publish_raw(&self, payload: Payload) -> Result<Published, TopicError> {
         let Shared { runtime, spot, is_synced } = &*self.shared;
-        if runtime.is_closing() {
+        if runtime.is_over() {
             return Err(TopicError::Closed);
         }
         let message = Encoded::new(spot.topic.clone(), payload, self.options.as_deref())
