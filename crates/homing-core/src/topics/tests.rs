@@ -7,7 +7,7 @@ use super::subscriptions::{Subscriber, SubscriptionId, Subscriptions, Wish};
 use super::{Encoded, split};
 use crate::limits::{
     OUTLET_MAX, PUBLISHED_MAX, RECORD_MAX, SUBSCRIPTION_BYTES, SUBSCRIPTION_PATTERNS_MAX,
-    SUBSCRIPTIONS_MAX,
+    SUBSCRIPTIONS_MAX, TOPIC_MAX,
 };
 use crate::name::{Namespace, TopicPattern};
 use crate::registry::Slow;
@@ -368,4 +368,38 @@ fn no_message_of_any_pattern_comes_twice_to_a_subscription() {
     let routed: Vec<_> =
         interest.lanes.iter().map(|lane| subscriptions.route(lane.id, &topic("a.b"))).collect();
     assert_eq!(routed, [Subscriber::All(vec![id])]);
+}
+
+#[test]
+fn a_pattern_as_long_as_may_be_is_told_more_coarsely_too() {
+    let mut subscriptions = Subscriptions::default();
+    for number in 0..10 {
+        let long = format!("{number}{}.x", "a".repeat(TOPIC_MAX - 3));
+        subscriptions.add(wish(&[&long], None)).unwrap();
+        assert!(subscriptions.interest().unwrap().fits());
+        let matches = |pattern: &TopicPattern| pattern.matches(&topic(&long));
+        let lanes = subscriptions.interest().unwrap().lanes;
+        assert!(lanes.iter().any(|lane| lane.patterns.iter().any(matches)));
+    }
+}
+
+#[test]
+fn interest_fits_its_record_however_often_it_has_changed() {
+    let mut subscriptions = Subscriptions::default();
+    for _ in 0..200 {
+        let id = subscriptions.add(wish(&["fleeting"], None)).unwrap();
+        subscriptions.remove(id);
+    }
+    let mut ids = Vec::new();
+    for number in 0..60 {
+        let patterns = [format!("p{number}"), "x".repeat(number)];
+        ids.push(
+            subscriptions.add(wish(&[&patterns[usize::from(number % 9 == 8)]], None)).unwrap(),
+        );
+        assert!(subscriptions.interest().unwrap().fits(), "{number}");
+    }
+    for id in ids {
+        subscriptions.remove(id);
+        assert!(subscriptions.interest().is_none_or(|interest| interest.fits()));
+    }
 }
