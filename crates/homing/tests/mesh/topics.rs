@@ -369,3 +369,27 @@ async fn the_end_of_a_node_ends_its_subscriptions() {
     node.close().await;
     assert_eq!(reading.await.unwrap(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_always_behind_and_says_so_often_is_still_sent_messages() {
+    let (_network, publisher, subscriber) = two(30).await;
+    let subscribe = subscriber.subscribe(["work"]).group("g").capacity(1);
+    let mut messages = subscribe.slow(Slow::Wait(Duration::from_secs(10))).await.unwrap();
+    assert!(messages.ready().await);
+    let total = 7_000;
+    let publishing = tokio::spawn(async move {
+        let node = publisher;
+        let publisher = node.publisher("work").unwrap();
+        for _ in 0..total {
+            let published = publisher.publish_raw(Payload::raw(vec![0; 5_000])).await.unwrap();
+            assert_eq!(published, published_to(1));
+        }
+        node
+    });
+    for number in 0..total {
+        let next = timeout(Duration::from_secs(30), messages.next()).await;
+        assert!(next.is_ok_and(|message| message.is_some()), "only {number}");
+        sleep(Duration::from_millis(11)).await;
+    }
+    publishing.await.unwrap();
+}

@@ -267,14 +267,9 @@ async fn send_there(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
     };
     let Some(talk) = open(runtime, cell, &link) else { return Left::Failed };
     cell.enter(Stage::Flowing);
-    let mut sent = 0_u32;
     loop {
         while let Some(batch) = cell.take() {
-            if talk.write(Payload::raw(batch), Place::Partial).await.is_err() {
-                return Left::Failed;
-            }
-            sent = sent.wrapping_add(1);
-            if sent.is_multiple_of(16) && hear_waiting(cell, &talk).await.is_err() {
+            if write(cell, &talk, batch).await.is_err() {
                 return Left::Failed;
             }
         }
@@ -331,13 +326,19 @@ async fn hear(cell: &OutletCell, talk: &Talk) -> Result<(), ()> {
     take_in(cell, came)
 }
 
-/// Takes in what the other side has said, if anything.
-async fn hear_waiting(cell: &OutletCell, talk: &Talk) -> Result<(), ()> {
-    let polled = poll_fn(|cx| Poll::Ready(talk.poll_next(cx))).await;
-    match polled {
-        Poll::Ready(came) => take_in(cell, came),
-        Poll::Pending => Ok(()),
-    }
+/// Waits for room and says a batch. What the other side says is heard meanwhile: else its reports would fill their window,
+/// and both sides wait for each other for ever.
+async fn write(cell: &OutletCell, talk: &Talk, batch: Bytes) -> Result<(), ()> {
+    poll_fn(|cx| {
+        while let Poll::Ready(came) = talk.poll_next(cx) {
+            if let Err(over) = take_in(cell, came) {
+                return Poll::Ready(Err(over));
+            }
+        }
+        talk.poll_room(cx).map_err(drop)
+    })
+    .await?;
+    talk.say(Payload::raw(batch), Place::Partial).map_err(drop)
 }
 
 fn take_in(cell: &OutletCell, came: Came) -> Result<(), ()> {
