@@ -12,6 +12,9 @@ mod outlets;
 mod show;
 mod spot;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use board::{Board, SubscriptionCell};
 pub(crate) use inlet::{Arrival, SERVICE, admit};
 pub(crate) use outlets::Outlets;

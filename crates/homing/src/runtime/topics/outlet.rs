@@ -170,7 +170,8 @@ impl OutletCell {
             let mut state = self.state.lock();
             match (state.stage, stage) {
                 (Stage::Over, _) | (Stage::Closing, Stage::Flowing | Stage::Broken) => return,
-                (_, Stage::Broken) => state.outlet.restart(),
+                // Another stream, of which nothing was reported yet.
+                (_, Stage::Flowing) => state.outlet.restart(),
                 _ => {}
             }
             state.stage = stage;
@@ -178,17 +179,31 @@ impl OutletCell {
         self.changed.notify_waiters();
     }
 
+    /// It was waited for long enough: if it was never opened, it counts as broken until it is.
+    pub(super) fn give_up_opening(&self) {
+        let mut state = self.state.lock();
+        if state.stage == Stage::Fresh {
+            state.stage = Stage::Broken;
+        }
+    }
+
     /// Ends, if nothing waits to be sent.
     fn retire(&self) -> bool {
-        let mut state = self.state.lock();
-        let is_empty = state.outlet.is_empty();
+        let is_empty = {
+            let mut state = self.state.lock();
+            let is_empty = state.outlet.is_empty();
+            if is_empty {
+                state.stage = Stage::Over;
+            }
+            is_empty
+        };
         if is_empty {
-            state.stage = Stage::Over;
+            self.changed.notify_waiters();
         }
         is_empty
     }
 
-    fn take(&self) -> Option<Bytes> {
+    pub(super) fn take(&self) -> Option<Bytes> {
         let batch = {
             let mut state = self.state.lock();
             let batch = state.outlet.take();
@@ -201,7 +216,7 @@ impl OutletCell {
         batch
     }
 
-    fn report(&self, report: Report) {
+    pub(super) fn report(&self, report: Report) {
         self.state.lock().outlet.report(report);
     }
 }
@@ -267,13 +282,16 @@ async fn send_there(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
     };
     let Some(talk) = open(runtime, cell, &link) else { return Left::Failed };
     cell.enter(Stage::Flowing);
+    let is_moved = || runtime.links.route(node).is_some_and(|now| !Arc::ptr_eq(&now, &link));
     loop {
-        while let Some(batch) = cell.take() {
+        // A link that was replaced ends soon, however much there is to send.
+        while !is_moved()
+            && let Some(batch) = cell.take()
+        {
             if write(cell, &talk, batch).await.is_err() {
                 return Left::Failed;
             }
         }
-        let is_moved = || runtime.links.route(node).is_some_and(|now| !Arc::ptr_eq(&now, &link));
         if cell.stage() == Stage::Closing || is_moved() || !runtime.lists_lane(&cell.name) {
             return end(cell, &talk, is_moved()).await;
         }

@@ -219,7 +219,7 @@ async fn await_link(cell: &OutletCell, until: Instant) {
     while cell.stage() == Stage::Fresh {
         let changed = cell.changed();
         if cell.stage() == Stage::Fresh && timeout_at(until, changed).await.is_err() {
-            return cell.enter(Stage::Broken);
+            return cell.give_up_opening();
         }
     }
 }
