@@ -393,3 +393,19 @@ async fn who_is_always_behind_and_says_so_often_is_still_sent_messages() {
     }
     publishing.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_what_a_closed_node_has_not_sent() {
+    let (network, publisher, subscriber) = two(31).await;
+    let _messages = listening(&subscriber, &["t"]).await;
+    let publishing = publisher.publisher("t").unwrap();
+    publishing.publish(&1_u32).await.unwrap();
+    network.isolate("client");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(publishing.publish(&2_u32).await.unwrap(), published_to(1), "it waits for a link");
+    let flushing = tokio::spawn(async move { publishing.flush().await });
+    sleep(Duration::from_secs(1)).await;
+    assert!(!flushing.is_finished());
+    publisher.close_now().await;
+    timeout(Duration::from_secs(5), flushing).await.expect("it ends").unwrap();
+}

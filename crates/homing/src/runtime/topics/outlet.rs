@@ -222,13 +222,13 @@ impl OutletCell {
 }
 
 /// Sends what is put in, until the lane is no more, or nothing is published in it for long.
-pub(super) async fn run(runtime: Arc<Runtime>, cell: Arc<OutletCell>) {
+pub(super) async fn run(runtime: &Arc<Runtime>, cell: &OutletCell) {
     let mut pause = REDIAL_MIN;
     while runtime.lists_lane(&cell.name) {
         let left = if cell.name.node == runtime.me.id {
-            send_here(&runtime, &cell).await
+            send_here(runtime, cell).await
         } else {
-            send_there(&runtime, &cell).await
+            send_there(runtime, cell).await
         };
         match left {
             Left::Done => break,
@@ -236,13 +236,28 @@ pub(super) async fn run(runtime: Arc<Runtime>, cell: Arc<OutletCell>) {
             Left::Failed if cell.stage() == Stage::Closing => break,
             Left::Failed => {
                 cell.enter(Stage::Broken);
-                sleep(pause).await;
+                let _ = timeout(pause, is_worth_a_try(runtime, cell)).await;
                 pause = (pause * 2).min(REDIAL_MAX);
             }
         }
     }
-    cell.enter(Stage::Over);
-    runtime.topics.outlets.forget(&cell);
+}
+
+/// Waits until there is another link, or the lane is to end.
+async fn is_worth_a_try(runtime: &Runtime, cell: &OutletCell) {
+    let link = || runtime.links.route(cell.name.node).map(|link| link.number);
+    let before = link();
+    loop {
+        let changed = runtime.links.changed();
+        let is_new = link().is_some_and(|now| Some(now) != before);
+        if is_new || cell.stage() == Stage::Closing {
+            return;
+        }
+        tokio::select! {
+            () = cell.work.notified() => {}
+            () = changed => {}
+        }
+    }
 }
 
 /// A lane of this very node.
