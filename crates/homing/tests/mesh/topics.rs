@@ -409,3 +409,43 @@ async fn nobody_waits_for_what_a_closed_node_has_not_sent() {
     publisher.close_now().await;
     timeout(Duration::from_secs(5), flushing).await.expect("it ends").unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_is_never_read_does_not_starve_its_like() {
+    for (_network, publisher, subscriber) in ways(32).await {
+        let stuck = listening(&subscriber, &["t"]).await;
+        let mut quick = listening(&subscriber, &["t"]).await;
+        let total = 5_000_u32;
+        let publishing = tokio::spawn(async move {
+            for number in 0..total {
+                let published = publisher.publish("t", &number).await.unwrap();
+                assert_eq!(published, published_to(1));
+            }
+            publisher
+        });
+        let all: Vec<String> = (0..total).map(|number| format!("t {number}")).collect();
+        assert_eq!(heard(&mut quick, 5_000).await, all);
+        publishing.await.unwrap();
+        let here = u64::from(total) - SUBSCRIPTION_CAPACITY as u64;
+        assert_eq!(stuck.dropped(), Dropped { here, there: 0 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_of_a_group_that_is_full_is_passed_over() {
+    for (_network, publisher, subscriber) in ways(33).await {
+        let full = subscriber.subscribe(["t"]).group("g").capacity(1).await.unwrap();
+        let mut other = subscriber.subscribe(["t"]).group("g").capacity(3).await.unwrap();
+        assert!(full.ready().await && other.ready().await);
+        for number in 0..4_u32 {
+            publisher.publish("t", &number).await.unwrap();
+        }
+        sleep(Duration::from_millis(10)).await;
+        publisher.publish("t", &4_u32).await.unwrap();
+        for expect in [1, 2, 3, 4] {
+            let next = timeout(Duration::from_millis(50), other.next()).await;
+            assert_eq!(next.expect("it is not held up").unwrap().value::<u32>(), Ok(expect));
+        }
+        drop(full);
+    }
+}

@@ -144,7 +144,7 @@ impl Inlet {
 
     /// What the publisher's side is to know now.
     pub(super) fn report(&self) -> Report {
-        let waiting: u64 = self.routes.values().flatten().map(|route| route.waiting()).sum();
+        let waiting = self.runtime.topics.board.waiting(self.lane);
         let taken = self.received.saturating_sub(waiting).max(self.told.taken);
         Report { taken, dropped: self.dropped }
     }
@@ -155,7 +155,10 @@ impl Inlet {
             Some(origin) => self.find_route(run.topic(), Some(&origin)),
         };
         match route {
-            Some(route) => self.dropped += route.deliver(run).await,
+            Some(route) => {
+                let board = &self.runtime.topics.board;
+                self.dropped += route.deliver(run, || board.patience(self.lane)).await;
+            }
             None => self.dropped += u64::from(run.len()),
         }
     }
