@@ -449,3 +449,30 @@ async fn a_member_of_a_group_that_is_full_is_passed_over() {
         drop(full);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_slow_subscriptions_hold_a_publisher_back_no_longer_than_one() {
+    let (_network, publisher, subscriber) = two(34).await;
+    let wishes: [&[&str]; 4] = [&["t"], &["t", "a"], &["t", "b"], &["t", "c"]];
+    let mut stuck = Vec::new();
+    for wish in wishes {
+        stuck.push(listening(&subscriber, wish).await);
+    }
+    let mut quick = listening(&publisher, &["t"]).await;
+    let publisher = publisher.publisher("t").unwrap();
+    let payload = Payload::raw(vec![0; 4_000]);
+    let (mut longest, mut latest) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..2 * (4 * 1024 * 1024 + WINDOW as usize + OUTLET_MAX) / 4_000 {
+        let start = Instant::now();
+        let publishing = publisher.publish_raw(payload.clone());
+        let reading = async {
+            quick.next().await.unwrap();
+            latest = latest.max(start.elapsed());
+        };
+        tokio::join!(async { publishing.await.unwrap() }, reading);
+        longest = longest.max(start.elapsed());
+    }
+    assert!(longest >= Duration::from_secs(1), "{longest:?}");
+    assert!(longest < Duration::from_millis(1_500), "{longest:?}");
+    assert!(latest < Duration::from_millis(100), "who has room has it at once: {latest:?}");
+}
