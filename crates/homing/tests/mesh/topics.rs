@@ -7,6 +7,8 @@ use homing::{
     Code, Config, Dropped, Kind, Message, Node, Payload, Published, Slow, Subscription, TopicError,
 };
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -475,4 +477,22 @@ async fn many_slow_subscriptions_hold_a_publisher_back_no_longer_than_one() {
     assert!(longest >= Duration::from_secs(1), "{longest:?}");
     assert!(longest < Duration::from_millis(1_500), "{longest:?}");
     assert!(latest < Duration::from_millis(100), "who has room has it at once: {latest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_is_closed_is_told_of_even_if_nobody_waits_for_that() {
+    let (_network, publisher, subscriber) = two(35).await;
+    let [one, other] = [listening(&subscriber, &["a"]).await, listening(&subscriber, &["b"]).await];
+    let mut closing = (Box::pin(one.close()), Box::pin(other.close()));
+    poll_fn(|cx| {
+        let _ = closing.0.as_mut().poll(cx);
+        Poll::Ready(closing.1.as_mut().poll(cx).is_ready())
+    })
+    .await;
+    drop(closing);
+    until("it is known", || async {
+        let is_heard = |topic| !publisher.publisher(topic).unwrap().listeners().is_empty();
+        (!is_heard("a") && !is_heard("b")).then_some(())
+    })
+    .await;
 }
