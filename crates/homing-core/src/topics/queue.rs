@@ -33,7 +33,7 @@ enum Patience {
 /// Messages that a subscription did not get.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Dropped {
-    /// Its own queue had no room for them.
+    /// Its own queue, or its process, had no room for them.
     pub here: u64,
     /// Publishers had no room for them, as they said.
     pub there: u64,
@@ -113,6 +113,11 @@ impl Queue {
     /// Publishers had no room for so many.
     pub fn note_lost(&mut self, messages: u32) {
         self.dropped.there += u64::from(messages);
+    }
+
+    /// The process had no room for so many.
+    pub fn note_dropped(&mut self, messages: u32) {
+        self.dropped.here += u64::from(messages);
     }
 
     /// How many wait.

@@ -178,12 +178,12 @@ impl Board {
         cells.map(|cell| cell.len()).sum()
     }
 
-    /// Publishers had no room for so many messages of a lane.
-    pub(super) fn note_lost(&self, lane: u32, messages: u32) {
+    /// Notes something with the queue of each subscription of a lane.
+    pub(super) fn note(&self, lane: u32, note: impl Fn(&mut Queue)) {
         let state = self.state.lock();
         for id in state.machine.members(lane) {
             if let Some(cell) = state.cells.get(id) {
-                cell.waiting.lock().queue.note_lost(messages);
+                note(&mut cell.waiting.lock().queue);
             }
         }
     }
