@@ -496,3 +496,20 @@ async fn a_subscription_that_is_closed_is_told_of_even_if_nobody_waits_for_that(
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_of_a_group_that_is_gone_is_given_nothing() {
+    let network = Network::new(36);
+    let nodes = join_many(&network, 3).await;
+    let mut there = nodes[1].subscribe(["t"]).group("g").await.unwrap();
+    let gone = nodes[2].subscribe(["t"]).group("g").await.unwrap();
+    assert!(there.ready().await && gone.ready().await);
+    network.isolate("host-2");
+    until("it is held gone", || async { (alive(&nodes[0]).await.len() == 2).then_some(()) }).await;
+    let publisher = nodes[0].publisher("t").unwrap();
+    for number in 0..50_u32 {
+        assert_eq!(publisher.publish(&number).await.unwrap(), published_to(1));
+    }
+    let all: Vec<String> = (0..50).map(|number| format!("t {number}")).collect();
+    assert_eq!(heard(&mut there, 50).await, all);
+}
