@@ -38,7 +38,14 @@ impl Node {
             if let Some(connect) = connect {
                 self.answer_connect(connect, Err(NotConnected::Refused(status.clone())));
             }
-            return self.outbox.push_back(Output::Close { link, status });
+            // Who calls somebody that leaves, and does not know, is told that nothing ran if the link drains, and not if it is
+            // closed.
+            let output = if self.phase == Phase::Running {
+                Output::Close { link, status }
+            } else {
+                Output::Drain { link }
+            };
+            return self.outbox.push_back(output);
         }
         let node = about.id;
         let place = address.clone();

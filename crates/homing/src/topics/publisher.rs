@@ -86,6 +86,15 @@ impl Publisher {
         self
     }
 
+    /// Publishes on behalf of a foreign system, as the bridge of this name: the access lists of those who listen judge
+    /// every message as `bridge:NAME`, never as this node's own; they say which node may be that bridge.
+    #[must_use]
+    pub fn bridge(mut self, name: &str) -> Self {
+        let options = Arc::make_mut(self.options.get_or_insert_default());
+        options.origin = format!("bridge:{name}").into();
+        self
+    }
+
     /// Where it publishes.
     pub fn topic(&self) -> &Topic {
         &self.shared.spot.topic

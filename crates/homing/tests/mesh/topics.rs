@@ -8,12 +8,14 @@ use homing::{
 };
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The next so many, as `topic payload`.
-async fn heard(messages: &mut Subscription, count: usize) -> Vec<String> {
+pub(crate) async fn heard(messages: &mut Subscription, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     for _ in 0..count {
         let next = timeout(Duration::from_secs(30), messages.next()).await;
@@ -28,12 +30,12 @@ fn shown(message: &Message) -> String {
 }
 
 /// Whether nothing comes for a while.
-async fn silent(messages: &mut Subscription) -> bool {
+pub(crate) async fn silent(messages: &mut Subscription) -> bool {
     timeout(Duration::from_secs(3), messages.next()).await.is_err()
 }
 
 /// A subscription that everybody knows of.
-async fn listening(node: &Node, patterns: &[&str]) -> Subscription {
+pub(crate) async fn listening(node: &Node, patterns: &[&str]) -> Subscription {
     let messages = node.subscribe(patterns).await.unwrap();
     assert!(messages.ready().await);
     messages
@@ -267,6 +269,25 @@ async fn namespaces_separate_topics() {
     assert_eq!(heard(&mut here, 1).await, ["t 1"]);
     assert_eq!(heard(&mut there, 1).await, ["t 2"]);
     assert!(silent(&mut here).await && silent(&mut there).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_and_a_topic_of_one_name_never_meet() {
+    for (_network, here, there) in ways(17).await {
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        let price = move |(): ()| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move { 42_u32 }
+        };
+        there.serve("price", price).await.unwrap();
+        let mut messages = listening(&there, &["**"]).await;
+        assert_eq!(here.call::<_, u32>("price", &()).await.unwrap(), 42);
+        assert!(silent(&mut messages).await, "a call is no message");
+        here.publish("price", &43_u32).await.unwrap();
+        assert_eq!(heard(&mut messages, 1).await, ["price 43"]);
+        assert_eq!(calls.load(Ordering::Relaxed), 1, "a message is no call");
+    }
 }
 
 #[tokio::test(start_paused = true)]

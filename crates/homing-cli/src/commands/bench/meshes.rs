@@ -2,13 +2,18 @@
 
 use anyhow::{Context as _, anyhow};
 
+use super::flood::{FLOOD_ADDRESS, TOPIC};
+use super::flow::Numbered;
 use super::load::Caller;
 use super::report::{BULK_SIZE, Work};
 use crate::args::Transport;
 use crate::children::{Child, PrivateMesh};
 use crate::exit::Failure;
 use crate::settings::Settings;
-use homing::{Address, Callee, Key, KeyFile, Node, Payload};
+use tokio::sync::Mutex;
+
+use homing::limits::TOPIC_WAIT_MAX;
+use homing::{Address, Callee, Config, Key, KeyFile, Node, Payload, Replies, Slow};
 
 /// The only place where nodes of a benchmark with a key may listen: nothing is to leave this host.
 const HERE: &str = "127.0.0.1:0";
@@ -25,6 +30,10 @@ pub(super) enum Guarded {
 /// A mesh, this process's node in it, and those that answer.
 pub(super) struct Mesh {
     node: Node,
+    /// What it was joined with.
+    config: Config,
+    /// Nodes that have subscribed.
+    subscribers: Mutex<Vec<Node>>,
     services: Vec<Child>,
     private: PrivateMesh,
 }
@@ -34,7 +43,7 @@ impl Mesh {
     pub(super) async fn start(
         settings: &Settings,
         guarded: Guarded,
-        works: &[Work],
+        works: &[(Work, u32)],
     ) -> Result<Self, Failure> {
         let (purpose, mut options) = match guarded {
             Guarded::Not => ("bench", Vec::new()),
@@ -52,15 +61,17 @@ impl Mesh {
         }
         let transport = settings.transport().unwrap_or(Transport::Tcp).name();
         let mut services = Vec::new();
-        for work in works {
-            let mut line = vec!["serve", offer(*work), "--while-stdin", "--transport", transport];
-            line.extend(answer(*work));
+        for (work, size) in works {
+            let size = size.to_string();
+            let mut line = served(*work, &size);
+            line.extend(["--transport", transport]);
             line.extend(&options);
             let mut service = private.spawn(&line)?;
             service.serving().await?;
             services.push(service);
         }
-        Ok(Self { node: Node::join(config).await?, services, private })
+        let node = Node::join(config.clone()).await?;
+        Ok(Self { node, config, subscribers: Mutex::default(), services, private })
     }
 
     pub(super) fn private(&self) -> &PrivateMesh {
@@ -74,18 +85,46 @@ impl Mesh {
         size: usize,
         callers: u32,
     ) -> Result<Vec<Asker>, Failure> {
-        let address: Address = address(work).parse().context("no address")?;
-        let callee = self.node.requester().build().to_address(&address);
-        let (size, expect) = match work {
-            Work::Call => (size, size),
-            Work::Bulk => (BULK_SIZE as usize, SHORT.len()),
-        };
+        let callee = self.callee(address(work))?;
+        let (size, expect) =
+            if work == Work::Bulk { (BULK_SIZE as usize, SHORT.len()) } else { (size, size) };
         let asker = Asker { callee, payload: Payload::raw(vec![0; size]), expect };
         Ok((0..callers).map(|_| asker.clone()).collect())
     }
 
+    /// An endless stream of items of this size.
+    pub(super) fn stream(&self, size: u32) -> Result<Replies<()>, Failure> {
+        let size = Payload::raw(size.to_le_bytes().to_vec());
+        Ok(self.callee(FLOOD_ADDRESS)?.stream_raw(size))
+    }
+
+    /// So many subscribers, each a node of its own, that the publisher knows of.
+    pub(super) async fn subscribers(&self, count: u32) -> Result<Vec<Numbered>, Failure> {
+        let mut subscribers = self.subscribers.lock().await;
+        let mut all = Vec::new();
+        for number in 0..usize::try_from(count).unwrap_or(usize::MAX) {
+            if number == subscribers.len() {
+                subscribers.push(Node::join(self.config.clone()).await?);
+            }
+            // As long as it takes until all subscribe, and all read.
+            let slow = Slow::Wait(TOPIC_WAIT_MAX);
+            let messages = subscribers[number].subscribe([TOPIC]).slow(slow).await?;
+            messages.ready().await;
+            all.push(Numbered::new(messages));
+        }
+        Ok(all)
+    }
+
+    fn callee(&self, address: &str) -> Result<Callee, Failure> {
+        let address: Address = address.parse().context("no address")?;
+        Ok(self.node.requester().build().to_address(&address))
+    }
+
     /// Leaves the mesh and ends those who answer.
     pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        for subscriber in self.subscribers.get_mut() {
+            subscriber.close().await;
+        }
         self.node.close().await;
         for service in &mut self.services {
             service.kill().await?;
@@ -97,10 +136,13 @@ impl Mesh {
 /// The reply to bulk.
 const SHORT: &str = "taken";
 
-const fn offer(work: Work) -> &'static str {
+/// How a second process is told to do this work.
+fn served(work: Work, size: &str) -> Vec<&str> {
     match work {
-        Work::Call => "bench-echo@1.0.0",
-        Work::Bulk => "bench-bulk@1.0.0",
+        Work::Call => vec!["serve", "bench-echo@1.0.0", "--while-stdin", "--echo"],
+        Work::Bulk => vec!["serve", "bench-bulk@1.0.0", "--while-stdin", "--reply", SHORT],
+        Work::Stream => vec!["bench-flood"],
+        Work::Pub => vec!["bench-flood", "--publish", size],
     }
 }
 
@@ -108,13 +150,7 @@ const fn address(work: Work) -> &'static str {
     match work {
         Work::Call => "bench-echo@1",
         Work::Bulk => "bench-bulk@1",
-    }
-}
-
-const fn answer(work: Work) -> &'static [&'static str] {
-    match work {
-        Work::Call => &["--echo"],
-        Work::Bulk => &["--reply", SHORT],
+        Work::Stream | Work::Pub => FLOOD_ADDRESS,
     }
 }
 

@@ -135,6 +135,11 @@ impl Board {
         }
     }
 
+    /// Who may publish is asked again, for each topic.
+    pub(crate) fn reconsider(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }

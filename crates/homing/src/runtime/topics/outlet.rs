@@ -1,7 +1,6 @@
 //! How do the messages of one lane leave? A task sends what the outlet's machine holds, while somebody listens there.
 
 use super::inlet::{Inlet, Publisher, SERVICE};
-use crate::access::OwnToken;
 use crate::crank::{Came, LinkCell};
 use crate::runtime::Runtime;
 use crate::runtime::talk::Talk;
@@ -64,7 +63,7 @@ enum Sender {
 enum Left {
     /// Nobody publishes, or nobody listens, any more: the task ends.
     Done,
-    /// Another link leads there now.
+    /// Another link leads there now, or there is another token to show.
     Moved,
     /// It could not be had, or broke.
     Failed,
@@ -262,7 +261,8 @@ async fn is_worth_a_try(runtime: &Runtime, cell: &OutletCell) {
 
 /// A lane of this very node.
 async fn send_here(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
-    let me = Publisher { node: runtime.me.id, name: None, token: Bytes::new() };
+    let token = runtime.own_token();
+    let me = Publisher { node: runtime.me.id, name: None, token: token.clone() };
     let (lane, namespace) = (cell.name.lane, cell.namespace.clone());
     let mut inlet = Inlet::new(Arc::clone(runtime), me, lane, namespace);
     cell.enter(Stage::Flowing);
@@ -274,6 +274,9 @@ async fn send_here(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
         }
         if cell.stage() == Stage::Closing {
             return Left::Done;
+        }
+        if runtime.own_token() != token {
+            return Left::Moved;
         }
         if timeout(IDLE_TIME, cell.work.notified()).await.is_err() && cell.retire() {
             return Left::Done;
@@ -295,9 +298,12 @@ async fn send_there(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
             Ok(Err(_)) | Err(_) => return Left::Failed,
         },
     };
-    let Some(talk) = open(runtime, cell, &link) else { return Left::Failed };
+    let token = runtime.own_token();
+    let Some(talk) = open(runtime, cell, &link, &token) else { return Left::Failed };
     cell.enter(Stage::Flowing);
-    let is_moved = || runtime.links.route(node).is_some_and(|now| !Arc::ptr_eq(&now, &link));
+    let is_elsewhere = || runtime.links.route(node).is_some_and(|now| !Arc::ptr_eq(&now, &link));
+    // A renewed token is shown by a stream of its own.
+    let is_moved = || is_elsewhere() || runtime.own_token() != token;
     loop {
         // A link that was replaced ends soon, however much there is to send.
         while !is_moved()
@@ -325,12 +331,17 @@ async fn send_there(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
     }
 }
 
-fn open(runtime: &Arc<Runtime>, cell: &OutletCell, link: &Arc<LinkCell>) -> Option<Talk> {
+fn open(
+    runtime: &Arc<Runtime>,
+    cell: &OutletCell,
+    link: &Arc<LinkCell>,
+    token: &Bytes,
+) -> Option<Talk> {
     let service = ServiceName::from_peer(SERVICE).expect("a name of the mesh's own");
     let method = cell.name.lane.to_string().parse().expect("a number is a method");
     let namespace = cell.namespace.clone();
     let target = Arc::new(Target { offer: RecordKey::INTEREST.0, namespace, service, method });
-    let token = runtime.access.token.as_ref().map(OwnToken::current);
+    let token = Some(token.clone()).filter(|token| !token.is_empty());
     let options = token.map(|token| Box::new(Options { token, ..Options::default() }));
     let open = Open {
         token: 0,
