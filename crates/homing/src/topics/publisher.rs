@@ -104,7 +104,8 @@ impl Publisher {
     ///
     /// Returns when the message is on its way. Until it knows the mesh, and has links to the nodes that listen, the first
     /// one waits, a second each at most; later ones wait where a subscription has no room and
-    /// [wants that](crate::Slow::Wait).
+    /// [wants that](crate::Slow::Wait). Dropped while it waits, the message is on its way to those that had room, and to
+    /// no others.
     ///
     /// # Errors
     /// The value cannot be written (`INVALID_ARGUMENT`), it is too large (`RESOURCE_EXHAUSTED`), or the node is closed.
