@@ -63,7 +63,7 @@ pub(crate) struct SubArgs {
     /// What becomes of messages for which there is no room
     #[arg(long, value_enum, value_name = "WAY", default_value_t = TypedSlow::Wait)]
     pub(crate) slow: TypedSlow,
-    /// How long a publisher waits for room, with `--slow wait`
+    /// How long a publisher waits for room, where it waits; at most 10s
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     pub(crate) wait: Option<Duration>,
     /// How many messages wait here for whoever reads our output [default: 1024]
@@ -89,13 +89,13 @@ pub(crate) enum TypedSlow {
 }
 
 impl SubArgs {
-    /// What becomes of messages for which there is no room.
-    pub(crate) fn slow(&self) -> Slow {
+    /// What becomes of messages for which there is no room; `None` where a wait was typed beside what waits for nobody.
+    pub(crate) fn slow(&self) -> Option<Slow> {
         match (self.slow, self.wait) {
-            (TypedSlow::Wait, None) => Slow::default(),
-            (TypedSlow::Wait, Some(wait)) => Slow::Wait(wait),
-            (TypedSlow::DropOldest, _) => Slow::DropOldest,
-            (TypedSlow::DropNewest, _) => Slow::DropNewest,
+            (TypedSlow::Wait, wait) => Some(wait.map_or_else(Slow::default, Slow::Wait)),
+            (TypedSlow::DropOldest, None) => Some(Slow::DropOldest),
+            (TypedSlow::DropNewest, None) => Some(Slow::DropNewest),
+            (TypedSlow::DropOldest | TypedSlow::DropNewest, Some(_)) => None,
         }
     }
 }

@@ -11,16 +11,18 @@ use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{Code, Dropped, Encoding, Message, Node, Status, Subscription, TopicPattern};
+use homing::{Code, Dropped, Encoding, Message, Node, Slow, Status, Subscription, TopicPattern};
 
 /// Prints what comes.
 pub(crate) fn run(args: &SubArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
+    let wrong = "--wait is for --slow wait: what is dropped is not waited for";
+    let slow = args.slow().ok_or_else(|| Failure::Usage(wrong.to_owned()))?;
     runtime::run_wide(async {
         let mut signals = Signals::new()?;
         let node = signals.or(async { Ok(Node::join(settings.member()).await?) }).await?;
         let listened = async {
             tokio::select! {
-                outcome = listen(&node, args, output) => outcome,
+                outcome = listen(&node, args, slow, output) => outcome,
                 () = end_of_reader() => Err(Failure::OutputClosed),
             }
         };
@@ -30,9 +32,8 @@ pub(crate) fn run(args: &SubArgs, settings: &Settings, output: Output) -> Result
     })
 }
 
-async fn listen(node: &Node, args: &SubArgs, output: Output) -> Result<(), Failure> {
-    let mut subscribe =
-        node.subscribe(args.patterns.iter().map(TopicPattern::as_str)).slow(args.slow());
+async fn listen(node: &Node, args: &SubArgs, slow: Slow, output: Output) -> Result<(), Failure> {
+    let mut subscribe = node.subscribe(args.patterns.iter().map(TopicPattern::as_str)).slow(slow);
     if let Some(group) = &args.group {
         subscribe = subscribe.group(group);
     }

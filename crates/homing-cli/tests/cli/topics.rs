@@ -102,4 +102,5 @@ fn what_cannot_be_a_topic_is_a_matter_of_usage() {
     house.run("pub a..b x").failed(2, "a segment is empty");
     house.run("sub a.*b").failed(2, "a segment is *, ** or has no * at all");
     house.run("pub $mesh x").failed(2, "reserved");
+    house.run("sub a --slow drop-oldest --wait 3s").failed(2, "--wait is for --slow wait");
 }

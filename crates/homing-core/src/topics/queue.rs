@@ -94,13 +94,11 @@ impl Queue {
         Some(message)
     }
 
-    /// The next messages, as they came together: cheaper than one by one, but they are out of the reach of
-    /// [`Slow::DropOldest`], where this gives one.
-    pub fn take_run(&mut self) -> Option<Run> {
-        let run = match self.slow {
-            Slow::DropOldest => self.runs.front_mut()?.split_off_front(1),
-            Slow::Wait(_) | Slow::DropNewest => self.runs.pop_front()?,
-        };
+    /// The next messages, as they came together but at most so many: cheaper than one by one, but they count as taken, and
+    /// are out of the reach of [`Slow::DropOldest`], where this gives one.
+    pub fn take_run(&mut self, at_most: u32) -> Option<Run> {
+        let at_most = if self.slow == Slow::DropOldest { 1 } else { at_most };
+        let run = self.runs.front_mut()?.split_off_front(at_most);
         if self.runs.front().is_some_and(Run::is_empty) {
             self.runs.pop_front();
         }

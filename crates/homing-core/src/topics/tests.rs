@@ -265,7 +265,11 @@ fn a_queue_gives_back_what_it_holds_of_the_budget() {
     let mut queue = Queue::new(Slow::DropOldest, 2, std::sync::Arc::clone(&budget));
     queue.put(run_of("a", &["1", "2", "3"]));
     assert!(budget.left() < before);
-    assert_eq!(queue.take_run().unwrap().len(), 1, "the rest is in the reach of what drops it");
+    assert_eq!(
+        queue.take_run(u32::MAX).unwrap().len(),
+        1,
+        "the rest is in the reach of what drops it"
+    );
     queue.put(run_of("b", &["4"]));
     drop(queue);
     assert_eq!(budget.left(), before);
@@ -276,7 +280,7 @@ fn a_queue_counts_what_was_taken_and_what_publishers_lost() {
     let mut queue = Queue::new(WAIT, 10, budget());
     queue.put(run_of("a", &["1", "2", "3"]));
     queue.note_lost(4);
-    assert_eq!((queue.take_run().unwrap().len(), queue.taken(), queue.len()), (3, 3, 0));
+    assert_eq!((queue.take_run(u32::MAX).unwrap().len(), queue.taken(), queue.len()), (3, 3, 0));
     assert_eq!(queue.dropped(), Dropped { here: 0, there: 4 });
 }
 

@@ -105,7 +105,8 @@ impl fmt::Debug for Subscribe {
     }
 }
 
-/// Messages of the topics that were subscribed to, in the order in which each publisher said them: a [`Stream`]. Dropping
+/// Messages of the topics that were subscribed to: a [`Stream`]. Those of one publisher come in the order in which it said
+/// them, unless its link or what this node listens to changes just then: old and new ways are two streams. Dropping
 /// it ends the subscription.
 pub struct Subscription {
     runtime: Arc<Runtime>,

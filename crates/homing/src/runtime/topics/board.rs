@@ -49,6 +49,8 @@ pub(super) enum Route {
 /// One subscription: what waits for its program.
 pub(crate) struct SubscriptionCell {
     waiting: Mutex<Waiting>,
+    /// How many messages its program takes at once at most.
+    at_once: u32,
     room: Notify,
 }
 
@@ -74,8 +76,10 @@ impl Board {
         budget: &Arc<Budget>,
     ) -> Result<(SubscriptionId, Arc<SubscriptionCell>), Status> {
         let queue = Queue::new(wish.slow, capacity, Arc::clone(budget));
-        let waiting = Waiting { queue, reader: None, stage: Stage::Open };
-        let cell = Arc::new(SubscriptionCell { waiting: Mutex::new(waiting), room: Notify::new() });
+        // What a member of a group has taken is what publishers choose by: what waits for its program is not taken yet.
+        let at_once = if wish.group.is_some() { 1 } else { u32::MAX };
+        let waiting = Mutex::new(Waiting { queue, reader: None, stage: Stage::Open });
+        let cell = Arc::new(SubscriptionCell { waiting, at_once, room: Notify::new() });
         let mut state = self.state.lock();
         let id = state.machine.add(wish)?;
         state.cells.insert(id, Arc::clone(&cell));
@@ -279,7 +283,7 @@ impl SubscriptionCell {
     pub(crate) fn poll_run(&self, cx: &mut Context<'_>) -> Poll<Option<Run>> {
         let (polled, replaced) = {
             let mut waiting = self.waiting.lock();
-            match (waiting.queue.take_run(), waiting.stage) {
+            match (waiting.queue.take_run(self.at_once), waiting.stage) {
                 (Some(run), _) => (Poll::Ready(Some(run)), None),
                 (None, Stage::Over) => (Poll::Ready(None), None),
                 // A waker that is replaced is dropped after the lock: it may be the last hold on anything.
