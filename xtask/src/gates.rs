@@ -66,7 +66,8 @@ const GATES: &[Gate] = &[
     thorough("documentation tests", |sandbox| {
         cargo(sandbox, "test --workspace --doc --features homing/tower")
     }),
-    thorough("simulation", |sandbox| simulate(sandbox, &["--seconds", "60"])),
+    thorough("simulation", |sandbox| simulate(sandbox, &["run", "--seconds", "60"])),
+    thorough("upgrades", |sandbox| simulate(sandbox, &["upgrades", "--sequences", "1000"])),
 ];
 
 /// Runs the gates in order. Fails with the name of the first that failed, after a table of what was run and how long it
@@ -91,7 +92,8 @@ pub(crate) fn test(root: &Path, pace: Pace) -> anyhow::Result<()> {
 
 /// Runs the simulator with `words` as its arguments.
 pub(crate) fn sim(root: &Path, words: &[String]) -> anyhow::Result<()> {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words = words.iter().map(String::as_str);
+    let words: Vec<&str> = std::iter::once("run").chain(words).collect();
     simulate(&Sandbox::new(root)?, &words).map(|_| ())
 }
 
@@ -170,7 +172,7 @@ fn documentation(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
 }
 
 fn simulate(sandbox: &Sandbox, words: &[&str]) -> anyhow::Result<Outcome> {
-    passes(sandbox.cargo("run --release --package homing-sim --bin homing-sim -- run").args(words))
+    passes(sandbox.cargo("run --release --package homing-sim --bin homing-sim --").args(words))
 }
 
 #[cfg(test)]

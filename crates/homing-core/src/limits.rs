@@ -82,8 +82,14 @@ pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 pub const BEFORE_PING: Duration = Duration::from_millis(2_500);
 /// Silence after that until the link is given up.
 pub const BEFORE_CLOSE: Duration = Duration::from_millis(4_500);
-/// How long the loser of two links of a pair may stay until its last call ends (decisions A14).
-pub const LOSER_DRAIN_TIME: Duration = Duration::from_secs(5);
+/// How long the loser of two links of a pair may stay while conversations that began on it still say something; then it
+/// ends, and they with it. Calls that a tie-break met are not cut for it: at most [`LINKS_PER_PAIR_MAX`] drain at once.
+pub const LOSER_DRAIN_TIME: Duration = Duration::from_hours(1);
+/// How long nothing may be said in the conversations of such a link, where none of them has a deadline that would end
+/// it; then the link ends, and they with it.
+pub const LOSER_QUIET_TIME: Duration = Duration::from_mins(1);
+/// How long a node that goes waits for the last conversations on its links, once its calls are done.
+pub const GOING_DRAIN_TIME: Duration = Duration::from_secs(5);
 /// How long a node that stops waits for its calls (decisions D6).
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 /// The first pause before a link that failed is dialled again; it doubles, jittered, up to [`REDIAL_MAX`].

@@ -11,7 +11,7 @@ use homing_core::node::LinkId;
 use homing_core::registry::RecordKey;
 use homing_core::requester::{Begin, CallKey, Input, Kind, Requester, TargetKey, Wait};
 use homing_core::rng::Rng;
-use homing_core::talk::Payload;
+use homing_core::talk::{Payload, Status};
 use homing_core::time::Time;
 use std::collections::BTreeMap;
 
@@ -30,6 +30,9 @@ pub(crate) struct Pending {
     pub(crate) target: TargetKey,
     pub(crate) deadline: Time,
     pub(crate) payload: Bytes,
+    pub(crate) kind: Kind,
+    /// Its stream was refused, and is not tried again by itself.
+    pub(crate) refused: Option<Status>,
     pub(crate) at: At,
 }
 
@@ -69,6 +72,8 @@ impl Caller {
             target: order.target,
             deadline,
             payload: question(order.serial, order.size),
+            kind: order.kind,
+            refused: None,
             at: At::Deciding,
         };
         self.calls.insert(free, pending);
@@ -80,7 +85,7 @@ impl Caller {
             repeatable: order.repeatable,
             only: None,
             affinity: None,
-            kind: Kind::Call,
+            kind: order.kind,
         };
         self.requester.handle_input(now, Input::Begin(begin));
     }
@@ -107,6 +112,11 @@ impl Caller {
         self.tokens += 1;
         self.attempts.insert(self.tokens, key.0);
         self.tokens
+    }
+
+    /// The call that an attempt is of.
+    pub(crate) fn call_of(&self, token: u64) -> Option<CallKey> {
+        self.attempts.get(&token).copied().map(CallKey)
     }
 
     /// The call whose attempt ended; `None` when nobody waits for it any more.

@@ -4,11 +4,12 @@
 //! later; a dead one never.
 
 use crate::stream::Piece;
+use crate::voice::Step;
 use bytes::Bytes;
 use homing_core::id::NodeId;
 use homing_core::node::{LinkId, NodeEvent};
 use homing_core::registry::{RecordKey, Snapshot};
-use homing_core::requester::TargetKey;
+use homing_core::requester::{Kind, TargetKey};
 use homing_core::talk::{Code, Status};
 use std::fmt;
 use std::net::SocketAddr;
@@ -30,6 +31,10 @@ pub(crate) enum Event {
     Wake { host: usize, life: u64 },
     /// A process has done a piece of work.
     Work { host: usize, life: u64, work: u64 },
+    /// A program does the next thing with a stream of its.
+    Step { host: usize, life: u64, step: Step },
+    /// A caller hangs up.
+    HangUp { host: usize, life: u64, call: HangUp },
     /// A paused process goes on.
     Resume { host: usize, life: u64 },
     /// A host without a process starts one.
@@ -40,6 +45,15 @@ pub(crate) enum Event {
     Trouble,
     /// Discovery looks again for a process.
     Discover { host: usize, life: u64 },
+}
+
+/// Why a caller of a stream hangs up, and on which.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HangUp {
+    /// It has heard enough.
+    Sated(u64),
+    /// It should have ended long ago.
+    Impatient(u64),
 }
 
 /// On which socket a datagram arrives.
@@ -93,6 +107,8 @@ pub(crate) enum Stimulus {
         work: u64,
     },
     /// Discovery found somebody, and perhaps knows who it is.
+    /// It is time for the next thing with a stream.
+    Step(Step),
     Found {
         node: Option<NodeId>,
         addresses: Vec<SocketAddr>,
@@ -106,6 +122,10 @@ pub(crate) enum Command {
     Call(CallOrder),
     /// The caller of this call goes away.
     Cancel {
+        serial: u64,
+    },
+    /// The caller of this stream waits no longer.
+    GiveUp {
         serial: u64,
     },
     Offer(OfferOrder),
@@ -129,6 +149,7 @@ pub(crate) struct CallOrder {
     pub(crate) time: Duration,
     pub(crate) repeatable: bool,
     pub(crate) size: usize,
+    pub(crate) kind: Kind,
 }
 
 /// A service that a program offers.
@@ -168,6 +189,11 @@ pub(crate) enum Effect {
     Work {
         work: u64,
     },
+    /// A program goes on with a stream, after this time on average.
+    Step {
+        step: Step,
+        mean: Duration,
+    },
     /// The program in the process learns, or does, something.
     Note(Note),
     /// The process ends.
@@ -181,6 +207,20 @@ pub(crate) enum Note {
     Executed {
         serial: u64,
     },
+    /// A handler answers this stream, from now on.
+    Speaks {
+        serial: u64,
+    },
+    /// It no longer does.
+    Silent {
+        serial: u64,
+    },
+    /// The reader of this stream left.
+    Left {
+        serial: u64,
+    },
+    /// Something is not as it has to be.
+    Wrong(String),
     /// An offer is no longer made.
     Withdrawn {
         serial: u64,
@@ -207,14 +247,22 @@ pub(crate) enum End {
     /// With the answer to something else.
     WrongReply,
     Failed(Code, String),
+    /// It was a stream of which nothing ran.
+    Refused(Code, String),
     /// Its caller went away.
     Abandoned,
+    /// Its caller waited for long, and then no longer.
+    GivenUp,
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Executed { serial } => write!(f, "works on call {serial}"),
+            Self::Speaks { serial } => write!(f, "answers stream {serial}"),
+            Self::Silent { serial } => write!(f, "answers stream {serial} no more"),
+            Self::Left { serial } => write!(f, "leaves stream {serial}"),
+            Self::Wrong(what) => f.write_str(what),
             Self::Withdrawn { serial } => write!(f, "has withdrawn offer {serial}"),
             Self::Ended { serial, end } => write!(f, "call {serial} ended: {end:?}"),
             Self::LinkUp => f.write_str("has a new link"),

@@ -61,6 +61,7 @@ pub(crate) fn bounds(process: &Process) -> Result<(), String> {
     if links > LINKS_MAX || process.wires.dials() > DIALS_MAX {
         return Err(format!("{links} links and {} dials", process.wires.dials()));
     }
+    process.voices.bounds()?;
     let attempts = usize::try_from(process.caller.requester.pending()).unwrap_or(usize::MAX);
     if attempts > process.caller.len() {
         return Err(format!("{attempts} attempts at {} calls", process.caller.len()));
@@ -135,9 +136,10 @@ impl World {
             }
             let pending = process.caller.requester.pending();
             let (calls, works) = (process.caller.len(), process.server.len());
-            if (pending, calls, works) != (0, 0, 0) {
+            let streams = process.voices.len();
+            if (pending, calls, works, streams) != (0, 0, 0, 0) {
                 return Err(format!(
-                    "{who:?} has {pending} attempts, {calls} calls, {works} works at rest"
+                    "{who:?} has {pending} attempts, {calls} calls, {works} works, {streams} ends of streams at rest"
                 ));
             }
             if let Some((conn, line)) =

@@ -1,15 +1,19 @@
 //! What is true, whatever the nodes believe? Every call that was made, every offer that was withdrawn.
 
 use crate::event::End;
+use crate::script::FAILURE;
 use homing_core::id::NodeId;
 use homing_core::limits::TICK;
 use homing_core::registry::{NodeState, Snapshot};
 use homing_core::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// How much later than its deadline a call may end: a tick of the wheel, and the lateness of a timer.
 const GRACE: Duration = Duration::from_millis(10);
+
+/// How long a reader's leaving may take to its writer: a round trip, and what waits before it.
+const STOP_TIME: Duration = Duration::from_millis(2);
 
 /// The truth about calls and offers.
 #[derive(Debug, Default)]
@@ -20,6 +24,7 @@ pub(crate) struct Ledger {
     strict: BTreeSet<u64>,
     executed: BTreeSet<u64>,
     withdrawn: BTreeSet<u64>,
+    speech: Speech,
     seen: BTreeMap<u64, Seen>,
     serials: u64,
     pub(crate) counts: Counts,
@@ -49,6 +54,8 @@ pub(crate) enum Duty {
     End,
     /// An answer: nothing is wrong with the mesh.
     Reply,
+    /// That, or the word that nothing ran: who streams what it asks has to say it again itself.
+    ReplyOrRefusal,
 }
 
 /// How many calls there were, and how they ended.
@@ -60,6 +67,15 @@ pub(crate) struct Counts {
     pub(crate) abandoned: u64,
     /// The caller's process ended first.
     pub(crate) died: u64,
+}
+
+/// Who answers streams, and for whom.
+#[derive(Debug, Default)]
+struct Speech {
+    /// The streams that are answered, by which process.
+    speaking: BTreeMap<u64, u64>,
+    /// Those whose readers have left while all was well.
+    left: VecDeque<(Time, u64)>,
 }
 
 /// What one process has seen of offers.
@@ -104,11 +120,16 @@ impl Ledger {
         self.due.remove(&(call.deadline, serial));
         match end {
             End::Replied => self.counts.replied += 1,
-            End::Abandoned => self.counts.abandoned += 1,
+            End::GivenUp if call.duty != Duty::End => {
+                return Err(format!("stream {serial} does not end where nothing is wrong"));
+            }
+            End::Abandoned | End::GivenUp => self.counts.abandoned += 1,
+            End::Failed(_, message) if message.contains(FAILURE) => self.counts.replied += 1,
             End::WrongReply => return Err(format!("call {serial} got the answer to another")),
-            End::Failed(code, message) => {
+            End::Refused(..) if call.duty == Duty::ReplyOrRefusal => self.counts.failed += 1,
+            End::Failed(code, message) | End::Refused(code, message) => {
                 self.counts.failed += 1;
-                if call.duty == Duty::Reply {
+                if call.duty != Duty::End {
                     return Err(format!(
                         "call {serial} failed where nothing is wrong: {code}: {message}"
                     ));
@@ -130,6 +151,7 @@ impl Ledger {
             }
         }
         self.seen.remove(&life);
+        self.speech.speaking.retain(|_, speaker| *speaker != life);
     }
 
     /// Any call may fail from now on.
@@ -146,6 +168,35 @@ impl Ledger {
             let call = self.live[serial];
             if !is_asleep(call.life) {
                 return Err(format!("call {serial} has no end, and was due at {deadline}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A stream is answered from now on.
+    pub(crate) fn speaks(&mut self, serial: u64, life: u64) {
+        self.speech.speaking.insert(serial, life);
+    }
+
+    /// A stream is no longer answered.
+    pub(crate) fn is_silent(&mut self, serial: u64) {
+        self.speech.speaking.remove(&serial);
+    }
+
+    /// The reader of a stream leaves, and nothing is wrong between it and its writer.
+    pub(crate) fn left(&mut self, now: Time, serial: u64) {
+        self.speech.left.push_back((now, serial));
+    }
+
+    /// Nobody goes on for a reader that left a round trip ago.
+    pub(crate) fn still_speaking(&mut self, now: Time) -> Result<(), String> {
+        while let Some((at, serial)) = self.speech.left.front().copied() {
+            if at + STOP_TIME >= now {
+                break;
+            }
+            self.speech.left.pop_front();
+            if self.speech.speaking.contains_key(&serial) {
+                return Err(format!("stream {serial} goes on, and its reader left at {at}"));
             }
         }
         Ok(())
@@ -212,6 +263,21 @@ mod tests {
         assert!(strict.execute(7).is_err());
         let mut lax = ledger(Repeats::May, Duty::End);
         assert_eq!((lax.execute(7), lax.execute(7)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn a_reader_that_leaves_stops_its_writer_within_a_round_trip() {
+        let mut ledger = Ledger::default();
+        ledger.speaks(7, 1);
+        ledger.speaks(8, 1);
+        ledger.left(Time::from_millis(1), 7);
+        ledger.left(Time::from_millis(1), 8);
+        ledger.is_silent(7);
+        assert_eq!(ledger.still_speaking(Time::from_millis(3)), Ok(()));
+        assert!(ledger.still_speaking(Time::from_millis(4)).unwrap_err().contains("stream 8"));
+        ledger.died(1);
+        ledger.left(Time::from_millis(5), 8);
+        assert_eq!(ledger.still_speaking(Time::from_millis(9)), Ok(()));
     }
 
     #[test]

@@ -19,11 +19,15 @@ pub mod output;
 mod plan;
 mod process;
 mod queue;
+mod script;
 mod seasons;
 mod server;
+mod speech;
 mod stream;
 mod trace;
 mod travel;
+mod upgrades;
+mod voice;
 mod weather;
 mod wires;
 mod workload;
@@ -35,6 +39,7 @@ mod tests;
 pub use plan::{Fault, HOSTS, Plan, Sabotage};
 pub use seasons::{Failure, Summary, simulate};
 pub use trace::Listing;
+pub use upgrades::upgrade;
 
 use homing_core::time::Time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,8 +49,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// # Errors
 /// The first thing that must not be: a broken promise, a panic, or a second run that differs from the first.
 pub fn check(plan: &Plan, listing: Listing) -> Result<Summary, Failure> {
-    let first = guarded(plan, listing)?;
-    let second = guarded(plan, Listing::Silent)?;
+    check_twice(listing, |listing| simulate(plan, listing))
+}
+
+/// Simulates a sequence of upgrades twice.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_upgrade(seed: u64, listing: Listing) -> Result<Summary, Failure> {
+    check_twice(listing, |listing| upgrade(seed, listing))
+}
+
+fn check_twice(
+    listing: Listing,
+    run: impl Fn(Listing) -> Result<Summary, Failure>,
+) -> Result<Summary, Failure> {
+    let first = guarded(|| run(listing))?;
+    let second = guarded(|| run(Listing::Silent))?;
     if first == second {
         return Ok(first);
     }
@@ -54,8 +74,8 @@ pub fn check(plan: &Plan, listing: Listing) -> Result<Summary, Failure> {
 }
 
 /// A panic is a failure like any other; the seed must be told.
-fn guarded(plan: &Plan, listing: Listing) -> Result<Summary, Failure> {
-    catch_unwind(AssertUnwindSafe(|| simulate(plan, listing))).unwrap_or_else(|panic| {
+fn guarded(run: impl Fn() -> Result<Summary, Failure>) -> Result<Summary, Failure> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<String>()
             .map(String::as_str)

@@ -2,12 +2,15 @@
 
 use clap::{Parser, Subcommand};
 use homing_sim::output::say;
-use homing_sim::{Failure, Listing, Plan, Summary, check};
+use homing_sim::{Failure, Listing, Plan, Summary, check, check_upgrade, upgrade};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Between two lines of progress.
 const PROGRESS: Duration = Duration::from_secs(10);
+
+/// One of so many sequences of upgrades is run twice.
+const AGAIN: u64 = 8;
 
 /// Simulates meshes in virtual time, and checks that they keep their promises.
 #[derive(Debug, Parser)]
@@ -23,6 +26,8 @@ enum Command {
     Run(Run),
     /// Simulate one seed again.
     Replay(Replay),
+    /// Replace whole fleets while they are called: no call may be lost.
+    Upgrades(Upgrades),
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,8 +58,22 @@ struct Replay {
     trace: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct Upgrades {
+    /// How many random sequences of upgrades.
+    #[arg(long, default_value_t = 1_000, conflicts_with = "seed")]
+    sequences: u64,
+    /// Only the one of this seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print what happens.
+    #[arg(long)]
+    trace: bool,
+}
+
 fn main() -> ExitCode {
     let run = match Arguments::parse().command {
+        Command::Upgrades(upgrades) => return exit(&upgrades.all()),
         Command::Run(run) => run,
         Command::Replay(Replay { seed, nodes, trace }) => {
             Run { seconds: 0, seed: Some(seed), nodes, trace }
@@ -64,6 +83,10 @@ fn main() -> ExitCode {
         Some(seed) => run.one(seed).map(|summary| say(&sentence(1, &summary))),
         None => run.many(),
     };
+    exit(&held)
+}
+
+fn exit(held: &Result<(), Broken>) -> ExitCode {
     match held {
         Ok(()) => ExitCode::SUCCESS,
         Err(Broken) => ExitCode::FAILURE,
@@ -76,8 +99,7 @@ struct Broken;
 impl Run {
     fn many(&self) -> Result<(), Broken> {
         let begun = Instant::now();
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let first = u64::try_from(since.as_millis()).unwrap_or_default();
+        let first = fresh();
         say(&format!("simulating seeds from {first} on, for {} s", self.seconds));
         let (mut total, mut seeds, mut told) = (Summary::default(), 0, begun);
         while begun.elapsed() < Duration::from_secs(self.seconds) {
@@ -104,12 +126,49 @@ impl Run {
     }
 }
 
+impl Upgrades {
+    fn all(&self) -> Result<(), Broken> {
+        let (first, count) = self.seed.map_or((fresh(), self.sequences), |seed| (seed, 1));
+        let listing = if self.trace { Listing::Printed } else { Listing::Silent };
+        let (mut total, mut told) = (Summary::default(), Instant::now());
+        for seed in first..first + count {
+            // Whether a run is the same again is asked of some; the others go further.
+            let run = if seed.is_multiple_of(AGAIN) { check_upgrade } else { upgrade };
+            let summary = run(seed, listing).map_err(|Failure { at, what }| {
+                say(&format!("sequence {seed}, at {at}: {what}"));
+                say(&format!("replay it: homing-sim upgrades --seed {seed} [--trace]"));
+                Broken
+            })?;
+            add(&mut total, &summary);
+            if told.elapsed() >= PROGRESS {
+                told = Instant::now();
+                say(&upgraded(seed + 1 - first, &total));
+            }
+        }
+        say(&upgraded(count, &total));
+        Ok(())
+    }
+}
+
+/// A seed that was never used.
+fn fresh() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
+}
+
 fn add(total: &mut Summary, one: &Summary) {
     total.virtual_time += one.virtual_time;
     total.events += one.events;
     total.calls += one.calls;
     total.replies += one.replies;
     total.faults += one.faults;
+}
+
+fn upgraded(sequences: u64, total: &Summary) -> String {
+    let Summary { calls, replies, faults, .. } = total;
+    format!(
+        "{sequences} sequences, {faults} processes replaced: {calls} calls and streams ({replies} replied)"
+    )
 }
 
 fn sentence(seeds: u64, total: &Summary) -> String {

@@ -6,12 +6,19 @@ use homing_core::registry::{OfferRecord, OfferState, OfferedMethod, RecordKey};
 use homing_core::wire::Target;
 use std::sync::Arc;
 
-/// Services that nodes offer and call.
-pub(crate) const SERVICES: usize = 6;
+/// Services that nodes offer.
+pub(crate) const SERVICES: usize = 8;
+/// The first of those that answer with streams; the ones before it are called.
+pub(crate) const STREAMED: usize = 6;
 
 /// The name of a service. Those with even numbers may be repeated.
 pub(crate) fn service(number: usize) -> ServiceName {
     format!("service-{number}").parse().expect("a name of plain letters")
+}
+
+/// Whether it is one of the services that answer with streams.
+pub(crate) fn is_streamed(name: &ServiceName) -> bool {
+    (STREAMED..SERVICES).any(|number| service(number) == *name)
 }
 
 /// Whether calls of a service may run twice, by the word of all who offer it.

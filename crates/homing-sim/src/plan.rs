@@ -98,6 +98,14 @@ pub enum Sabotage {
     LeakBudget,
     /// Chance that does not come from the seed.
     Chance,
+    /// An item of a stream never reaches its reader.
+    LoseItem,
+    /// What a reader has taken is never given back to its writer.
+    KeepCredit,
+    /// A reader leaves, and its link is not told.
+    LeaveUntold,
+    /// Who is to be replaced is killed.
+    Kill,
 }
 
 impl Plan {

@@ -1,15 +1,16 @@
 //! What does a process do with its machines? The same as the driver: it moves their values, and decides nothing.
 
 use crate::caller::Caller;
-use crate::event::{Command, Effect, Note, OfferOrder, Stimulus, Via};
+use crate::event::{Command, Effect, End, Note, OfferOrder, Stimulus, Via};
 use crate::keys::Keys;
 use crate::mesh;
 use crate::server::{Origin, Server};
+use crate::voice::Voices;
 use crate::wires::{DialOrder, MESH, Wires};
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
-use homing_core::limits::{DRAIN_TIME, LOSER_DRAIN_TIME, STALL};
+use homing_core::limits::{DRAIN_TIME, GOING_DRAIN_TIME, STALL};
 use homing_core::link;
 use homing_core::node::{self, BackOff, LinkId, Node, NodeConfig, NodeEvent, Source};
 use homing_core::registry::{Filter, Guard, OfferState, RecordKey, Snapshot};
@@ -30,6 +31,7 @@ pub(crate) struct Process {
     pub(crate) wires: Wires,
     pub(crate) caller: Caller,
     pub(crate) server: Server,
+    pub(crate) voices: Voices,
     pub(crate) phase: Phase,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) effects: VecDeque<Effect>,
@@ -105,6 +107,7 @@ impl Process {
             wires: Wires::new(who.keys, me, who.life << 32, rng.split()),
             caller: Caller::new(rng.split()),
             server: Server::default(),
+            voices: Voices::default(),
             phase: Phase::Running,
             snapshot: Arc::default(),
             effects: VecDeque::new(),
@@ -131,6 +134,7 @@ impl Process {
                 }
             }
             Stimulus::Worked { work } => self.worked(now, work),
+            Stimulus::Step(step) => self.step(now, step),
             Stimulus::Found { node, addresses } => self.found(now, node, &addresses),
             Stimulus::Command(command) => self.obey(now, command),
         }
@@ -302,7 +306,8 @@ impl Process {
     fn obey(&mut self, now: Time, command: Command) {
         match command {
             Command::Call(order) => self.caller.begin(now, &order),
-            Command::Cancel { serial } => self.give_up(now, serial),
+            Command::Cancel { serial } => self.give_up(now, serial, End::Abandoned),
+            Command::GiveUp { serial } => self.give_up(now, serial, End::GivenUp),
             Command::Offer(order) => self.offer(now, order),
             Command::Withdraw { key } => self.withdraw(now, key),
             Command::Drain { key } => self.drain(now, key),
@@ -334,6 +339,7 @@ impl Process {
         self.note(Note::Withdrawn { serial });
         self.node.handle_input(now, node::Input::Withdraw { key });
         for arrived in self.server.withdraw(key) {
+            self.hush(arrived.work);
             self.refuse(
                 now,
                 arrived.origin,
@@ -378,7 +384,7 @@ impl Process {
 
     /// The goodbye is said: links end when their last conversation has.
     fn close_all(&mut self, now: Time) {
-        self.phase = Phase::Closing { until: now + LOSER_DRAIN_TIME };
+        self.phase = Phase::Closing { until: now + GOING_DRAIN_TIME };
         let all: Vec<LinkId> = self.wires.lines().map(|(conn, _)| conn).collect();
         for conn in all {
             self.link_input(now, conn, link::Input::Drain);

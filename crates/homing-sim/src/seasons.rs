@@ -171,7 +171,7 @@ impl World {
         Ok(())
     }
 
-    fn summary(&self) -> Summary {
+    pub(crate) fn summary(&self) -> Summary {
         Summary {
             virtual_time: self.now.since(Time::ZERO),
             events: self.trace.events(),

@@ -43,6 +43,7 @@ pub(crate) struct Arrived {
     offer: u64,
     pub(crate) origin: Origin,
     pub(crate) payload: Bytes,
+    pub(crate) work: u64,
     stage: Stage,
 }
 
@@ -115,14 +116,14 @@ impl Server {
         waiting.into_iter().filter_map(|work| self.forget(work)).collect()
     }
 
-    /// A call arrives; `Err` gives it back when nobody here serves it.
+    /// A call arrives, and is this work; `Err` gives it back when nobody here serves it.
     pub(crate) fn arrive(
         &mut self,
         now: Time,
         origin: Origin,
         target: &Target,
         payload: Bytes,
-    ) -> Result<(), Origin> {
+    ) -> Result<u64, Origin> {
         let key = RecordKey(target.offer);
         let named = self.offers.get_mut(&key);
         let Some(offer) = named.filter(|one| mesh::service(one.service) == target.service) else {
@@ -134,15 +135,26 @@ impl Server {
             self.requests.insert((conn, request), self.works);
         }
         let (offer, stage) = (offer.serial, Stage::Waiting);
-        self.arrived.insert(self.works, Arrived { offer, origin, payload, stage });
-        Ok(())
+        let work = self.works;
+        self.arrived.insert(work, Arrived { offer, origin, payload, work, stage });
+        Ok(work)
     }
 
-    /// The caller is gone: the work stops.
-    pub(crate) fn cancel(&mut self, now: Time, conn: LinkId, request: RequestId) {
-        if let Some(work) = self.requests.get(&(conn, request)).copied() {
-            self.stop(now, work);
-        }
+    /// The caller is gone: the work stops. Which it was, where it had not ended.
+    pub(crate) fn cancel(&mut self, now: Time, conn: LinkId, request: RequestId) -> Option<u64> {
+        let work = self.work_of(conn, request)?;
+        self.stop(now, work);
+        Some(work)
+    }
+
+    /// The work for a request of a link.
+    pub(crate) fn work_of(&self, conn: LinkId, request: RequestId) -> Option<u64> {
+        self.requests.get(&(conn, request)).copied()
+    }
+
+    /// Whether a piece of work was begun, and is not done.
+    pub(crate) fn is_running(&self, work: u64) -> bool {
+        self.arrived.get(&work).is_some_and(|arrived| arrived.stage == Stage::Running)
     }
 
     /// Our own program gave a call up.

@@ -1,6 +1,7 @@
 //! Do small worlds hold, and is every broken promise noticed?
 
 use super::*;
+use std::time::Duration;
 
 #[track_caller]
 fn check_plan(plan: &Plan) -> Summary {
@@ -43,6 +44,24 @@ fn a_visitor_sees_what_members_see() {
 }
 
 #[test]
+fn no_call_is_lost_while_everybody_is_replaced() {
+    // The thousand are for the command.
+    for seed in 0..6 {
+        let summary = check_upgrade(seed, Listing::Silent)
+            .unwrap_or_else(|failure| panic!("seed {seed}, at {}: {}", failure.at, failure.what));
+        assert!(summary.faults > 0 && summary.replies > 200, "{summary:?}");
+    }
+}
+
+#[test]
+fn calls_that_a_replaced_process_loses_are_noticed() {
+    let failed = (0..3)
+        .find_map(|seed| upgrades::replace(seed, Some(Sabotage::Kill), Listing::Silent).err());
+    let what = failed.expect("somebody loses a call").what;
+    assert!(what.contains("failed where nothing is wrong"), "{what}");
+}
+
+#[test]
 fn a_simulator_that_does_wrong_is_caught() {
     let caught = [
         (Sabotage::LoseCall, "has no end"),
@@ -51,10 +70,21 @@ fn a_simulator_that_does_wrong_is_caught() {
         (Sabotage::KeepOffer, "sees"),
         (Sabotage::LeakBudget, "bytes at rest"),
         (Sabotage::Chance, "two runs"),
+        (Sabotage::LoseItem, "ended with"),
+        (Sabotage::LeaveUntold, "its reader left"),
     ];
     for (sabotage, sign) in caught {
-        let plan = Plan::small(3, 3, &[]).sabotaged(sabotage);
-        let failure = check(&plan, Listing::Silent).unwrap_err();
-        assert!(failure.what.contains(sign), "{sabotage:?}: {}", failure.what);
+        check_caught(&Plan::small(3, 3, &[]).sabotaged(sabotage), sign);
     }
+    // Only a stream that is larger than its window needs its credit back, and few are.
+    let busy = Plan { between_deeds: Duration::from_millis(5), ..Plan::small(6, 3, &[]) };
+    check_caught(&busy.sabotaged(Sabotage::KeepCredit), "does not end");
+}
+
+#[track_caller]
+fn check_caught(plan: &Plan, sign: &str) {
+    let sabotage = plan.sabotage;
+    let checked = check(plan, Listing::Silent);
+    let failure = checked.expect_err(&format!("{sabotage:?}"));
+    assert!(failure.what.contains(sign), "{sabotage:?}: {}", failure.what);
 }

@@ -3,15 +3,19 @@
 use crate::caller::{At, answer, asked_by, judge};
 use crate::event::{Effect, End, Note};
 use crate::mesh;
+use crate::plan::Sabotage;
 use crate::process::Process;
+use crate::script::Script;
 use crate::server::{Decision, Origin};
+use crate::speech::{opening, plainly, question};
+use crate::voice::VoiceId;
 use crate::wires::{LineDialler, LinePhase};
 use homing_core::id::NodeId;
-use homing_core::link::{self, Open, Shape};
+use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::node::{self, LinkId};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{self, CallKey};
-use homing_core::talk::{Code, Payload, Status};
+use homing_core::talk::{Code, Payload, Started, Status};
 use homing_core::time::Time;
 use homing_core::wire::{Hello, Target};
 use std::sync::Arc;
@@ -25,7 +29,14 @@ impl Process {
             }
             requester::Output::Fail { call, status } => {
                 self.stop_attempt(now, call);
-                self.end_call(call, End::Failed(status.code, status.message));
+                let refused = self.caller.at(call).and_then(|pending| pending.refused.take());
+                self.end_call(
+                    call,
+                    match refused {
+                        Some(status) => End::Refused(status.code, status.message),
+                        None => End::Failed(status.code, status.message),
+                    },
+                );
             }
             requester::Output::Hedge { .. } | requester::Output::Slots { .. } => {
                 unreachable!("nobody asked for it")
@@ -42,10 +53,15 @@ impl Process {
                 if let Some(arrived) = self.server.at(work) {
                     let serial = asked_by(&arrived.payload);
                     self.note(Note::Executed { serial });
-                    self.effects.push_back(Effect::Work { work });
+                    if !self.begin_answer(work) {
+                        self.effects.push_back(Effect::Work { work });
+                    }
                 }
             }
-            Decision::Refuse(arrived, status) => self.refuse(now, arrived.origin, status),
+            Decision::Refuse(arrived, status) => {
+                self.hush(arrived.work);
+                self.refuse(now, arrived.origin, status);
+            }
             Decision::Drained(key) => self.withdraw(now, key),
         }
         true
@@ -68,8 +84,12 @@ impl Process {
     fn hear_link(&mut self, now: Time, conn: LinkId, output: link::Output) {
         match output {
             link::Output::Established(hello) => self.established(now, conn, &hello),
-            link::Output::Request(request) => self.asked(now, conn, request),
-            link::Output::Cancelled(request) => self.server.cancel(now, conn, request),
+            link::Output::Request(request) => self.asked(now, conn, &request),
+            link::Output::Cancelled(request) => {
+                if let Some(work) = self.server.cancel(now, conn, request) {
+                    self.hush(work);
+                }
+            }
             link::Output::Ended { token, outcome } => self.ended_attempt(now, token, outcome),
             link::Output::Control(bytes) => {
                 let bytes = &bytes;
@@ -78,9 +98,9 @@ impl Process {
             link::Output::RoundTrip(rtt) => {
                 self.node.handle_input(now, node::Input::RoundTrip { link: conn, rtt });
             }
-            link::Output::Item { .. } | link::Output::AskedAll(_) | link::Output::Room(_) => {
-                unreachable!("nobody streams here")
-            }
+            link::Output::Item { of, item } => self.hear_item(now, conn, (of, item)),
+            link::Output::AskedAll(request) => self.hear_all(conn, request),
+            link::Output::Room(of) => self.hear_room(conn, of),
             link::Output::Draining => {
                 if let Some(line) = self.wires.touch(conn) {
                     line.phase = LinePhase::Draining;
@@ -143,16 +163,21 @@ impl Process {
         let (conn, offer) = at;
         let Some(pending) = self.caller.at(call) else { return };
         let (key, deadline) = (pending.target, pending.deadline);
-        let payload = Payload::raw(pending.payload.clone());
+        let (shape, payload, options) = match pending.kind {
+            requester::Kind::Call => (Shape::Call, Payload::raw(pending.payload.clone()), None),
+            requester::Kind::Stream => opening(pending.serial, pending.payload.clone()),
+        };
         let (key, target) = mesh::target(key.0, offer);
         let token = self.caller.token(call);
-        let (target, deadline, options, shape) = (&target, Some(deadline), None, Shape::Call);
+        let (target, deadline) = (&target, Some(deadline));
         let open = Open { token, key, target, deadline, payload, options, shape };
         let Some(line) = self.wires.touch(conn) else { return };
         match line.link.open(now, open) {
             Ok(id) => {
-                if let Some(pending) = self.caller.at(call) {
-                    pending.at = At::OnLink { conn, id, token };
+                let Some(pending) = self.caller.at(call) else { return };
+                pending.at = At::OnLink { conn, id, token };
+                if pending.kind == requester::Kind::Stream {
+                    self.opened(now, call, (conn, id, token));
                 }
             }
             Err(status) => {
@@ -163,13 +188,16 @@ impl Process {
 
     fn attempt_here(&mut self, now: Time, call: CallKey, offer: RecordKey) {
         let Some(pending) = self.caller.at(call) else { return };
-        let (payload, key) = (pending.payload.clone(), pending.target);
+        let (payload, key, kind) = (pending.payload.clone(), pending.target, pending.kind);
         let (_, target) = mesh::target(key.0, offer);
         let token = self.caller.token(call);
         if let Some(pending) = self.caller.at(call) {
             pending.at = At::Local { token };
         }
-        if self.server.arrive(now, Origin::Local { token }, &target, payload).is_err() {
+        // Streams of a process to itself need no link, so that they are not for this simulator.
+        let refused = kind == requester::Kind::Stream
+            || self.server.arrive(now, Origin::Local { token }, &target, payload).is_err();
+        if refused {
             self.refuse(now, Origin::Local { token }, not_served(&target));
         }
     }
@@ -177,6 +205,9 @@ impl Process {
     /// An attempt has ended: the requester says what follows, unless it was a reply.
     pub(crate) fn ended_attempt(&mut self, now: Time, token: u64, outcome: link::Outcome) {
         let Some(call) = self.caller.attempt_ended(token) else { return };
+        if self.caller.at(call).is_some_and(|pending| pending.kind == requester::Kind::Stream) {
+            return self.ended_flow(now, call, (token, outcome));
+        }
         let outcome = match outcome {
             link::Outcome::Reply(payload, _) => {
                 let end = self.caller.at(call).map(|pending| judge(pending, &payload));
@@ -186,19 +217,37 @@ impl Process {
                 return self.end_call(call, end.unwrap_or(End::WrongReply));
             }
             link::Outcome::Nothing => unreachable!("a call is not a stream"),
-            link::Outcome::Failed(status) => requester::Outcome::Failed(*status),
-            link::Outcome::NotSent => requester::Outcome::NotSent,
-            link::Outcome::Lost => requester::Outcome::Lost,
+            outcome => plainly(outcome),
         };
         self.caller.requester.handle_input(now, requester::Input::Outcome { call, outcome });
     }
 
+    fn ended_flow(&mut self, now: Time, call: CallKey, (token, outcome): (u64, link::Outcome)) {
+        let (outcome, end) = match self.ended_stream(token, outcome) {
+            Ok(end) => (requester::Outcome::Replied, Some(end)),
+            Err(outcome) => (outcome, None),
+        };
+        if let requester::Outcome::Failed(status) = &outcome
+            && status.started == Started::No
+            && let Some(pending) = self.caller.at(call)
+            && Script::of(pending.serial).asks != Asks::All
+        {
+            pending.refused = Some(status.clone());
+        }
+        self.caller.requester.handle_input(now, requester::Input::Outcome { call, outcome });
+        if let Some(end) = end {
+            self.end_call(call, end);
+        }
+    }
+
     /// The caller of a call goes away.
-    pub(crate) fn give_up(&mut self, now: Time, serial: u64) {
+    pub(crate) fn give_up(&mut self, now: Time, serial: u64, end: End) {
         let Some(call) = self.caller.find(serial) else { return };
-        self.stop_attempt(now, call);
+        if !self.voices.is_sabotaged(Sabotage::LeaveUntold) {
+            self.stop_attempt(now, call);
+        }
         self.caller.requester.handle_input(now, requester::Input::Abandon { call });
-        self.end_call(call, End::Abandoned);
+        self.end_call(call, end);
     }
 
     fn stop_attempt(&mut self, now: Time, call: CallKey) {
@@ -211,16 +260,25 @@ impl Process {
     }
 
     fn end_call(&mut self, call: CallKey, end: End) {
-        if let Some(pending) = self.caller.remove(call) {
-            self.note(Note::Ended { serial: pending.serial, end });
+        let Some(pending) = self.caller.remove(call) else { return };
+        let serial = pending.serial;
+        if let At::OnLink { token, .. } = pending.at
+            && self.voices.remove(VoiceId::Caller(token)).is_some()
+        {
+            self.note(Note::Left { serial });
         }
+        self.note(Note::Ended { serial, end });
     }
 
-    fn asked(&mut self, now: Time, conn: LinkId, request: link::Request) {
+    fn asked(&mut self, now: Time, conn: LinkId, request: &link::Request) {
         let origin = Origin::Link { conn, request: request.id };
-        let target: Arc<Target> = request.target;
-        if self.server.arrive(now, origin, &target, request.payload.bytes).is_err() {
-            self.refuse(now, origin, not_served(&target));
+        let target: Arc<Target> = Arc::clone(&request.target);
+        match self.server.arrive(now, origin, &target, question(request)) {
+            Ok(work) if mesh::is_streamed(&target.service) => {
+                self.asked_stream(work, conn, request);
+            }
+            Ok(_) => {}
+            Err(origin) => self.refuse(now, origin, not_served(&target)),
         }
     }
 

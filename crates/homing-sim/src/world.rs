@@ -49,6 +49,8 @@ pub(crate) enum Season {
     Clearing,
     /// All must be well: every call gets its answer.
     Calm,
+    /// Processes are replaced, and nothing is wrong: every call gets its answer, if it has to wait for it.
+    Upgrade,
     /// Nobody wants anything.
     Rest,
 }
@@ -87,6 +89,7 @@ impl World {
             self.step(event);
             let asleep = |life| self.hosts.iter().any(|host| invariants::is_asleep(host, life));
             self.ledger.overdue(self.now, asleep)?;
+            self.ledger.still_speaking(self.now)?;
             if let Some(wrong) = self.wrong.take() {
                 return Err(wrong);
             }
@@ -117,6 +120,17 @@ impl World {
                 if self.hosts[host].process().is_some_and(|process| process.who.life == life) {
                     self.note("worked", (host, host), &work.to_be_bytes());
                     self.stimulate(host, Stimulus::Worked { work });
+                }
+            }
+            Event::Step { host, life, step } => {
+                if self.hosts[host].process().is_some_and(|process| process.who.life == life) {
+                    self.note("step", (host, host), &[]);
+                    self.stimulate(host, Stimulus::Step(step));
+                }
+            }
+            Event::HangUp { host, life, call } => {
+                if self.hosts[host].process().is_some_and(|process| process.who.life == life) {
+                    self.hang_up(host, call);
                 }
             }
             Event::Resume { host, life } => {
@@ -165,7 +179,8 @@ impl World {
         };
         let addresses = self.hosts[host].addresses.clone();
         self.tell(host, || format!("starts as {:?} epoch {} life {life}", who.id(), who.epoch));
-        let process = Process::new(self.now, Who { addresses, ..who }, self.rng.split());
+        let mut process = Process::new(self.now, Who { addresses, ..who }, self.rng.split());
+        process.voices.sabotage = self.plan.sabotage;
         self.hosts[host].last = Some(process.who.clone());
         self.hosts[host].state = State::Running(Box::new(process));
         self.schedule(host);
@@ -296,6 +311,10 @@ impl World {
                     let after = dice::exponential(&mut self.rng, WORK);
                     self.net.queue.push(now + after, Event::Work { host, life, work });
                 }
+                Effect::Step { step, mean } => {
+                    let after = dice::exponential(&mut self.rng, mean);
+                    self.net.queue.push(now + after, Event::Step { host, life, step });
+                }
                 Effect::Note(note) => self.take_note(place, &note),
                 Effect::Exit => self.end(host, Off::Killed),
             }
@@ -324,6 +343,22 @@ impl World {
                 }
                 self.ledger.end(*serial, end)
             }
+            Note::Speaks { serial } => {
+                self.ledger.speaks(*serial, life);
+                Ok(())
+            }
+            Note::Silent { serial } => {
+                self.ledger.is_silent(*serial);
+                Ok(())
+            }
+            Note::Left { serial } => {
+                // Where something is wrong with the mesh nobody can say when a writer hears of it.
+                if matches!(self.season, Season::Calm | Season::Upgrade) {
+                    self.ledger.left(self.now, *serial);
+                }
+                Ok(())
+            }
+            Note::Wrong(what) => Err(what.clone()),
             Note::Withdrawn { serial } => {
                 self.ledger.withdraw(*serial);
                 Ok(())

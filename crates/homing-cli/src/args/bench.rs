@@ -9,7 +9,9 @@ use crate::span;
 /// Measure this machine: homing beside what bare sockets do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  homing bench call")]
+  homing bench call
+  homing bench stream
+  homing bench pub")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) what: BenchWhat,
@@ -19,6 +21,8 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchWhat {
     Call(BenchCallArgs),
+    Stream(BenchStreamArgs),
+    Pub(BenchPubArgs),
 }
 
 /// Calls to an echo service in a second process, alternating with a bare echo over TCP and over a unix socket.
@@ -58,6 +62,75 @@ pub(crate) struct BenchCallArgs {
     /// One JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A stream out of a second process, alternating with the same items over a bare TCP connection.
+///
+/// The writer writes as fast as it is let, the reader takes each item as it comes, whole. Over bare TCP each item has its
+/// length before it, small ones are written a hundred at a time, and the reader splits and counts them without putting
+/// them together. Every figure is the median of the rounds, every ratio the median of the rounds' ratios.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing bench stream
+  homing bench stream --size 4096 --duration 10s
+  homing bench stream --keyed --json
+
+--transport (default here: tcp) chooses what homing's link runs over. --keyed adds a second mesh, with a fresh key: its
+links are TLS over 127.0.0.1.")]
+pub(crate) struct BenchStreamArgs {
+    /// Bytes of each item; several separated by commas
+    #[arg(long, value_name = "BYTES,…", default_value = "128,1048576", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..=16 * 1024 * 1024))]
+    pub(crate) size: Vec<u32>,
+    /// Measure a mesh with a key, too (TLS over TCP)
+    #[arg(long)]
+    pub(crate) keyed: bool,
+    #[command(flatten)]
+    pub(crate) span: RoundArgs,
+}
+
+/// Messages from a publisher in a second process, beside the same over bare TCP connections.
+///
+/// Over bare TCP a message has its length before it, a hundred are written at a time, and each subscriber, on a connection
+/// of its own, splits and counts them. Every figure is the median of the rounds.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing bench pub
+  homing bench pub --size 1024 --subscribers 1,4 --json")]
+pub(crate) struct BenchPubArgs {
+    /// Bytes of each message
+    #[arg(long, value_name = "BYTES", default_value_t = 128,
+          value_parser = clap::value_parser!(u32).range(1..=16 * 1024 * 1024))]
+    pub(crate) size: u32,
+    /// Subscribers at once; several separated by commas
+    #[arg(long, value_name = "N,…", default_value = "1", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) subscribers: Vec<u32>,
+    #[command(flatten)]
+    pub(crate) span: RoundArgs,
+}
+
+/// How long is measured, and what is printed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RoundArgs {
+    /// How long each system is measured in each row, all rounds together
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = span::parse_positive)]
+    pub(crate) duration: Duration,
+    /// Rounds: the systems take turns this often
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What the benchmark tells who writes as fast as it can.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FloodArgs {
+    /// Over bare TCP alone, and in no mesh.
+    #[arg(long)]
+    pub(crate) bare: bool,
 }
 
 /// What the benchmark tells the bare echo.

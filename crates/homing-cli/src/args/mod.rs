@@ -14,7 +14,10 @@ mod topics;
 pub(crate) use access::{
     AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
 };
-pub(crate) use bench::{BenchArgs, BenchCallArgs, BenchWhat, EchoArgs};
+pub(crate) use bench::{
+    BenchArgs, BenchCallArgs, BenchPubArgs, BenchStreamArgs, BenchWhat, EchoArgs, FloodArgs,
+    RoundArgs,
+};
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
 pub(crate) use guard::GuardArgs;
 pub(crate) use intervals::IntervalArgs;
@@ -112,6 +115,9 @@ pub(crate) enum Command {
     /// The bare echo that the benchmark compares with, in a process of its own.
     #[command(hide = true)]
     BenchEcho(EchoArgs),
+    /// Who writes as fast as it can for the benchmark, in a process of its own.
+    #[command(hide = true)]
+    BenchFlood(FloodArgs),
 }
 
 /// Which mesh, and how to reach it.

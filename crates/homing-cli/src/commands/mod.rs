@@ -44,8 +44,11 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::DemoCaller(args) => demo::caller::run(&args, &settings, output),
         Command::Bench(args) => match args.what {
             BenchWhat::Call(args) => bench::run(&args, &settings, output),
+            BenchWhat::Stream(args) => bench::flows::run_stream(&args, &settings, output),
+            BenchWhat::Pub(args) => bench::flows::run_pub(&args, &settings, output),
         },
         Command::BenchEcho(args) => bench::echo::run(&args, output),
+        Command::BenchFlood(args) => bench::flood::run(&args, &settings, output),
     }
 }
 

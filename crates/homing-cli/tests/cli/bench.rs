@@ -53,3 +53,43 @@ fn bench_call_measures_a_mesh_with_a_key_too() {
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("--keyed compares links over TCP"), "{}", refused.stderr);
 }
+
+#[test]
+fn bench_stream_prints_a_row_for_each_system_and_size() {
+    let house = House::new();
+    let line = "bench stream --keyed --size 128,100000 --duration 60ms --rounds 2 --json";
+    let document = house.run(line).json();
+    let rows = document["rows"].as_array().unwrap();
+    let named: Vec<_> = rows
+        .iter()
+        .map(|row| format!("{} {}", row["size"], row["system"].as_str().unwrap()))
+        .collect();
+    let systems = ["homing", "homing-keyed", "tcp"];
+    let expected: Vec<_> = ["128", "100000"]
+        .iter()
+        .flat_map(|size| systems.map(|system| format!("{size} {system}")))
+        .collect();
+    assert_eq!(named, expected);
+    for row in rows {
+        assert_eq!((&row["work"], &row["concurrency"]), (&"stream".into(), &1.into()), "{row}");
+        assert!(row["per_second"].as_f64().unwrap() > 0.0 && row["lost"].is_null(), "{row}");
+    }
+}
+
+#[test]
+fn bench_pub_prints_the_floor_and_what_was_lost() {
+    let house = House::new();
+    let document =
+        house.run("bench pub --subscribers 1,2 --duration 20ms --rounds 2 --json").json();
+    let rows = document["rows"].as_array().unwrap();
+    let named: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            format!("{} {} {} {}", row["work"], row["system"], row["concurrency"], row["lost"])
+        })
+        .collect();
+    assert_eq!(named, [r#""pub" "tcp-oneway" 1 0"#, r#""pub" "tcp-oneway" 2 0"#]);
+
+    let ran = house.run("bench pub --duration 20ms --rounds 1");
+    assert!(ran.stdout.starts_with("READERS"), "{}", ran.stdout);
+}

@@ -2,7 +2,7 @@
 
 use super::payload::Sending;
 use super::{Interest, Link, Outcome, Output, Peer, Stage};
-use crate::limits::{CONTROL_WAITING_MAX, LOSER_DRAIN_TIME, OUTBOX_MAX};
+use crate::limits::{CONTROL_WAITING_MAX, LOSER_DRAIN_TIME, LOSER_QUIET_TIME, OUTBOX_MAX};
 use crate::talk::{Code, Status};
 use crate::time::Time;
 use crate::wire::Frame;
@@ -12,7 +12,7 @@ impl Link {
     pub(super) fn drain(&mut self, now: Time, peer: Peer) {
         match &mut self.stage {
             Stage::Open => {
-                self.stage = Stage::Draining { until: now + LOSER_DRAIN_TIME, peer };
+                self.stage = Stage::Draining { until: now + LOSER_DRAIN_TIME, said: now, peer };
                 self.outputs.push_back(Output::Draining);
                 self.outbox.push_frame(Frame::Drain);
             }
@@ -29,6 +29,28 @@ impl Link {
         let over = matches!(self.stage, Stage::Draining { peer: Peer::Drains, .. });
         if over && self.conversations() == 0 && self.outbox.urgent.is_empty() {
             self.close(Status::new(Code::Ok, "the link was drained"));
+        }
+    }
+
+    /// Something was said in a conversation: a link that drains stays for it.
+    pub(super) fn note_said(&mut self, now: Time) {
+        if let Stage::Draining { said, .. } = &mut self.stage {
+            *said = now;
+        }
+    }
+
+    /// How long a link may drain. What has a deadline ends by itself, so that a silent call is waited for.
+    pub(super) fn stays_until(&self, until: Time, said: Time) -> Time {
+        let wheels = [&self.calls.wheel, &self.requests.wheel];
+        let awaits_deadline = wheels.iter().any(|wheel| wheel.poll_timeout().is_some());
+        if awaits_deadline { until } else { until.min(said + LOSER_QUIET_TIME) }
+    }
+
+    /// Ends a drain that nothing else ends.
+    pub(super) fn close_if_drained_for_long(&mut self, now: Time) {
+        let Stage::Draining { until, said, .. } = self.stage else { return };
+        if now >= self.stays_until(until, said) {
+            self.close(Status::new(Code::Unavailable, "the link was drained, and time is up"));
         }
     }
 

@@ -2,7 +2,9 @@
 
 use super::tests::config;
 use super::*;
+use crate::crypto::Crypto;
 use crate::crypto::fake::Fake;
+use bytes::BytesMut;
 
 /// One side of a handshake that is to be tried.
 struct Setup {

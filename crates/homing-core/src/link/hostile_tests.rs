@@ -7,8 +7,9 @@ use crate::limits::{
     CONTROL_WAITING_MAX, CONVERSATIONS_MAX, ITEM_COST, LINK_WINDOW, OUTBOX_MAX, WINDOW,
 };
 use crate::rng::Rng;
-use crate::talk::Encoding;
+use crate::talk::{Encoding, Payload};
 use crate::wire::{Callee, Piece, Target, Then};
+use bytes::BytesMut;
 
 fn target() -> Target {
     Target {

@@ -11,10 +11,12 @@ mod answers;
 mod arrivals;
 mod bindings;
 mod calls;
+mod config;
 mod conversation;
 mod credit;
 mod ending;
 mod handshake;
+mod io;
 mod items;
 mod keepalive;
 mod outbox;
@@ -23,6 +25,7 @@ mod receive;
 mod requests;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod sample;
+mod stats;
 mod streams;
 mod transmit;
 mod wheel;
@@ -43,25 +46,25 @@ mod tests;
 pub use answers::check_load;
 pub use bindings::TargetKey;
 pub use calls::CallId;
+pub use config::{Channel, LinkConfig, Times};
 pub use conversation::{
     Asks, Conversation, Item, Open, Outcome, Party, Place, Request, Room, Shape,
 };
+pub use io::{Input, Output};
 pub use items::Receipt;
 pub use keepalive::{Action, Keepalive, Patience};
 pub use requests::RequestId;
+pub use stats::Stats;
 pub use wheel::Wheel;
 
 use crate::budget::Budget;
-use crate::crypto::{Crypto, Role};
-use crate::id::NodeId;
-use crate::limits::{
-    BEFORE_CLOSE, BEFORE_PING, CHUNK_MAX, HANDSHAKE_TIME, IDLE_TIME, OUTGOING_MAX,
-};
-use crate::talk::{Code, Options, Payload, Status};
+use crate::crypto::Role;
+use crate::limits::{CHUNK_MAX, OUTGOING_MAX};
+use crate::talk::{Code, Status};
 use crate::time::Time;
-use crate::wire::{Frame, Hello, Windows};
+use crate::wire::{Frame, Windows};
 use bindings::Bindings;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use calls::{Call, Calls, Interest};
 use credit::Allowance;
 use handshake::Handshake;
@@ -72,184 +75,6 @@ use requests::{Requests, Stage as RequestStage};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What a link is made with.
-pub struct LinkConfig {
-    /// Which side this is.
-    pub role: Role,
-    /// What this side says first; its nonce must be fresh.
-    pub hello: Hello,
-    /// Whom a dialler expects; anyone else is refused.
-    pub expect: Option<NodeId>,
-    /// The proof of the mesh's key.
-    pub crypto: Arc<dyn Crypto>,
-    /// What all links of this process may hold together.
-    pub budget: Arc<Budget>,
-    /// How long things may take.
-    pub times: Times,
-}
-
-/// What a link goes over, where that is more than a bare connection.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Channel {
-    /// SHA-256 over both ends' certificates and what the channel exports: equal at both ends of one channel, and
-    /// nowhere else (decisions B6). All zero where the connection is bare.
-    pub binding: [u8; 32],
-    /// The Ed25519 key of the peer's certificate, where that is self-made and so has to be the key of its id.
-    pub key: Option<[u8; 32]>,
-}
-
-/// How long things on a link may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Times {
-    /// From the first byte to the end of the handshake.
-    pub handshake: Duration,
-    /// How long the peer may stay silent.
-    pub patience: Patience,
-    /// Without a conversation until [`Output::Idle`].
-    pub idle: Duration,
-}
-
-impl Default for Times {
-    fn default() -> Self {
-        let patience = Patience { before_ping: BEFORE_PING, before_close: BEFORE_CLOSE };
-        Self { handshake: HANDSHAKE_TIME, patience, idle: IDLE_TIME }
-    }
-}
-
-/// What goes into a link.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// The connection is an encrypted channel, and it stands. Comes before the first [`Bytes`](Self::Bytes), or never.
-    Channel(Channel),
-    /// Bytes from the peer. Whole frames are taken off the front, the rest stays.
-    Bytes(&'a mut BytesMut),
-    /// The answer to a request. Nothing happens when the request has ended meanwhile.
-    Reply {
-        /// Which.
-        request: RequestId,
-        /// The answer.
-        payload: Payload,
-        /// What accompanies it.
-        options: Option<Box<Options>>,
-    },
-    /// The failure of a request. Nothing happens when the request has ended meanwhile.
-    Fail {
-        /// Which.
-        request: RequestId,
-        /// Why.
-        status: Status,
-    },
-    /// Nobody waits for this call or stream any more. Nothing happens when it has ended meanwhile.
-    Cancel(CallId),
-    /// The next item of a stream. Ask [`Link::room`] first; nothing happens when nobody listens any more, or this side
-    /// has ended. An answer to a request may be a stream: the last item is a [`Reply`](Self::Reply) too.
-    Item {
-        /// Which.
-        conversation: Conversation,
-        /// The item.
-        payload: Payload,
-        /// What accompanies it.
-        options: Option<Box<Options>>,
-        /// Whether it is the last.
-        place: Place,
-    },
-    /// A stream ends without a last item. Nothing happens when it has ended already.
-    EndItems(Conversation),
-    /// The program has taken an item that was put out: the peer may send more. Nothing happens when the conversation
-    /// has ended meanwhile.
-    Taken {
-        /// Of which conversation.
-        conversation: Conversation,
-        /// What came with the item.
-        receipt: Receipt,
-    },
-    /// Nobody takes the further items of a request any more; they are let go of as they come.
-    Discard(RequestId),
-    /// A message for the peer's node machine, at most [`CHUNK_MAX`] bytes (a larger one is a bug, and panics). Nothing
-    /// happens before [`Output::Established`].
-    Control(Bytes),
-    /// No new conversations: the link closes when the last has ended, or after
-    /// [`LOSER_DRAIN_TIME`](crate::limits::LOSER_DRAIN_TIME).
-    Drain,
-    /// The end, now, with a last word to the peer.
-    Close(Status),
-    /// The connection is no more.
-    Broken(String),
-}
-
-/// What comes out of a link.
-#[derive(Debug)]
-pub enum Output {
-    /// The handshake is complete; this is the peer.
-    Established(Box<Hello>),
-    /// The peer calls.
-    Request(Request),
-    /// The peer gave a request up, or its time ran out: stop the work.
-    Cancelled(RequestId),
-    /// An item of a stream came. It is held against its conversation's window until [`Input::Taken`].
-    Item {
-        /// Whose.
-        of: Party,
-        /// The item.
-        item: Item,
-    },
-    /// The peer has said all it asks: no further items of its request.
-    AskedAll(RequestId),
-    /// A stream takes more: said once after [`Link::room`] found none.
-    Room(Party),
-    /// A call has ended. The only output with its token.
-    Ended {
-        /// As given to [`Link::open`].
-        token: u64,
-        /// How.
-        outcome: Outcome,
-    },
-    /// A message from the peer's node machine.
-    Control(Bytes),
-    /// The peer answered a ping.
-    RoundTrip(Duration),
-    /// No new conversation will be accepted here: use another link of this pair.
-    Draining,
-    /// Nothing was said on this link for [`IDLE_TIME`]; the owner decides.
-    Idle,
-    /// The link is no more. The last output.
-    Closed(Status),
-}
-
-/// What happened on a link so far.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Stats {
-    /// Calls begun from here.
-    pub calls: u64,
-    /// Calls begun from there.
-    pub requests: u64,
-    /// Calls refused here because a bound was reached.
-    pub refused: u64,
-    /// Times that the peer broke the protocol, bounds that it was told of included; it ended the link.
-    pub broken_rules: u64,
-    /// Times that more waited to be read by the peer than may; it ended the link.
-    pub overrun: u64,
-    /// Bytes read.
-    pub bytes_in: u64,
-    /// Bytes given to the socket.
-    pub bytes_out: u64,
-}
-
-impl Stats {
-    /// Both together.
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            calls: self.calls + other.calls,
-            requests: self.requests + other.requests,
-            refused: self.refused + other.refused,
-            broken_rules: self.broken_rules + other.broken_rules,
-            overrun: self.overrun + other.overrun,
-            bytes_in: self.bytes_in + other.bytes_in,
-            bytes_out: self.bytes_out + other.bytes_out,
-        }
-    }
-}
 
 /// One connection between two nodes, from its first byte to its last.
 pub struct Link {
@@ -287,9 +112,18 @@ enum Peer {
 }
 
 enum Stage {
-    Handshake { machine: Box<Handshake>, until: Time },
+    Handshake {
+        machine: Box<Handshake>,
+        until: Time,
+    },
     Open,
-    Draining { until: Time, peer: Peer },
+    Draining {
+        /// However much is said.
+        until: Time,
+        /// When something was said in a conversation.
+        said: Time,
+        peer: Peer,
+    },
     Closed,
 }
 
@@ -401,7 +235,7 @@ impl Link {
         let stage = match self.stage {
             Stage::Handshake { until, .. } => return Some(until),
             Stage::Closed => return None,
-            Stage::Draining { until, .. } => until,
+            Stage::Draining { until, said, .. } => self.stays_until(until, said),
             Stage::Open => self.last_used + self.terms.idle,
         };
         [
@@ -428,10 +262,6 @@ impl Link {
                 }
                 return;
             }
-            Stage::Draining { until, .. } if now >= *until => {
-                self.close(Status::new(Code::Unavailable, "the link was drained, and time is up"));
-                return;
-            }
             Stage::Draining { .. } | Stage::Open => {}
         }
         self.expire(now);
@@ -447,6 +277,7 @@ impl Link {
         }
         self.tell_idle(now);
         self.close_if_drained();
+        self.close_if_drained_for_long(now);
     }
 
     /// Conversations under way, of both sides.

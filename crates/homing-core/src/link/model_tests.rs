@@ -5,8 +5,9 @@ use super::tests::config;
 use super::*;
 use crate::limits::{CHUNK_MAX, LINK_WINDOW, WINDOW};
 use crate::rng::Rng;
-use crate::talk::Started;
+use crate::talk::{Options, Payload, Started};
 use crate::wire::Target;
+use bytes::BytesMut;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 

@@ -93,12 +93,19 @@ impl Link {
     fn handle_frame(&mut self, now: Time, frame: Frame) -> Result<(), Malformed> {
         match frame {
             Frame::Open { conversation, callee, deadline, piece } => {
+                self.note_said(now);
                 self.handle_open(now, Opened { conversation, callee, deadline, piece })
             }
-            Frame::Data { conversation, piece } => self.handle_data(now, conversation, piece),
+            Frame::Data { conversation, piece } => {
+                self.note_said(now);
+                self.handle_data(now, conversation, piece)
+            }
             Frame::End { conversation, status } => self.handle_end(conversation, status),
             Frame::Reset { conversation, code } => self.handle_reset(conversation, code),
-            Frame::Credit { conversation, bytes } => self.handle_credit(conversation, bytes),
+            Frame::Credit { conversation, bytes } => {
+                self.note_said(now);
+                self.handle_credit(conversation, bytes)
+            }
             Frame::Bind { id, target } => self.bindings.bind(id, target),
             Frame::Ping(token) => {
                 self.outbox.push_frame(Frame::Pong(token));

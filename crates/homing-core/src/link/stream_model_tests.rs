@@ -5,7 +5,9 @@ use super::tests::config;
 use super::*;
 use crate::limits::{CHUNK_MAX, STREAM_QUEUE};
 use crate::rng::Rng;
+use crate::talk::{Options, Payload};
 use crate::wire::Target;
+use bytes::BytesMut;
 use std::collections::BTreeMap;
 
 const SIDES: [usize; 2] = [0, 1];

@@ -2,7 +2,10 @@
 
 use super::tests::Pair;
 use super::*;
-use crate::limits::{CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, PAYLOAD_MAX, STREAM_QUEUE, WINDOW};
+use crate::limits::{
+    CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, LOSER_QUIET_TIME, PAYLOAD_MAX, STREAM_QUEUE, WINDOW,
+};
+use crate::talk::Payload;
 
 const ASK: Shape = Shape::Stream { asks: Asks::All, idle: None };
 const OPEN: Shape = Shape::Stream { asks: Asks::Nothing, idle: None };
@@ -361,17 +364,67 @@ fn a_link_that_breaks_in_the_middle_says_that_it_may_have_run() {
     stream.expect_over(BUDGET);
 }
 
-#[test]
-fn a_stream_keeps_a_draining_link_for_a_while_and_not_longer() {
+/// A stream whose link drains, from its first item on.
+fn drained() -> Stream {
     let mut stream = Stream::begin(ASK, None);
     stream.input(Role::Dialler, Input::Drain);
     stream.answer(1, Place::Partial);
     stream.pair.expect("draining item(1)", "asked(3) draining");
-    stream.pair.now += LOSER_DRAIN_TIME;
-    stream.pair.after(0);
+    stream
+}
+
+/// Time passes, and both sides answer pings meanwhile.
+fn pass(stream: &mut Stream, span: Duration) {
+    for _ in 0..span.as_secs() {
+        stream.pair.after(1_000);
+    }
+    stream.pair.dialler.forget_round_trips();
+    stream.pair.acceptor.forget_round_trips();
+}
+
+/// The link has ended, and the stream with it.
+fn expect_cut(mut stream: Stream) {
     let log = stream.pair.dialler.take_log();
     assert!(log.contains("1:lost closed(the link was drained, and time is up)"), "{log}");
     assert!(stream.pair.acceptor.take_log().contains("cancelled closed("));
+    stream.expect_over(BUDGET);
+}
+
+#[test]
+fn a_silent_stream_keeps_a_draining_link_for_a_while_and_not_longer() {
+    let mut stream = drained();
+    pass(&mut stream, LOSER_QUIET_TIME.saturating_sub(Duration::from_secs(1)));
+    stream.answer(1, Place::Partial);
+    pass(&mut stream, LOSER_QUIET_TIME.saturating_sub(Duration::from_secs(1)));
+    stream.pair.expect("item(1)", "");
+    pass(&mut stream, Duration::from_secs(1));
+    expect_cut(stream);
+}
+
+#[test]
+fn a_stream_that_goes_on_keeps_a_draining_link_for_long_and_not_for_ever() {
+    let mut stream = drained();
+    let begin = stream.pair.now;
+    while stream.pair.now + LOSER_QUIET_TIME < begin + LOSER_DRAIN_TIME {
+        pass(&mut stream, LOSER_QUIET_TIME / 2);
+        stream.answer(1, Place::Partial);
+        stream.take();
+        assert_eq!(stream.pair.dialler.take_log(), "item(1)");
+    }
+    stream.pair.acceptor.take_log();
+    pass(&mut stream, LOSER_QUIET_TIME);
+    expect_cut(stream);
+}
+
+#[test]
+fn a_silent_call_with_a_deadline_keeps_a_draining_link() {
+    let time = LOSER_QUIET_TIME * 3;
+    let mut stream = Stream::begin(ASK, Some(time));
+    stream.input(Role::Dialler, Input::Drain);
+    pass(&mut stream, LOSER_QUIET_TIME * 2);
+    stream.pair.expect("draining", "asked(3) draining");
+    stream.answer(1, Place::Last);
+    stream.pair.expect("1:reply(1) closed(the link was drained)", "closed(the link was drained)");
     stream.expect_over(BUDGET);
 }
 

@@ -40,6 +40,7 @@ impl Link {
     }
 
     fn put_next(&mut self, now: Time, sender: Sender, out: &mut Vec<u8>) {
+        self.note_said(now);
         match sender {
             Sender::Call(id) => self.put_call(now, id, out),
             Sender::Reply(id) => self.put_reply(id, out),

@@ -38,7 +38,12 @@ impl Node {
             if let Some(connect) = connect {
                 self.answer_connect(connect, Err(NotConnected::Refused(status.clone())));
             }
-            return self.outbox.push_back(Output::Close { link, status });
+            // Its peer may have called already, as it did not know: a link that drains says that nothing ran.
+            let output = match self.phase {
+                Phase::Running => Output::Close { link, status },
+                _ => Output::Drain { link },
+            };
+            return self.outbox.push_back(output);
         }
         let node = about.id;
         let place = address.clone();

@@ -122,7 +122,10 @@ impl Exchange {
     /// Says an item. Ask [`poll_room`](Self::poll_room) first.
     pub(crate) fn say(&self, payload: Payload, place: Place) {
         let (conversation, options) = (self.side.conversation(), None);
-        self.cell.handle(Input::Item { conversation, payload, options, place });
+        let (now, crowd) = (self.cell.now(), self.cell.crowd());
+        let crowd = if crowd == Crowd::Caller { Crowd::Items } else { crowd };
+        let item = Input::Item { conversation, payload, options, place };
+        self.cell.with(now, crowd, |state| state.link.handle_input(now, item));
     }
 
     /// Ends what this side says, without a last item.

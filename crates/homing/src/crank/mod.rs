@@ -31,10 +31,15 @@ use homing_core::time::Time;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio_util::task::TaskTracker;
 pub(crate) use waiters::Ended;
 use waiters::Waiters;
 pub(crate) use wire::{Line, Wire};
+
+/// An item that is said so soon after another is left to the writer, which takes all there are by then: a write for each
+/// would cost more than a program needs to make one.
+const ITEMS_IN_A_ROW: Duration = Duration::from_micros(50);
 
 /// What a link's outputs are for: the runtime that owns the link.
 pub(crate) trait Owner: Send + Sync + 'static {
@@ -65,6 +70,8 @@ struct State {
     /// When the writer task wakes by itself.
     armed: Time,
     writer_waker: Option<Waker>,
+    /// When an item of a stream was said last.
+    item_said: Time,
     /// Room for the outputs of a batch, so that a busy reader need not ask for it each time.
     spare: Vec<Output>,
 }
@@ -102,6 +109,8 @@ enum Flush {
 enum Crowd {
     /// A caller: in place only when alone on the link.
     Caller,
+    /// A program that says an item and waits for nothing: in place only when alone, and when it said none just now.
+    Items,
     /// The reader at work on a batch: it flushes at the end of it.
     Batch,
     /// The end of a batch, or somebody without a crowd behind.
@@ -151,6 +160,7 @@ impl LinkCell {
             writer: Writer::Handed, // A dialler has its first words to say.
             armed: Time::ZERO,
             writer_waker: None,
+            item_said: Time::ZERO,
             spare: Vec::new(),
         };
         let cell = Arc::new(Self { number, clock, socket, owner, state: Mutex::new(state) });
@@ -267,7 +277,7 @@ impl State {
         let mut wakers = Wakers::default();
         let mut outputs = match crowd {
             Crowd::Batch => std::mem::take(&mut self.spare),
-            Crowd::Caller | Crowd::Flusher => Vec::new(),
+            Crowd::Caller | Crowd::Items | Crowd::Flusher => Vec::new(),
         };
         while let Some(output) = self.link.poll_output() {
             match output {
@@ -277,7 +287,7 @@ impl State {
                 output => outputs.extend(self.note_stream(output, &mut wakers)),
             }
         }
-        let flush = self.choose_writer(crowd, &mut wakers);
+        let flush = self.choose_writer(now, crowd, &mut wakers);
         // An earlier alarm to set, or the end of the link to see to.
         if self.link.poll_timeout().is_none_or(|due| due < self.armed) {
             wakers.add(self.writer_waker.take());
@@ -289,11 +299,16 @@ impl State {
         self.wire.has_transmit(&self.link)
     }
 
-    fn choose_writer(&mut self, crowd: Crowd, wakers: &mut Wakers) -> Flush {
+    fn choose_writer(&mut self, now: Time, crowd: Crowd, wakers: &mut Wakers) -> Flush {
+        // Whoever says one item after the other has the next one ready sooner than this one is written.
+        let in_a_row = crowd == Crowd::Items && now < self.item_said + ITEMS_IN_A_ROW;
+        if crowd == Crowd::Items {
+            self.item_said = now;
+        }
         if self.writer != Writer::Idle || crowd == Crowd::Batch || !self.has_transmit() {
             return Flush::No;
         }
-        if crowd == Crowd::Flusher || self.link.conversations() <= 1 {
+        if crowd == Crowd::Flusher || (self.link.conversations() <= 1 && !in_a_row) {
             self.writer = Writer::Busy;
             return Flush::Inline;
         }

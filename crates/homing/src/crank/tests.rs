@@ -3,6 +3,7 @@
 mod aborts;
 mod breaks;
 mod secure;
+mod streams;
 mod world;
 
 use super::*;

@@ -5,7 +5,7 @@
 
 use super::{Runtime, Said, packets};
 use crate::events::Event;
-use homing_core::limits::LOSER_DRAIN_TIME;
+use homing_core::limits::GOING_DRAIN_TIME;
 use homing_core::link::Input;
 use homing_core::talk::{Code, Status};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Runtime {
         for link in self.links.all() {
             link.handle(Input::Drain);
         }
-        let drain_links = drain.min(LOSER_DRAIN_TIME);
+        let drain_links = drain.min(GOING_DRAIN_TIME);
         let _ = tokio::time::timeout(drain_links, self.links.all_closed()).await;
         self.end().await;
     }

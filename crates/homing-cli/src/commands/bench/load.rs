@@ -33,6 +33,8 @@ pub(super) struct Round {
     pub(super) p50_us: f64,
     pub(super) p99_us: f64,
     pub(super) p999_us: f64,
+    /// Messages that were said and never came.
+    pub(super) lost: u64,
 }
 
 /// Lets all callers call for this long. The first failure of a call is the failure of the whole.
@@ -73,35 +75,36 @@ async fn repeat<C: Caller>(
 }
 
 /// Calls, and the nanoseconds that the timed ones of them took.
-struct Tally {
-    calls: u64,
+pub(super) struct Tally {
+    pub(super) calls: u64,
     nanos: Histogram<u64>,
 }
 
 impl Tally {
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let nanos = Histogram::new(DIGITS).context("no histogram of so many digits")?;
         Ok(Self { calls: 0, nanos })
     }
 
-    fn record(&mut self, took: Duration) {
+    pub(super) fn record(&mut self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let _ = self.nanos.record(nanos); // it grows as far as it must
     }
 
-    fn add(&mut self, other: &Self) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, other: &Self) -> Result<(), Failure> {
         self.calls += other.calls;
         self.nanos.add(&other.nanos).context("histograms differ")?;
         Ok(())
     }
 
-    fn round(&self, elapsed: Duration) -> Round {
+    pub(super) fn round(&self, elapsed: Duration) -> Round {
         let micros = |quantile| as_f64(self.nanos.value_at_quantile(quantile)) / 1e3;
         Round {
             per_second: as_f64(self.calls) / elapsed.as_secs_f64(),
             p50_us: micros(0.5),
             p99_us: micros(0.99),
             p999_us: micros(0.999),
+            lost: 0,
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use anyhow::{Context as _, anyhow};
 
+use super::flood::FLOOD_ADDRESS;
 use super::load::Caller;
 use super::report::{BULK_SIZE, Work};
 use crate::args::Transport;
 use crate::children::{Child, PrivateMesh};
 use crate::exit::Failure;
 use crate::settings::Settings;
-use homing::{Address, Callee, Key, KeyFile, Node, Payload};
+use homing::{Address, Callee, Key, KeyFile, Node, Payload, Replies};
 
 /// The only place where nodes of a benchmark with a key may listen: nothing is to leave this host.
 const HERE: &str = "127.0.0.1:0";
@@ -53,8 +54,8 @@ impl Mesh {
         let transport = settings.transport().unwrap_or(Transport::Tcp).name();
         let mut services = Vec::new();
         for work in works {
-            let mut line = vec!["serve", offer(*work), "--while-stdin", "--transport", transport];
-            line.extend(answer(*work));
+            let mut line = served(*work);
+            line.extend(["--transport", transport]);
             line.extend(&options);
             let mut service = private.spawn(&line)?;
             service.serving().await?;
@@ -74,14 +75,22 @@ impl Mesh {
         size: usize,
         callers: u32,
     ) -> Result<Vec<Asker>, Failure> {
-        let address: Address = address(work).parse().context("no address")?;
-        let callee = self.node.requester().build().to_address(&address);
-        let (size, expect) = match work {
-            Work::Call => (size, size),
-            Work::Bulk => (BULK_SIZE as usize, SHORT.len()),
-        };
+        let callee = self.callee(address(work))?;
+        let (size, expect) =
+            if work == Work::Bulk { (BULK_SIZE as usize, SHORT.len()) } else { (size, size) };
         let asker = Asker { callee, payload: Payload::raw(vec![0; size]), expect };
         Ok((0..callers).map(|_| asker.clone()).collect())
+    }
+
+    /// An endless stream of items of this size.
+    pub(super) fn stream(&self, size: u32) -> Result<Replies<()>, Failure> {
+        let size = Payload::raw(size.to_le_bytes().to_vec());
+        Ok(self.callee(FLOOD_ADDRESS)?.stream_raw(size))
+    }
+
+    fn callee(&self, address: &str) -> Result<Callee, Failure> {
+        let address: Address = address.parse().context("no address")?;
+        Ok(self.node.requester().build().to_address(&address))
     }
 
     /// Leaves the mesh and ends those who answer.
@@ -97,10 +106,12 @@ impl Mesh {
 /// The reply to bulk.
 const SHORT: &str = "taken";
 
-const fn offer(work: Work) -> &'static str {
+/// How a second process is told to do this work.
+fn served(work: Work) -> Vec<&'static str> {
     match work {
-        Work::Call => "bench-echo@1.0.0",
-        Work::Bulk => "bench-bulk@1.0.0",
+        Work::Call => vec!["serve", "bench-echo@1.0.0", "--while-stdin", "--echo"],
+        Work::Bulk => vec!["serve", "bench-bulk@1.0.0", "--while-stdin", "--reply", SHORT],
+        Work::Stream | Work::Pub => vec!["bench-flood"],
     }
 }
 
@@ -108,13 +119,7 @@ const fn address(work: Work) -> &'static str {
     match work {
         Work::Call => "bench-echo@1",
         Work::Bulk => "bench-bulk@1",
-    }
-}
-
-const fn answer(work: Work) -> &'static [&'static str] {
-    match work {
-        Work::Call => &["--echo"],
-        Work::Bulk => &["--reply", SHORT],
+        Work::Stream | Work::Pub => FLOOD_ADDRESS,
     }
 }
 

@@ -4,6 +4,9 @@
 //! turns, in changing order, and what counts is the median of the rounds' ratios.
 
 pub(crate) mod echo;
+pub(crate) mod flood;
+mod flow;
+pub(crate) mod flows;
 mod load;
 mod meshes;
 mod report;
@@ -12,7 +15,7 @@ mod systems;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
-use self::report::{Report, System, Work};
+use self::report::{Case, Report, System, Work};
 use self::systems::Systems;
 use crate::args::{BenchCallArgs, Transport};
 use crate::exit::Failure;
@@ -53,7 +56,7 @@ async fn measured(
     let systems = Systems::start(settings, transport, args).await?;
     let plan = plan(args);
     let progress = progress(args, &plan, output);
-    let mut report = Report::new(args.size);
+    let mut report = Report::default();
     for (work, callers) in plan {
         let measured = work.systems(args.keyed);
         for system in measured {
@@ -64,7 +67,8 @@ async fn measured(
                 progress.set_message(format!("{} with {callers} callers", system.name()));
                 let span = args.duration / args.rounds;
                 let round = systems.measure(work, system, callers, span).await?;
-                report.add(work, system, callers, round);
+                let size = work.size(args.size);
+                report.add(Case { work, size, concurrency: callers }, system, round);
                 progress.inc(1);
             }
         }

@@ -19,8 +19,10 @@ pub(super) enum System {
     Homing,
     /// The same in a mesh with a key: over TLS.
     HomingKeyed,
-    /// The bare echo over TCP.
+    /// The bare echo over TCP; of streams the same items over TCP.
     Tcp,
+    /// Messages over TCP, one way.
+    TcpOneway,
     /// The bare echo over a unix socket.
     Unix,
 }
@@ -31,11 +33,12 @@ impl System {
             Self::Homing => "homing",
             Self::HomingKeyed => "homing-keyed",
             Self::Tcp => "tcp",
+            Self::TcpOneway => "tcp-oneway",
             Self::Unix => "unix",
         }
     }
 
-    const fn is_ours(self) -> bool {
+    pub(super) const fn is_ours(self) -> bool {
         matches!(self, Self::Homing | Self::HomingKeyed)
     }
 }
@@ -48,6 +51,10 @@ pub(super) enum Work {
     Call,
     /// Requests of [`BULK_SIZE`] bytes, and short replies.
     Bulk,
+    /// Nothing more: items come as fast as they can.
+    Stream,
+    /// Nothing: messages come as fast as they can.
+    Pub,
 }
 
 /// Bytes of a request of [`Work::Bulk`].
@@ -60,63 +67,82 @@ impl Work {
             (Self::Call, false) => &[System::Homing, System::Tcp, System::Unix],
             (Self::Call, true) => &[System::Homing, System::HomingKeyed, System::Tcp, System::Unix],
             (Self::Bulk, _) => &[System::Homing, System::HomingKeyed],
+            (Self::Stream, false) => &[System::Homing, System::Tcp],
+            (Self::Stream, true) => &[System::Homing, System::HomingKeyed, System::Tcp],
+            (Self::Pub, _) => &[System::TcpOneway],
+        }
+    }
+
+    /// Bytes of a payload, where `asked` were asked for.
+    pub(super) const fn size(self, asked: u32) -> u32 {
+        match self {
+            Self::Call | Self::Stream | Self::Pub => asked,
+            Self::Bulk => BULK_SIZE,
         }
     }
 }
 
+/// What is measured with each system.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Case {
+    pub(super) work: Work,
+    pub(super) size: u32,
+    pub(super) concurrency: u32,
+}
+
 /// All rounds of all systems.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Report {
-    size: u32,
-    rounds: BTreeMap<(Work, u32, System), Vec<Round>>,
+    rounds: BTreeMap<(Case, System), Vec<Round>>,
 }
 
 /// The form of every benchmark's result here (decisions F5).
 #[derive(Debug, Serialize)]
 pub(super) struct Document {
-    rows: Vec<Row>,
-    machine: String,
+    pub(super) rows: Vec<Row>,
+    pub(super) machine: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Row {
-    system: System,
-    work: Work,
-    concurrency: u32,
-    size: u32,
-    per_second: f64,
-    p50_us: f64,
-    p99_us: f64,
+pub(super) struct Row {
+    pub(super) system: System,
+    pub(super) work: Work,
+    pub(super) concurrency: u32,
+    pub(super) size: u32,
+    pub(super) per_second: f64,
+    pub(super) p50_us: f64,
+    pub(super) p99_us: f64,
     p999_us: f64,
-    rounds: usize,
+    pub(super) rounds: usize,
     /// How far the rounds' requests per second lie apart, as a part of their median.
-    spread: f64,
+    pub(super) spread: f64,
+    /// Messages that never came, in all rounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lost: Option<u64>,
 }
 
 impl Report {
-    pub(super) fn new(size: u32) -> Self {
-        Self { size, rounds: BTreeMap::new() }
-    }
-
-    pub(super) fn add(&mut self, work: Work, system: System, callers: u32, round: Round) {
-        self.rounds.entry((work, callers, system)).or_default().push(round);
+    pub(super) fn add(&mut self, case: Case, system: System, round: Round) {
+        self.rounds.entry((case, system)).or_default().push(round);
     }
 
     /// For `--json`.
     pub(super) fn document(&self) -> Document {
-        let row = |(&(work, concurrency, system), rounds): (&(Work, u32, System), &Vec<Round>)| {
+        let row = |(&(case, system), rounds): (&(Case, System), &Vec<Round>)| {
+            let Case { work, size, concurrency } = case;
             let of = |figure: fn(&Round) -> f64| rounded(median(rounds.iter().map(figure)));
             Row {
                 system,
                 work,
                 concurrency,
-                size: if work == Work::Bulk { BULK_SIZE } else { self.size },
+                size,
                 per_second: of(|round| round.per_second),
                 p50_us: of(|round| round.p50_us),
                 p99_us: of(|round| round.p99_us),
                 p999_us: of(|round| round.p999_us),
                 rounds: rounds.len(),
                 spread: rounded(spread(rounds)),
+                lost: (work == Work::Pub).then(|| rounds.iter().map(|round| round.lost).sum()),
             }
         };
         Document { rows: self.rounds.iter().map(row).collect(), machine: machine() }
@@ -129,7 +155,7 @@ impl Report {
             "{}; medians of {} rounds; requests and replies of {} bytes",
             document.machine,
             document.rows.first().map_or(0, |row| row.rounds),
-            self.size,
+            document.rows.first().map_or(0, |row| row.size),
         ));
         let header = [
             "CALLERS",
@@ -165,32 +191,40 @@ impl Report {
     }
 
     fn ratios(&self, row: &Row, floor: System) -> String {
-        let of = |system| self.rounds.get(&(row.work, row.concurrency, system));
-        let (Some(own), Some(floors)) = (of(row.system), of(floor)) else {
-            return String::new();
-        };
-        if !row.system.is_ours() || row.system == floor {
-            return String::new();
+        let ratio = |figure: fn(&Round) -> f64| self.ratio(row, floor, figure);
+        match (ratio(|round| round.p50_us), ratio(|round| round.per_second)) {
+            (Some(p50), Some(rate)) => format!("{p50:.2} × {rate:.2} ×"),
+            _ => String::new(),
         }
-        let ratio = |figure: fn(&Round) -> f64| {
-            median(own.iter().zip(floors).map(|(own, floor)| figure(own) / figure(floor)))
-        };
-        format!("{:.2} × {:.2} ×", ratio(|round| round.p50_us), ratio(|round| round.per_second))
+    }
+
+    /// The median of the rounds' ratios to a floor; of what is ours, and not to itself.
+    pub(super) fn ratio(
+        &self,
+        row: &Row,
+        floor: System,
+        figure: impl Fn(&Round) -> f64,
+    ) -> Option<f64> {
+        let Row { work, size, concurrency, .. } = *row;
+        let of = |system| self.rounds.get(&(Case { work, size, concurrency }, system));
+        let (own, floors) = (of(row.system)?, of(floor)?);
+        let ratios = own.iter().zip(floors).map(|(own, floor)| figure(own) / figure(floor));
+        (row.system.is_ours() && row.system != floor).then(|| median(ratios))
     }
 }
 
 /// Requests a second, and what is in those of bulk.
-fn rate(row: &Row) -> String {
+pub(super) fn rate(row: &Row) -> String {
     match row.work {
         Work::Call => format!("{:.0}", row.per_second),
-        Work::Bulk => {
+        Work::Bulk | Work::Stream | Work::Pub => {
             let bytes = row.per_second * f64::from(row.size);
             format!("{:.0} ({:.2} GB/s)", row.per_second, bytes / 1e9)
         }
     }
 }
 
-fn paint(system: System) -> Paint {
+pub(super) fn paint(system: System) -> Paint {
     if system.is_ours() { Paint::Plain } else { Paint::Dim }
 }
 
@@ -235,14 +269,15 @@ mod tests {
     use super::*;
 
     fn round(per_second: f64, p50_us: f64) -> Round {
-        Round { per_second, p50_us, p99_us: 2.0 * p50_us, p999_us: 3.0 * p50_us }
+        Round { per_second, p50_us, p99_us: 2.0 * p50_us, p999_us: 3.0 * p50_us, lost: 0 }
     }
 
     fn report() -> Report {
-        let mut report = Report::new(128);
+        let mut report = Report::default();
+        let case = Case { work: Work::Call, size: 128, concurrency: 1 };
         for (own, floor) in [(10.0, 10.0), (30.0, 20.0), (24.0, 20.0)] {
-            report.add(Work::Call, System::Homing, 1, round(1e6 / own, own));
-            report.add(Work::Call, System::Tcp, 1, round(1e6 / floor, floor));
+            report.add(case, System::Homing, round(1e6 / own, own));
+            report.add(case, System::Tcp, round(1e6 / floor, floor));
         }
         report
     }

@@ -65,6 +65,7 @@ impl Systems {
             (System::HomingKeyed, Some(keyed)) => {
                 measure(keyed.askers(work, self.size, callers)?, span).await
             }
+            (System::TcpOneway, _) => Err(anyhow!("nothing is asked one way").into()),
             (System::HomingKeyed, None) => Err(anyhow!("no mesh with a key was started").into()),
             (System::Tcp, _) => {
                 let mut sockets = Vec::new();

@@ -1,0 +1,170 @@
+//! How many items a second come to so many readers, and how long is it from one to the next?
+
+use anyhow::Context as _;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::sleep;
+
+use super::flood::HEAD;
+use super::load::{Round, Tally};
+use crate::exit::Failure;
+use homing::Replies;
+
+/// Items for which the clock is read once.
+const SAMPLE: u64 = 16;
+/// What is read of a bare connection at once.
+const BUFFER: usize = 64 * 1024;
+
+/// Something out of which items come.
+pub(super) trait Reader: Send + 'static {
+    /// Waits for some; how many.
+    fn read(&mut self) -> impl Future<Output = Result<u64, Failure>> + Send;
+}
+
+/// Lets all readers read for this long, from the first item of each on.
+pub(super) async fn measure<R: Reader>(
+    mut readers: Vec<R>,
+    span: Duration,
+) -> Result<Round, Failure> {
+    for reader in &mut readers {
+        reader.read().await?;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let begin = Instant::now();
+    let tasks: Vec<_> = readers
+        .into_iter()
+        .map(|reader| tokio::spawn(read_on(reader, Arc::clone(&stop))))
+        .collect();
+    sleep(span).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut all = Tally::new()?;
+    for task in tasks {
+        all.add(&task.await.context("a reader of the benchmark panicked")??)?;
+    }
+    Ok(all.round(begin.elapsed()))
+}
+
+async fn read_on<R: Reader>(mut reader: R, stop: Arc<AtomicBool>) -> Result<Tally, Failure> {
+    let mut tally = Tally::new()?;
+    while !stop.load(Ordering::Relaxed) {
+        let begin = Instant::now();
+        let mut count = reader.read().await?;
+        while count < SAMPLE && !stop.load(Ordering::Relaxed) {
+            count += reader.read().await?;
+        }
+        tally.record(begin.elapsed() / u32::try_from(count.max(1)).unwrap_or(u32::MAX));
+        tally.calls += count;
+    }
+    Ok(tally)
+}
+
+/// A stream of homing's: each item whole.
+impl Reader for Replies<()> {
+    async fn read(&mut self) -> Result<u64, Failure> {
+        match self.next_raw().await {
+            Some(item) => {
+                item?;
+                Ok(1)
+            }
+            None => Err(anyhow::anyhow!("the stream of the benchmark ended").into()),
+        }
+    }
+}
+
+/// A bare connection: messages are told apart by their length and counted, in chunks as they come.
+pub(super) struct Bare<S> {
+    socket: S,
+    buffer: Vec<u8>,
+    counter: Counter,
+}
+
+impl<S> Bare<S> {
+    pub(super) fn new(socket: S) -> Self {
+        Self { socket, buffer: vec![0; BUFFER], counter: Counter::default() }
+    }
+}
+
+impl<S: AsyncRead + Unpin + Send + 'static> Reader for Bare<S> {
+    async fn read(&mut self) -> Result<u64, Failure> {
+        loop {
+            let length = self.socket.read(&mut self.buffer).await.context("reading the floor")?;
+            if length == 0 {
+                return Err(anyhow::anyhow!("the floor of the benchmark ended").into());
+            }
+            match self.counter.count(&self.buffer[..length]) {
+                0 => {}
+                count => return Ok(count),
+            }
+        }
+    }
+}
+
+/// Where a reader of messages is: in the length of one, or in its bytes.
+#[derive(Debug, Default)]
+struct Counter {
+    head: [u8; HEAD],
+    /// Bytes of the head that are there.
+    known: usize,
+    /// Bytes of the message that are not there yet.
+    left: usize,
+}
+
+impl Counter {
+    /// How many messages end in these bytes.
+    fn count(&mut self, mut bytes: &[u8]) -> u64 {
+        let mut count = 0;
+        while !bytes.is_empty() {
+            if self.known < HEAD {
+                let taken = bytes.len().min(HEAD - self.known);
+                self.head[self.known..self.known + taken].copy_from_slice(&bytes[..taken]);
+                self.known += taken;
+                bytes = &bytes[taken..];
+                self.left = u32::from_le_bytes(self.head) as usize;
+            } else {
+                let taken = bytes.len().min(self.left);
+                self.left -= taken;
+                bytes = &bytes[taken..];
+            }
+            if self.known == HEAD && self.left == 0 {
+                count += 1;
+                self.known = 0;
+            }
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_wherever_they_are_cut() {
+        let mut bytes = Vec::new();
+        for size in [3_u32, 0, 5, 1] {
+            bytes.extend_from_slice(&size.to_le_bytes());
+            bytes.resize(bytes.len() + size as usize, 7);
+        }
+        for cut in 0..bytes.len() {
+            let mut counter = Counter::default();
+            assert_eq!(counter.count(&bytes[..cut]) + counter.count(&bytes[cut..]), 4, "at {cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn readers_are_counted_together() {
+        let floods = (0..2).map(|_| {
+            let (near, mut far) = tokio::io::duplex(1024);
+            tokio::spawn(async move {
+                let message = [2, 0, 0, 0, 9, 9];
+                while tokio::io::AsyncWriteExt::write_all(&mut far, &message).await.is_ok() {}
+            });
+            Bare::new(near)
+        });
+        let round = measure(floods.collect(), Duration::from_millis(20)).await.unwrap();
+        assert!(round.per_second > 1_000.0 && round.p50_us <= round.p99_us, "{round:?}");
+    }
+}
