@@ -86,3 +86,14 @@ fn who_is_full_is_asked_again_and_who_cannot_be_reached_once_more() {
         .until(4_000)
         .said(&format!("ready | 0>1 | 0>1#2 | {unreached}"));
 }
+
+#[test]
+fn where_slots_decide_all_are_asked_without_one() {
+    let only = Only::Instance(node(2), RecordKey(2));
+    let play = Play::by(Balancer::Slots, "words")
+        .with(|begin| (begin.only, begin.wait) = (Some(only), Wait::ForPlace))
+        .world(&["1 words", "2 words"]);
+    check("words", Balancer::Slots, &["1 words", "2 words"], "1:1 2:2");
+    let play = play.begin(1);
+    assert!(play.log.ends_with("0>2 | "), "{}", play.log);
+}
