@@ -4,7 +4,7 @@ use crate::host::{Host, State};
 use crate::mesh;
 use crate::process::{Phase, Process};
 use crate::server;
-use crate::wires::LinePhase;
+use crate::wires::{Line, LinePhase};
 use crate::world::World;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{BUDGET, CONVERSATIONS_MAX, DIALS_MAX, LINKS_MAX, LINKS_PER_PAIR_MAX};
@@ -62,6 +62,7 @@ pub(crate) fn bounds(process: &Process) -> Result<(), String> {
         return Err(format!("{links} links and {} dials", process.wires.dials()));
     }
     process.voices.bounds()?;
+    process.topics.bounds()?;
     let attempts = usize::try_from(process.caller.requester.pending()).unwrap_or(usize::MAX);
     if attempts > process.caller.len() {
         return Err(format!("{attempts} attempts at {} calls", process.caller.len()));
@@ -142,14 +143,38 @@ impl World {
                     "{who:?} has {pending} attempts, {calls} calls, {works} works, {streams} ends of streams at rest"
                 ));
             }
-            if let Some((conn, line)) =
-                process.wires.lines().find(|(_, line)| line.link.conversations() > 0)
-            {
-                let count = line.link.conversations();
-                return Err(format!("link {conn} has {count} conversations at rest"));
+            process.topics.is_at_rest().map_err(|left| format!("{who:?}: {left}"))?;
+            let wrong = |(conn, line): &(LinkId, &Line)| {
+                line.link.conversations() != process.topics.streams_on(*conn)
+            };
+            if let Some((conn, line)) = process.wires.lines().find(wrong) {
+                let (count, topics) = (line.link.conversations(), process.topics.streams_on(conn));
+                return Err(format!(
+                    "link {conn} has {count} conversations at rest, {topics} of them of topics"
+                ));
             }
         }
         Ok(())
+    }
+
+    /// Nothing went wrong so far, and nobody wants anything: each message was taken, or dropped where that is to be, and
+    /// its publishers know.
+    pub(crate) fn check_messages(&self) -> Result<(), String> {
+        let mut dropped = BTreeMap::new();
+        for process in self.hosts.iter().filter_map(Host::awake) {
+            let (who, topics) = (process.who.id(), &process.topics);
+            topics.is_at_rest().map_err(|left| format!("{who:?}: {left}"))?;
+            dropped.extend(topics.board.dropped());
+            for (lane, exit) in &topics.exits {
+                let pending = exit.outlet.pending();
+                if pending > 0 {
+                    return Err(format!(
+                        "{who:?} takes {pending} messages in {lane:?} for pending"
+                    ));
+                }
+            }
+        }
+        self.ledger.postings.settle(&dropped)
     }
 
     /// Whether every other member sees nothing that can be called on this node.

@@ -24,6 +24,7 @@ mod seasons;
 mod server;
 mod speech;
 mod stream;
+mod topics;
 mod trace;
 mod travel;
 mod upgrades;
