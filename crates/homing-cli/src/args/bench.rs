@@ -89,23 +89,31 @@ pub(crate) struct BenchStreamArgs {
     pub(crate) span: RoundArgs,
 }
 
-/// Messages from a publisher in a second process, beside the same over bare TCP connections.
+/// Messages from a publisher in a second process, alternating with the same over bare TCP connections.
 ///
+/// Each subscriber is a node of its own in this process, and wants its publisher to wait for it; messages have numbers, and
+/// those that are missing are counted as lost.
 /// Over bare TCP a message has its length before it, a hundred are written at a time, and each subscriber, on a connection
 /// of its own, splits and counts them. Every figure is the median of the rounds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing bench pub
-  homing bench pub --size 1024 --subscribers 1,4 --json")]
+  homing bench pub --size 1024 --subscribers 1,4 --json
+
+--transport (default here: tcp) chooses what homing's links run over. --keyed adds a second mesh, with a fresh key: its
+links are TLS over 127.0.0.1.")]
 pub(crate) struct BenchPubArgs {
     /// Bytes of each message
     #[arg(long, value_name = "BYTES", default_value_t = 128,
-          value_parser = clap::value_parser!(u32).range(1..=16 * 1024 * 1024))]
+          value_parser = clap::value_parser!(u32).range(8..=8 * 1024 * 1024))]
     pub(crate) size: u32,
     /// Subscribers at once; several separated by commas
     #[arg(long, value_name = "N,…", default_value = "1", value_delimiter = ',',
           value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) subscribers: Vec<u32>,
+    /// Measure a mesh with a key, too (TLS over TCP)
+    #[arg(long)]
+    pub(crate) keyed: bool,
     #[command(flatten)]
     pub(crate) span: RoundArgs,
 }
@@ -131,6 +139,9 @@ pub(crate) struct FloodArgs {
     /// Over bare TCP alone, and in no mesh.
     #[arg(long)]
     pub(crate) bare: bool,
+    /// Publishes messages of so many bytes, too, while somebody listens.
+    #[arg(long)]
+    pub(crate) publish: Option<u32>,
 }
 
 /// What the benchmark tells the bare echo.

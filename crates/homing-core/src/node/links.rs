@@ -38,10 +38,12 @@ impl Node {
             if let Some(connect) = connect {
                 self.answer_connect(connect, Err(NotConnected::Refused(status.clone())));
             }
-            // Its peer may have called already, as it did not know: a link that drains says that nothing ran.
-            let output = match self.phase {
-                Phase::Running => Output::Close { link, status },
-                _ => Output::Drain { link },
+            // Who calls somebody that leaves, and does not know, is told that nothing ran if the link drains, and not if it is
+            // closed.
+            let output = if self.phase == Phase::Running {
+                Output::Close { link, status }
+            } else {
+                Output::Drain { link }
             };
             return self.outbox.push_back(output);
         }

@@ -239,7 +239,8 @@ impl Requester {
     fn wait(&mut self, key: CallKey) {
         let call = self.calls.live(key);
         let (target, wait) = (call.target, call.wait);
-        if wait != Wait::ForInstance && !self.may_get_slot(target) || self.is_hopeless(target) {
+        let waits = wait == Wait::ForInstance || self.may_get_slot(target);
+        if !waits || self.is_hopeless(target) {
             return self.fail_with_last(key);
         }
         let turn = self.calls.next_turn();

@@ -173,7 +173,7 @@ impl Exit {
         match &self.talk {
             Talk::Wanted { until } => *until,
             Talk::Paused { until } | Talk::Ending { until, .. } => Some(*until),
-            Talk::Here(inlet) => inlet.next_wake().into_iter().chain([self.idle_at]).min(),
+            Talk::Here(inlet) => inlet.retry().into_iter().chain([self.idle_at]).min(),
             Talk::Open(_) => Some(self.idle_at),
         }
     }

@@ -217,6 +217,8 @@ impl Process {
             self.topics.stir();
         } else if over && exit.is_empty() {
             exits.remove(name);
+        } else if over {
+            exit.idle_at = now + IDLE_TIME;
         }
         self.wake_readers(wakes);
     }

@@ -150,6 +150,11 @@ impl Inlet {
         self.source != Source::Cut
     }
 
+    /// When to look again whether there is room.
+    pub(crate) fn retry(&self) -> Option<Time> {
+        self.retry
+    }
+
     pub(crate) fn next_wake(&self) -> Option<Time> {
         let is_told = self.told == (Report { taken: self.received, dropped: self.dropped });
         let due = (self.is_idle() && self.is_open() && !is_told).then_some(self.due);

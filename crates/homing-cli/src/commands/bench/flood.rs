@@ -2,8 +2,10 @@
 
 use anyhow::Context as _;
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 use crate::args::FloodArgs;
 use crate::children::{self, SERVING};
@@ -11,11 +13,18 @@ use crate::exit::Failure;
 use crate::output::Output;
 use crate::runtime;
 use crate::settings::Settings;
-use homing::{Code, Context, Item, Node, Payload, RawItems, RawWriter, Responder, Status};
+use homing::{
+    Code, Context, Item, Node, Payload, Publisher, RawItems, RawWriter, Responder, Status,
+    TopicError,
+};
 
 /// What the service is called as.
 pub(super) const FLOOD_ADDRESS: &str = "bench-flood@1";
 const FLOOD_OFFER: &str = "bench-flood@1.0.0";
+/// Where it publishes.
+pub(super) const TOPIC: &str = "bench.flood";
+/// How soon a publisher sees that somebody listens.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// Messages that are written over bare TCP at a time, and the most bytes that this may be.
 const BATCH: usize = 100;
@@ -35,12 +44,31 @@ pub(crate) fn run(args: &FloodArgs, settings: &Settings, output: Output) -> Resu
             return Ok(());
         }
         let node = Node::join(settings.member()).await?;
+        if let Some(size) = args.publish {
+            tokio::spawn(publish(node.publisher(TOPIC)?, size));
+        }
         let _serving: Responder = node.responder(FLOOD_OFFER).serve_stream_raw(flood).await?;
         output.note(format_args!("{SERVING} {FLOOD_OFFER}"));
         children::end_of_stdin().await;
         node.close_now().await;
         Ok(())
     })
+}
+
+/// Numbered messages of this size, while anybody listens.
+async fn publish(publisher: Publisher, size: u32) -> Result<(), TopicError> {
+    let rest = vec![7; size as usize];
+    for number in 0_u64.. {
+        while publisher.listeners().is_empty() {
+            sleep(BETWEEN_LOOKS).await;
+        }
+        for number in 64 * number..64 * (number + 1) {
+            let mut message = number.to_le_bytes().to_vec();
+            message.extend_from_slice(rest.get(message.len()..).unwrap_or_default());
+            publisher.publish_raw(Payload::raw(message)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Items of the size that was asked for, until nobody reads them any more.

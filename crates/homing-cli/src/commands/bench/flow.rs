@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::flood::HEAD;
 use super::load::{Round, Tally};
 use crate::exit::Failure;
-use homing::Replies;
+use homing::{Replies, Subscription};
 
 /// Items for which the clock is read once.
 const SAMPLE: u64 = 16;
@@ -22,6 +22,11 @@ const BUFFER: usize = 64 * 1024;
 pub(super) trait Reader: Send + 'static {
     /// Waits for some; how many.
     fn read(&mut self) -> impl Future<Output = Result<u64, Failure>> + Send;
+
+    /// How many should have come so far, and did not.
+    fn lost(&self) -> u64 {
+        0
+    }
 }
 
 /// Lets all readers read for this long, from the first item of each on.
@@ -58,6 +63,7 @@ async fn read_on<R: Reader>(mut reader: R, stop: Arc<AtomicBool>) -> Result<Tall
         tally.record(begin.elapsed() / u32::try_from(count.max(1)).unwrap_or(u32::MAX));
         tally.calls += count;
     }
+    tally.lost = reader.lost();
     Ok(tally)
 }
 
@@ -71,6 +77,35 @@ impl Reader for Replies<()> {
             }
             None => Err(anyhow::anyhow!("the stream of the benchmark ended").into()),
         }
+    }
+}
+
+/// Messages of a topic, which have their numbers in front.
+pub(super) struct Numbered {
+    messages: Subscription,
+    next: Option<u64>,
+    lost: u64,
+}
+
+impl Numbered {
+    pub(super) fn new(messages: Subscription) -> Self {
+        Self { messages, next: None, lost: 0 }
+    }
+}
+
+impl Reader for Numbered {
+    async fn read(&mut self) -> Result<u64, Failure> {
+        let ended = || anyhow::anyhow!("the node of a subscriber of the benchmark ended");
+        let message = self.messages.next().await.ok_or_else(ended)?;
+        let number = message.payload().bytes.first_chunk().copied().map(u64::from_le_bytes);
+        let number = number.context("a message without a number")?;
+        self.lost += number.saturating_sub(self.next.unwrap_or(number));
+        self.next = Some(number + 1);
+        Ok(1)
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost
     }
 }
 

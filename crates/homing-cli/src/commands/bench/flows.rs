@@ -1,4 +1,4 @@
-//! How fast are streams, and how fast would messages be at best? Beside the same over bare TCP, in the same minute.
+//! How fast are streams, and what is published? Beside the same over bare TCP, in the same minute.
 
 use anyhow::{Context as _, anyhow};
 use std::net::SocketAddr;
@@ -26,45 +26,51 @@ pub(crate) fn run_stream(
     settings: &Settings,
     output: Output,
 ) -> Result<(), Failure> {
+    let case = |size: &u32| Case { work: Work::Stream, size: *size, concurrency: 1 };
+    let cases: Vec<Case> = args.size.iter().map(case).collect();
+    run(&cases, args.keyed, settings, &args.span, output)
+}
+
+/// Measures what is published, and prints a table or a JSON document.
+pub(crate) fn run_pub(
+    args: &BenchPubArgs,
+    settings: &Settings,
+    output: Output,
+) -> Result<(), Failure> {
+    let case = |readers: &u32| Case { work: Work::Pub, size: args.size, concurrency: *readers };
+    let cases: Vec<Case> = args.subscribers.iter().map(case).collect();
+    run(&cases, args.keyed, settings, &args.span, output)
+}
+
+/// Measures cases of one work. Messages are of one size in all of them.
+fn run(
+    cases: &[Case],
+    keyed: bool,
+    settings: &Settings,
+    span: &RoundArgs,
+    output: Output,
+) -> Result<(), Failure> {
     let transport = settings.transport().unwrap_or(Transport::Tcp);
-    if args.keyed && transport != Transport::Tcp {
+    if keyed && transport != Transport::Tcp {
         let right = "--keyed compares links over TCP: leave out --transport, or say tcp";
         return Err(Failure::Usage(right.to_owned()));
     }
     let settings = settings.with_transport(transport);
-    let case = |size: &u32| Case { work: Work::Stream, size: *size, concurrency: 1 };
-    let cases: Vec<Case> = args.size.iter().map(case).collect();
-    run(output, &args.span, async {
-        let plain = Mesh::start(&settings, Guarded::Not, &[Work::Stream]).await?;
-        let keyed = if args.keyed {
-            Some(Mesh::start(&settings, Guarded::ByKey, &[Work::Stream]).await?)
-        } else {
-            None
-        };
-        let sources = Sources { floor: Floor::start().await?, plain: Some(plain), keyed };
-        let systems = Work::Stream.systems(args.keyed);
-        sources.measured(&cases, systems, &args.span).await
-    })
-}
-
-/// Measures what there is to be published over, and prints a table or a JSON document.
-pub(crate) fn run_pub(args: &BenchPubArgs, _: &Settings, output: Output) -> Result<(), Failure> {
-    let case = |readers: &u32| Case { work: Work::Pub, size: args.size, concurrency: *readers };
-    let cases: Vec<Case> = args.subscribers.iter().map(case).collect();
-    run(output, &args.span, async {
-        let sources = Sources { floor: Floor::start().await?, plain: None, keyed: None };
-        sources.measured(&cases, Work::Pub.systems(false), &args.span).await
-    })
-}
-
-fn run(
-    output: Output,
-    span: &RoundArgs,
-    work: impl Future<Output = Result<Report, Failure>>,
-) -> Result<(), Failure> {
+    let Some(Case { work, size, .. }) = cases.first().copied() else { return Ok(()) };
     runtime::run_measured(async {
         let mut signals = Signals::new()?;
-        let report = signals.or(work).await?;
+        let measured = async {
+            let floods = [(work, size)];
+            let plain = Mesh::start(&settings, Guarded::Not, &floods).await?;
+            let keyed_mesh = if keyed {
+                Some(Mesh::start(&settings, Guarded::ByKey, &floods).await?)
+            } else {
+                None
+            };
+            let sources = Sources { floor: Floor::start().await?, plain, keyed: keyed_mesh };
+            sources.measured(cases, work.systems(keyed), span).await
+        };
+        let report = signals.or(Box::pin(measured)).await?;
         if span.json { output.document(&report.document()) } else { print(&report, output) }
     })
 }
@@ -72,7 +78,7 @@ fn run(
 /// All that writes, each in a second process.
 struct Sources {
     floor: Floor,
-    plain: Option<Mesh>,
+    plain: Mesh,
     keyed: Option<Mesh>,
 }
 
@@ -105,18 +111,21 @@ impl Sources {
             System::Tcp | System::TcpOneway => {
                 return measure(self.floor.connect(case).await?, span).await;
             }
-            System::Homing => self.plain.as_ref(),
+            System::Homing => Some(&self.plain),
             System::HomingKeyed => self.keyed.as_ref(),
             System::Unix => None,
         };
         let mesh = mesh.ok_or_else(|| anyhow!("{} was not started", system.name()))?;
+        if case.work == Work::Pub {
+            return measure(mesh.subscribers(case.concurrency).await?, span).await;
+        }
         let streams: Result<Vec<_>, Failure> =
             (0..case.concurrency).map(|_| mesh.stream(case.size)).collect();
         measure(streams?, span).await
     }
 
     async fn stop(mut self) -> Result<(), Failure> {
-        for mesh in [self.plain, self.keyed].into_iter().flatten() {
+        for mesh in [Some(self.plain), self.keyed].into_iter().flatten() {
             mesh.stop().await?;
         }
         self.floor.child.kill().await

@@ -77,13 +77,15 @@ async fn repeat<C: Caller>(
 /// Calls, and the nanoseconds that the timed ones of them took.
 pub(super) struct Tally {
     pub(super) calls: u64,
+    /// Of what should have come.
+    pub(super) lost: u64,
     nanos: Histogram<u64>,
 }
 
 impl Tally {
     pub(super) fn new() -> Result<Self, Failure> {
         let nanos = Histogram::new(DIGITS).context("no histogram of so many digits")?;
-        Ok(Self { calls: 0, nanos })
+        Ok(Self { calls: 0, lost: 0, nanos })
     }
 
     pub(super) fn record(&mut self, took: Duration) {
@@ -93,6 +95,7 @@ impl Tally {
 
     pub(super) fn add(&mut self, other: &Self) -> Result<(), Failure> {
         self.calls += other.calls;
+        self.lost += other.lost;
         self.nanos.add(&other.nanos).context("histograms differ")?;
         Ok(())
     }
@@ -104,7 +107,7 @@ impl Tally {
             p50_us: micros(0.5),
             p99_us: micros(0.99),
             p999_us: micros(0.999),
-            lost: 0,
+            lost: self.lost,
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use anyhow::{Context as _, anyhow};
 
-use super::flood::FLOOD_ADDRESS;
+use super::flood::{FLOOD_ADDRESS, TOPIC};
+use super::flow::Numbered;
 use super::load::Caller;
 use super::report::{BULK_SIZE, Work};
 use crate::args::Transport;
 use crate::children::{Child, PrivateMesh};
 use crate::exit::Failure;
 use crate::settings::Settings;
-use homing::{Address, Callee, Key, KeyFile, Node, Payload, Replies};
+use tokio::sync::Mutex;
+
+use homing::{Address, Callee, Config, Key, KeyFile, Node, Payload, Replies};
 
 /// The only place where nodes of a benchmark with a key may listen: nothing is to leave this host.
 const HERE: &str = "127.0.0.1:0";
@@ -26,6 +29,10 @@ pub(super) enum Guarded {
 /// A mesh, this process's node in it, and those that answer.
 pub(super) struct Mesh {
     node: Node,
+    /// What it was joined with.
+    config: Config,
+    /// Nodes that have subscribed.
+    subscribers: Mutex<Vec<Node>>,
     services: Vec<Child>,
     private: PrivateMesh,
 }
@@ -35,7 +42,7 @@ impl Mesh {
     pub(super) async fn start(
         settings: &Settings,
         guarded: Guarded,
-        works: &[Work],
+        works: &[(Work, u32)],
     ) -> Result<Self, Failure> {
         let (purpose, mut options) = match guarded {
             Guarded::Not => ("bench", Vec::new()),
@@ -53,15 +60,17 @@ impl Mesh {
         }
         let transport = settings.transport().unwrap_or(Transport::Tcp).name();
         let mut services = Vec::new();
-        for work in works {
-            let mut line = served(*work);
+        for (work, size) in works {
+            let size = size.to_string();
+            let mut line = served(*work, &size);
             line.extend(["--transport", transport]);
             line.extend(&options);
             let mut service = private.spawn(&line)?;
             service.serving().await?;
             services.push(service);
         }
-        Ok(Self { node: Node::join(config).await?, services, private })
+        let node = Node::join(config.clone()).await?;
+        Ok(Self { node, config, subscribers: Mutex::default(), services, private })
     }
 
     pub(super) fn private(&self) -> &PrivateMesh {
@@ -88,6 +97,21 @@ impl Mesh {
         Ok(self.callee(FLOOD_ADDRESS)?.stream_raw(size))
     }
 
+    /// So many subscribers, each a node of its own, that the publisher knows of.
+    pub(super) async fn subscribers(&self, count: u32) -> Result<Vec<Numbered>, Failure> {
+        let mut subscribers = self.subscribers.lock().await;
+        let mut all = Vec::new();
+        for number in 0..usize::try_from(count).unwrap_or(usize::MAX) {
+            if number == subscribers.len() {
+                subscribers.push(Node::join(self.config.clone()).await?);
+            }
+            let messages = subscribers[number].subscribe([TOPIC]).await?;
+            messages.ready().await;
+            all.push(Numbered::new(messages));
+        }
+        Ok(all)
+    }
+
     fn callee(&self, address: &str) -> Result<Callee, Failure> {
         let address: Address = address.parse().context("no address")?;
         Ok(self.node.requester().build().to_address(&address))
@@ -95,6 +119,9 @@ impl Mesh {
 
     /// Leaves the mesh and ends those who answer.
     pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        for subscriber in self.subscribers.get_mut() {
+            subscriber.close().await;
+        }
         self.node.close().await;
         for service in &mut self.services {
             service.kill().await?;
@@ -107,11 +134,12 @@ impl Mesh {
 const SHORT: &str = "taken";
 
 /// How a second process is told to do this work.
-fn served(work: Work) -> Vec<&'static str> {
+fn served(work: Work, size: &str) -> Vec<&str> {
     match work {
         Work::Call => vec!["serve", "bench-echo@1.0.0", "--while-stdin", "--echo"],
         Work::Bulk => vec!["serve", "bench-bulk@1.0.0", "--while-stdin", "--reply", SHORT],
-        Work::Stream | Work::Pub => vec!["bench-flood"],
+        Work::Stream => vec!["bench-flood"],
+        Work::Pub => vec!["bench-flood", "--publish", size],
     }
 }
 

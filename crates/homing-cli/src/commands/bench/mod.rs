@@ -38,7 +38,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     runtime::run_measured(async {
         let mut signals = Signals::new()?;
-        let report = signals.or(measured(args, settings, output)).await?;
+        let report = signals.or(Box::pin(measured(args, settings, output))).await?;
         if args.json { output.document(&report.document()) } else { report.print(output) }
     })
 }

@@ -69,7 +69,8 @@ impl Work {
             (Self::Bulk, _) => &[System::Homing, System::HomingKeyed],
             (Self::Stream, false) => &[System::Homing, System::Tcp],
             (Self::Stream, true) => &[System::Homing, System::HomingKeyed, System::Tcp],
-            (Self::Pub, _) => &[System::TcpOneway],
+            (Self::Pub, false) => &[System::Homing, System::TcpOneway],
+            (Self::Pub, true) => &[System::Homing, System::HomingKeyed, System::TcpOneway],
         }
     }
 

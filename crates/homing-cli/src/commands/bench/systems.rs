@@ -39,7 +39,8 @@ impl Systems {
         args: &BenchCallArgs,
     ) -> Result<Self, Failure> {
         let settings = settings.with_transport(transport);
-        let works: &[Work] = if args.keyed { &[Work::Call, Work::Bulk] } else { &[Work::Call] };
+        let works = [(Work::Call, args.size), (Work::Bulk, args.size)];
+        let works = if args.keyed { &works[..] } else { &works[..1] };
         let plain = Mesh::start(&settings, Guarded::Not, works).await?;
         let keyed = if args.keyed {
             Some(Mesh::start(&settings, Guarded::ByKey, works).await?)
