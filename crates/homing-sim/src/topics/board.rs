@@ -155,6 +155,12 @@ impl Board {
         (words, Some(cell.reading))
     }
 
+    /// The subscriptions of a lane.
+    pub(crate) fn serials(&self, lane: u32) -> Vec<u64> {
+        let members = self.machine.members(lane).iter();
+        members.filter_map(|id| self.cells.get(id)).map(|cell| cell.serial).collect()
+    }
+
     /// How many messages wait for this program.
     pub(crate) fn waiting(&self, id: SubscriptionId) -> u64 {
         self.cells.get(&id).map_or(0, |cell| cell.queue.len())

@@ -16,7 +16,7 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// The end of one lane's stream.
 pub(crate) struct Inlet {
-    from: NodeId,
+    pub(crate) from: NodeId,
     pub(crate) lane: u32,
     /// What came, and was not looked at.
     waiting: VecDeque<Item>,

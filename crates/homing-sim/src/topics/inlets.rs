@@ -17,12 +17,17 @@ impl Process {
         match from.filter(|_| self.topics.board.has_lane(lane)) {
             Some(from) => {
                 self.topics.inlets.insert((conn, request.id), Inlet::new(now, from, lane));
+                self.tell_meetings();
                 self.topics.stir();
             }
             None => {
                 self.link_input(now, conn, Input::Fail { request: request.id, status: nobody() })
             }
         }
+    }
+
+    pub(super) fn tell_meetings(&mut self) {
+        self.topics.meetings().into_iter().for_each(|word| self.note(Note::Word(word)));
     }
 
     /// A batch came.

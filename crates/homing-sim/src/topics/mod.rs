@@ -20,7 +20,7 @@ use homing_core::time::Time;
 use homing_core::topics::{LaneName, SubscriptionId, Wish};
 use inlet::Inlet;
 use press::Publisher;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -80,6 +80,11 @@ pub(crate) enum Word {
     Moved {
         subscription: u64,
     },
+    /// Two streams of this publisher bring its messages at once: the later was opened before the earlier was through.
+    Meets {
+        subscription: u64,
+        from: NodeId,
+    },
     Unsubscribed {
         subscription: u64,
     },
@@ -123,6 +128,17 @@ impl Topics {
         let inlets = self.inlets.values().filter_map(Inlet::next_wake);
         let publishers = self.publishers.values().filter_map(Publisher::next_wake);
         exits.chain(inlets).chain(publishers).min()
+    }
+
+    /// The subscriptions that two streams of one publisher are for.
+    fn meetings(&self) -> Vec<Word> {
+        let mut seen = BTreeSet::new();
+        let met = self.inlets.values().filter(|inlet| !seen.insert((inlet.from, inlet.lane)));
+        let words = met.flat_map(|inlet| {
+            let serials = self.board.serials(inlet.lane).into_iter();
+            serials.map(|subscription| Word::Meets { subscription, from: inlet.from })
+        });
+        words.collect()
     }
 
     /// Streams of messages on a connection, both ways.
@@ -190,6 +206,9 @@ impl fmt::Display for Word {
                 write!(f, "has subscription {subscription} in lane {}", lane.lane)
             }
             Self::Moved { subscription } => write!(f, "moves subscription {subscription}"),
+            Self::Meets { subscription, from } => {
+                write!(f, "hears {from:?} twice for subscription {subscription}")
+            }
             Self::Unsubscribed { subscription } => write!(f, "ends subscription {subscription}"),
             Self::Put { message, lane } => {
                 write!(f, "publishes message {message} to {:?} lane {}", lane.node, lane.lane)

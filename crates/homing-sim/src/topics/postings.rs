@@ -43,6 +43,8 @@ struct Wanted {
     /// The last message of each publisher on each topic.
     last: BTreeMap<(u64, Topic), u64>,
     course: Course,
+    /// Publishers whose messages came by two streams at once.
+    met: BTreeSet<NodeId>,
 }
 
 /// Whether the messages of a subscription come one way.
@@ -77,6 +79,7 @@ impl Postings {
             got: BTreeSet::new(),
             last: BTreeMap::new(),
             course: Course::Steady,
+            met: BTreeSet::new(),
         };
         self.wanted.insert(subscription, wanted);
     }
@@ -98,6 +101,11 @@ impl Postings {
                     wanted.course = Course::Changed;
                     let lane = wanted.lane;
                     self.leave(*subscription, lane);
+                }
+            }
+            Word::Meets { subscription, from } => {
+                if let Some(wanted) = self.wanted.get_mut(subscription) {
+                    wanted.met.insert(*from);
                 }
             }
             Word::Unsubscribed { subscription } => self.end(*subscription),
@@ -204,7 +212,7 @@ impl Postings {
         }
         self.taken += 1;
         let last = wanted.last.insert((posted.life, topic.clone()), message);
-        if wanted.course == Course::Steady {
+        if wanted.course == Course::Steady && !wanted.met.contains(&from) {
             self.ordered += u64::from(last.is_some());
             if let Some(last) = last.filter(|last| *last > message) {
                 return wrong(&format!("came after message {last} of the same publisher"));

@@ -77,6 +77,7 @@ impl Process {
         };
         let interest = Arc::new(self.topics.board.interest());
         words.into_iter().for_each(|word| self.note(Note::Word(word)));
+        self.tell_meetings();
         self.node.handle_input(now, node::Input::Interest(interest));
         self.topics.stir();
     }
