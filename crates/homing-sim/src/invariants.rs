@@ -9,7 +9,7 @@ use crate::world::World;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{BUDGET, CONVERSATIONS_MAX, DIALS_MAX, LINKS_MAX, LINKS_PER_PAIR_MAX};
 use homing_core::node::LinkId;
-use homing_core::registry::{InstanceState, NodeState, OfferState, RecordKey, Snapshot};
+use homing_core::registry::{InstanceState, Lane, NodeState, OfferState, RecordKey, Snapshot};
 use homing_core::wire::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,6 +85,7 @@ impl World {
                 ));
             }
             self.check_nodes(process, past)?;
+            self.check_listeners(process, past)?;
         }
         match past {
             Past::Marked => Ok(()),
@@ -212,6 +213,26 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Everybody knows who listens to what.
+    fn check_listeners(&self, process: &Process, past: Past) -> Result<(), String> {
+        let listens = |member: &Process| {
+            let interest = member.topics.board.interest();
+            (!interest.lanes.is_empty()).then(|| (member.who.id(), interest.lanes))
+        };
+        let truth: BTreeMap<NodeId, Vec<Lane>> = self.members().filter_map(listens).collect();
+        let is_alive =
+            |node| process.snapshot.node(node).is_some_and(|known| known.state == NodeState::Alive);
+        let listeners = process.snapshot.listeners().iter();
+        let counted = listeners.filter(|one| past == Past::Forgotten || is_alive(&one.node));
+        let seen: BTreeMap<NodeId, Vec<Lane>> =
+            counted.map(|listener| (listener.node, listener.lanes.to_vec())).collect();
+        if seen == truth {
+            return Ok(());
+        }
+        let who = process.who.id();
+        Err(format!("node {who:?} sees that {seen:?} listen, not {truth:?}"))
     }
 
     fn check_nodes(&self, process: &Process, past: Past) -> Result<(), String> {

@@ -187,6 +187,7 @@ impl World {
         self.tell(host, || format!("starts as {:?} epoch {} life {life}", who.id(), who.epoch));
         let mut process = Process::new(self.now, Who { addresses, ..who }, self.rng.split());
         process.voices.sabotage = self.plan.sabotage;
+        process.topics.sabotage = self.plan.sabotage;
         self.hosts[host].last = Some(process.who.clone());
         self.hosts[host].state = State::Running(Box::new(process));
         self.schedule(host);

@@ -2,6 +2,7 @@
 
 use super::inlet::{Inlet, Source};
 use crate::event::Note;
+use crate::plan::Sabotage;
 use crate::process::Process;
 use homing_core::link::{self, Conversation, Input, Item, Place, RequestId, Room};
 use homing_core::node::LinkId;
@@ -48,7 +49,10 @@ impl Process {
 
     /// A program takes what waits for it.
     pub(crate) fn read(&mut self, id: SubscriptionId) {
-        let (words, again) = self.topics.board.read(id);
+        let (mut words, again) = self.topics.board.read(id);
+        if self.topics.is_sabotaged(Sabotage::TakeTwice) {
+            words.extend(words.first().cloned());
+        }
         words.into_iter().for_each(|word| self.note(Note::Word(word)));
         self.wake_readers(again.map(|after| (id, after)).into_iter().collect());
         self.topics.stir();
@@ -65,7 +69,8 @@ impl Process {
         let report = inlet.report_due(now, &self.topics.board);
         let (is_idle, source) = (inlet.is_idle(), inlet.source);
         let last = inlet.report(&self.topics.board);
-        for receipt in moved.receipts {
+        let kept = self.topics.is_sabotaged(Sabotage::KeepBatch);
+        for receipt in moved.receipts.into_iter().filter(|_| !kept) {
             self.link_input(now, conn, Input::Taken { conversation, receipt });
         }
         self.wake_readers(moved.wakes);

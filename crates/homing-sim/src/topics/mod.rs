@@ -9,6 +9,7 @@ pub(crate) mod postings;
 mod press;
 mod workload;
 
+use crate::plan::Sabotage;
 use board::Board;
 use bytes::Bytes;
 use exit::Exit;
@@ -37,6 +38,8 @@ pub(crate) struct Topics {
     pub(crate) inlets: BTreeMap<(LinkId, RequestId), Inlet>,
     publishers: BTreeMap<Topic, Publisher>,
     tokens: u64,
+    /// What is wrong with the simulator, to see whether it notices.
+    pub(crate) sabotage: Option<Sabotage>,
     news: News,
     /// The listeners as they were shown last.
     version: u64,
@@ -110,6 +113,7 @@ impl Default for Topics {
             inlets: BTreeMap::new(),
             publishers: BTreeMap::new(),
             tokens: TOKENS,
+            sabotage: None,
             news: News::None,
             version: 0,
         }
@@ -128,6 +132,11 @@ impl Topics {
         let inlets = self.inlets.values().filter_map(Inlet::next_wake);
         let publishers = self.publishers.values().filter_map(Publisher::next_wake);
         exits.chain(inlets).chain(publishers).min()
+    }
+
+    /// Whether the simulator does wrong here.
+    fn is_sabotaged(&self, sabotage: Sabotage) -> bool {
+        self.sabotage == Some(sabotage)
     }
 
     /// The subscriptions that two streams of one publisher are for.

@@ -3,6 +3,7 @@
 use super::exit::{Exit, Stage};
 use super::{Order, Word, message, namespace};
 use crate::event::Note;
+use crate::plan::Sabotage;
 use crate::process::Process;
 use homing_core::balance::{Balancer, Candidates, Cursor, Identity};
 use homing_core::limits::PUBLISH_LINK_WAIT;
@@ -68,13 +69,21 @@ impl Process {
     pub(crate) fn obey_topics(&mut self, now: Time, order: Order) {
         let me = (self.who.id(), self.who.epoch);
         let words = match order {
-            Order::Subscribe(order) => self.topics.board.add(order, me, &self.wires.budget),
+            Order::Subscribe(mut order) => {
+                if self.topics.is_sabotaged(Sabotage::HearAll) {
+                    order.wish.patterns = vec!["**".parse().expect("a pattern")];
+                }
+                self.topics.board.add(order, me, &self.wires.budget)
+            }
             Order::Unsubscribe(id) => self.topics.board.remove(id),
             Order::Publish(topic, messages) => {
                 self.topics.publishers.entry(topic).or_default().waiting.extend(messages);
                 return self.topics.stir();
             }
         };
+        if self.topics.is_sabotaged(Sabotage::ListenSecretly) {
+            return;
+        }
         let interest = Arc::new(self.topics.board.interest());
         words.into_iter().for_each(|word| self.note(Note::Word(word)));
         self.tell_meetings();
@@ -105,10 +114,17 @@ impl Process {
         if publisher.current.is_some() {
             return Step::On;
         }
-        let Some((number, size)) = publisher.waiting.pop_front() else { return Step::Waits };
-        let plan = Plan::new(&self.snapshot, &namespace(), topic);
+        let next = match self.topics.is_sabotaged(Sabotage::LastFirst) {
+            true => publisher.waiting.pop_back(),
+            false => publisher.waiting.pop_front(),
+        };
+        let Some((number, size)) = next else { return Step::Waits };
+        let mut plan = Plan::new(&self.snapshot, &namespace(), topic);
         let of_groups = plan.groups.iter().flat_map(|group| &group.lanes);
         let lanes: Vec<LaneName> = plan.lanes.iter().chain(of_groups).copied().collect();
+        if self.topics.is_sabotaged(Sabotage::TellGroup) {
+            plan = Plan { lanes: lanes.clone(), groups: Vec::new() };
+        }
         for name in &lanes {
             self.topics.exits.entry(*name).or_insert_with(|| Exit::new(now, name));
         }
@@ -159,11 +175,17 @@ impl Process {
         if !self.topics.exits.contains_key(name) && !self.lists_lane(name) {
             return Step::On;
         }
+        let sabotage = self.topics.sabotage;
         let exit = self.topics.exits.entry(*name).or_insert_with(|| Exit::new(now, name));
         if exit.stage == Stage::Closing {
             return Step::On;
         }
+        if sabotage == Some(Sabotage::LoseMessage) && message.number.is_multiple_of(20) {
+            self.note(Note::Word(Word::Put { message: message.number, lane: *name }));
+            return Step::On;
+        }
         match exit.put(&message.encoded, message.size) {
+            Put::Wait(_) if sabotage == Some(Sabotage::Impatience) => exit.give_up(),
             Put::Taken | Put::Lost => {}
             Put::Wait(span) => {
                 if now < *message.patience.get_or_insert(now + span) {
