@@ -13,7 +13,7 @@ use crate::topics::{self, Topics};
 use crate::voice::VoiceId;
 use crate::wires::{LineDialler, LinePhase};
 use homing_core::id::NodeId;
-use homing_core::link::{self, Asks, Item, Open, Party, Shape};
+use homing_core::link::{self, Asks, Item, Open, Party, RequestId, Shape};
 use homing_core::node::{self, LinkId};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{self, CallKey};
@@ -87,12 +87,7 @@ impl Process {
         match output {
             link::Output::Established(hello) => self.established(now, conn, &hello),
             link::Output::Request(request) => self.asked(now, conn, &request),
-            link::Output::Cancelled(request) => {
-                if self.end_inlet((conn, request), Source::Cut) {
-                } else if let Some(work) = self.server.cancel(now, conn, request) {
-                    self.hush(work);
-                }
-            }
+            link::Output::Cancelled(request) => self.cancelled(now, conn, request),
             link::Output::Ended { token, outcome } if Topics::is_token(token) => {
                 self.exit_ended(now, token, &outcome);
             }
@@ -123,6 +118,15 @@ impl Process {
                 self.node.handle_input(now, node::Input::Idle { link: conn });
             }
             link::Output::Closed(status) => self.closed(now, conn, status),
+        }
+    }
+
+    fn cancelled(&mut self, now: Time, conn: LinkId, request: RequestId) {
+        if self.end_inlet((conn, request), Source::Cut) {
+            return;
+        }
+        if let Some(work) = self.server.cancel(now, conn, request) {
+            self.hush(work);
         }
     }
 

@@ -22,13 +22,15 @@ impl Process {
                 self.topics.stir();
             }
             None => {
-                self.link_input(now, conn, Input::Fail { request: request.id, status: nobody() })
+                self.link_input(now, conn, Input::Fail { request: request.id, status: nobody() });
             }
         }
     }
 
     pub(super) fn tell_meetings(&mut self) {
-        self.topics.meetings().into_iter().for_each(|word| self.note(Note::Word(word)));
+        for word in self.topics.meetings() {
+            self.note(Note::Word(word));
+        }
     }
 
     /// A batch came.
@@ -53,7 +55,9 @@ impl Process {
         if self.topics.is_sabotaged(Sabotage::TakeTwice) {
             words.extend(words.first().cloned());
         }
-        words.into_iter().for_each(|word| self.note(Note::Word(word)));
+        for word in words {
+            self.note(Note::Word(word));
+        }
         self.wake_readers(again.map(|after| (id, after)).into_iter().collect());
         self.topics.stir();
     }

@@ -85,7 +85,9 @@ impl Process {
             return;
         }
         let interest = Arc::new(self.topics.board.interest());
-        words.into_iter().for_each(|word| self.note(Note::Word(word)));
+        for word in words {
+            self.note(Note::Word(word));
+        }
         self.tell_meetings();
         self.node.handle_input(now, node::Input::Interest(interest));
         self.topics.stir();
@@ -114,9 +116,10 @@ impl Process {
         if publisher.current.is_some() {
             return Step::On;
         }
-        let next = match self.topics.is_sabotaged(Sabotage::LastFirst) {
-            true => publisher.waiting.pop_back(),
-            false => publisher.waiting.pop_front(),
+        let next = if self.topics.is_sabotaged(Sabotage::LastFirst) {
+            publisher.waiting.pop_back()
+        } else {
+            publisher.waiting.pop_front()
         };
         let Some((number, size)) = next else { return Step::Waits };
         let mut plan = Plan::new(&self.snapshot, &namespace(), topic);
