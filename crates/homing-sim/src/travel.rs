@@ -161,6 +161,10 @@ impl Process {
     }
 
     fn closed(&mut self, now: Time, conn: LinkId, status: Status) {
+        // Such as that credit was exceeded: nobody here writes what no version does.
+        if status.message.contains("malformed") {
+            self.note(Note::Wrong(format!("link {conn} ended: {status}")));
+        }
         let Some(line) = self.wires.remove(now, conn, &mut self.effects) else { return };
         if line.peer.is_some() {
             self.node.handle_input(now, node::Input::Lost { link: conn, status });

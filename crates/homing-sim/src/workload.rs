@@ -49,7 +49,7 @@ impl World {
             (_, 3) => self.cancel(host),
             (_, 4 | 5) => self.stream(host),
             (Season::Storm, 6) if is_member => self.listen(host),
-            (Season::Storm | Season::Clearing | Season::Calm, 7 | 8) => self.publish(host),
+            (Season::Storm | Season::Calm, 7 | 8) | (Season::Clearing, 7) => self.publish(host),
             _ => self.call(host),
         }
     }

@@ -21,6 +21,7 @@ pub(crate) struct Exit {
     pause: Duration,
     /// Bytes of the messages that wait.
     held: VecDeque<usize>,
+    held_bytes: usize,
     offered: u64,
 }
 
@@ -84,6 +85,7 @@ impl Exit {
             idle_at: now + IDLE_TIME,
             pause: REDIAL_MIN,
             held: VecDeque::new(),
+            held_bytes: 0,
             offered: 0,
         }
     }
@@ -93,9 +95,9 @@ impl Exit {
         let lost = self.outlet.counts().lost;
         let put = self.outlet.put(message);
         if put == Put::Taken {
-            let gone = usize::try_from(self.outlet.counts().lost - lost).unwrap_or(usize::MAX);
-            self.held.drain(..gone.min(self.held.len()));
+            self.let_go(self.outlet.counts().lost - lost);
             self.held.push_back(size);
+            self.held_bytes += size;
         }
         self.offered += u64::from(!matches!(put, Put::Wait(_)));
         put
@@ -111,9 +113,15 @@ impl Exit {
     pub(crate) fn take(&mut self) -> Option<Bytes> {
         let before = self.outlet.counts().sent;
         let batch = self.in_hand.take().or_else(|| self.outlet.take())?;
-        let sent = usize::try_from(self.outlet.counts().sent - before).unwrap_or(usize::MAX);
-        self.held.drain(..sent.min(self.held.len()));
+        self.let_go(self.outlet.counts().sent - before);
         Some(batch)
+    }
+
+    /// The first so many messages wait no more.
+    fn let_go(&mut self, messages: u64) {
+        for _ in 0..messages {
+            self.held_bytes -= self.held.pop_front().unwrap_or_default();
+        }
     }
 
     /// How much it has to do, if it can take this message now.
@@ -181,7 +189,7 @@ impl Exit {
     /// Each message that was put in was sent, or lost and counted, or waits; and what waits has room.
     pub(crate) fn bounds(&self) -> Result<(), String> {
         let (counts, held) = (self.outlet.counts(), self.held.len() as u64);
-        let bytes: usize = self.held.iter().sum();
+        let bytes = self.held_bytes;
         if bytes > OUTLET_MAX && held > 1 {
             return Err(format!("{held} messages of {bytes} bytes wait in one outlet"));
         }

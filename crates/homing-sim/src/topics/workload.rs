@@ -15,7 +15,7 @@ pub(crate) const LARGEST: usize = 150_000;
 /// Subscriptions of one process.
 const SUBSCRIPTIONS: usize = 6;
 /// Messages that are published in a row.
-const BURST: u64 = 24;
+const BURST: u64 = 16;
 /// Patterns of a subscription that is coarse when there are several such.
 const WIDE: usize = 30;
 
