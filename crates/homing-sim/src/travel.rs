@@ -145,6 +145,7 @@ impl Process {
     fn established(&mut self, now: Time, conn: LinkId, hello: &Hello) {
         let Some(line) = self.wires.touch(conn) else { return };
         line.peer = Some(hello.peer.id);
+        line.peer_epoch = Some(hello.peer.epoch);
         let dialler = line.told_dialler(hello.claim);
         let address = match &line.dialler {
             LineDialler::Us { dial, address } => {

@@ -127,7 +127,7 @@ impl Process {
     /// Opens the stream of a lane, or asks for a link to do that on.
     fn seek(&mut self, now: Time, name: &LaneName) {
         let is_listed = self.lists_lane(name);
-        let route = self.open_route(name.node);
+        let route = self.open_route(name);
         let is_here = self.is_me(name.node);
         let Some(exit) = self.topics.exits.get_mut(name) else { return };
         let has_failed = matches!(exit.talk, Talk::Paused { .. });
@@ -152,9 +152,12 @@ impl Process {
         }
     }
 
-    fn open_route(&self, node: NodeId) -> Option<LinkId> {
-        let conn = *self.wires.routes.get(&node)?;
-        (self.wires.line(conn)?.phase == LinePhase::Open).then_some(conn)
+    /// A later life of the node has other lanes by the same numbers.
+    fn open_route(&self, name: &LaneName) -> Option<LinkId> {
+        let conn = *self.wires.routes.get(&name.node)?;
+        let line = self.wires.line(conn)?;
+        let is_it = line.phase == LinePhase::Open && line.peer_epoch == Some(name.epoch);
+        is_it.then_some(conn)
     }
 
     fn open_lane(&mut self, now: Time, name: &LaneName, conn: LinkId) {
