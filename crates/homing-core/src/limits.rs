@@ -377,8 +377,10 @@ pub const SUBSCRIPTION_CAPACITY_MAX: usize = 1 << 20;
 pub const SUBSCRIPTION_BYTES: usize = 4 * 1024 * 1024;
 /// Lanes of a node that are gone and in which messages may still be on their way. What comes in an older one is dropped.
 pub const LANES_RETIRED_MAX: usize = 256;
-/// Topics of which a node remembers who listens to them, for each lane in which messages come, and for what it publishes
-/// itself without a publisher of its own. Beyond, it looks again.
+/// Streams of messages that one peer has open here: one for each lane, and those that end. One more is refused with
+/// `RESOURCE_EXHAUSTED`.
+pub const INLETS_PER_NODE_MAX: usize = LANES_MAX + LANES_RETIRED_MAX;
+/// Topics of which a node remembers who listens to them, for each lane in which messages come. Beyond, it looks again.
 pub const INLET_ROUTES_MAX: usize = 1_024;
 /// Between two reports to a publisher of what a lane has taken and dropped.
 pub const REPORT_PERIOD: Duration = Duration::from_secs(1);

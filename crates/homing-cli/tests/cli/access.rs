@@ -1,6 +1,6 @@
 //! Is refused who should be, and let in who may, by the files and tokens that a person makes?
 
-use super::house::House;
+use super::house::{House, PATIENCE};
 use homing::access::{Draft, IssuerKey};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -84,8 +84,15 @@ fn what_a_node_may_not_offer_is_in_no_listing_of_who_has_the_list() {
         let services = listed.as_array().unwrap().iter();
         services.map(|service| service["service"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names("ls --json"), ["gold", "words"]);
-    assert_eq!(names(&format!("ls --json --config {config}")), ["words"]);
+    // Whichever of the two is asked may not have heard of the other yet.
+    let begun = Instant::now();
+    while names("ls --json") != ["gold", "words"] {
+        assert!(begun.elapsed() < PATIENCE, "both are listed");
+    }
+    let lawful = || names(&format!("ls --json --config {config}"));
+    while lawful() != ["words"] {
+        assert!(begun.elapsed() < PATIENCE, "words are listed, and nothing else");
+    }
     house.run(&format!("call gold -n --no-wait --config {config}")).failed(15, "NOT_FOUND");
     house.run(&format!("call words -n --config {config}")).printed("yes");
 }

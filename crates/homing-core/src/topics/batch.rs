@@ -4,6 +4,8 @@
 //! batch:   format u8 (1), lost u32 (messages of this lane that were dropped since the batch before), then messages
 //! message: first u8 (bits 0-1 encoding, 2 a topic follows, 3 options follow), [topic str], [options], length varint, bytes
 //! ```
+//! A batch of more than [`CHUNK_MAX`] bytes is one message.
+//!
 //! A message without a topic has that of the message before it. The first of a batch has one: a batch can be read
 //! without those before it.
 
@@ -21,7 +23,8 @@ pub(super) const FRONT: usize = 5;
 const ENCODING: u8 = 0b0011;
 const TOPIC: u8 = 0b0100;
 const OPTIONS: u8 = 0b1000;
-/// A batch that has so many bytes takes no further message: it goes in one frame.
+/// A batch that has so many bytes takes no further message: it goes in one frame. A longer one is one message: what is
+/// made of a batch, and what of it a queue keeps alive, is bounded by this.
 pub(super) const BATCH_MAX: usize = CHUNK_MAX;
 /// Messages beyond this go in a batch of their own, which all lanes share.
 const SHARED: usize = 4 * 1024;
@@ -170,6 +173,9 @@ pub fn split(from: NodeId, batch: &Bytes) -> Result<Batch, Malformed> {
         let head = Head::read(&mut reader)?;
         reader.take(head.len)?;
         let end = batch.len() - reader.rest().len();
+        if batch.len() > BATCH_MAX && end < batch.len() {
+            return Err(Malformed("batch: several messages in a long one"));
+        }
         let is_new = head.topic.filter(|new| topic.as_ref().is_none_or(|old| old.as_str() != *new));
         let options = head.options.as_deref();
         let is_refused = options.is_some_and(|options| options.not_understood.is_some());
@@ -208,7 +214,11 @@ struct Span {
 impl Batch {
     fn push(&mut self, from: NodeId, batch: &Bytes, span: Option<Span>, topic: Option<&Topic>) {
         if let (Some(Span { start, end, messages }), Some(topic)) = (span, topic) {
-            let bytes = batch.slice(start..end);
+            // A small part of a batch would hold all of it, for as long as a program takes.
+            let bytes = match 2 * (end - start) {
+                most if most >= batch.len() => batch.slice(start..end),
+                _ => Bytes::copy_from_slice(&batch[start..end]),
+            };
             self.runs.push(Run { from, topic: topic.clone(), bytes, left: messages });
         }
     }

@@ -8,7 +8,7 @@
 //!
 //! | where there is no room | [`Slow::Wait`](crate::registry::Slow::Wait) | `DropOldest` | `DropNewest` |
 //! |---|---|---|---|
-//! | in a subscription's queue | the batch waits, and so its stream's credit | the first message of the queue goes | the message goes |
+//! | in a subscription's queue | the batch waits, and so its stream's credit; where other subscriptions wait behind it, so long, then the message goes, and it is not waited for that subscription until it takes something | the first message of the queue goes | the message goes |
 //! | in a publisher's outlet | the publisher waits, so long; then the message goes, and it is not waited for that lane until it takes something | the first batch goes | the message goes |
 //!
 //! At most once (decisions E11): nothing is sent again. What goes is counted where it goes, and told to the other side.

@@ -2,7 +2,7 @@
 
 use crate::id::{Epoch, NodeId};
 use crate::name::{Namespace, Topic};
-use crate::registry::{Lane, Slow, Snapshot};
+use crate::registry::{Lane, Reach, Slow, Snapshot};
 
 /// A lane, wherever it is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -36,19 +36,26 @@ pub struct Group {
 }
 
 impl Plan {
-    /// Where messages go that are published now.
+    /// Where messages go that are published now. A group's members that cannot be reached count only where none can.
     pub fn new(snapshot: &Snapshot, namespace: &Namespace, topic: &Topic) -> Self {
-        let mut plan = Self::default();
+        let (mut plan, mut far) = (Self::default(), Self::default());
         for listener in snapshot.listeners() {
             let wants = |lane: &&Lane| {
                 lane.namespace == *namespace
                     && lane.patterns.iter().any(|pattern| pattern.matches(topic))
+            };
+            let plan = match listener.reach {
+                Reach::Reachable => &mut plan,
+                Reach::Unreachable => &mut far,
             };
             for lane in listener.lanes.iter().filter(wants) {
                 let (node, epoch) = (listener.node, listener.epoch);
                 plan.add(lane, LaneName { node, epoch, lane: lane.id, slow: lane.slow });
             }
         }
+        far.groups.retain(|group| plan.groups.iter().all(|known| known.name != group.name));
+        plan.lanes.append(&mut far.lanes);
+        plan.groups.append(&mut far.groups);
         plan
     }
 

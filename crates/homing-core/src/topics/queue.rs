@@ -19,12 +19,21 @@ pub struct Queue {
     bytes: usize,
     taken: u64,
     dropped: Dropped,
+    patience: Patience,
+}
+
+/// Whether its program is waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Patience {
+    Left,
+    /// It was waited for in vain, and has taken nothing since.
+    Lost,
 }
 
 /// Messages that a subscription did not get.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Dropped {
-    /// Its own queue had no room for them.
+    /// Its own queue, or its process, had no room for them.
     pub here: u64,
     /// Publishers had no room for them, as they said.
     pub there: u64,
@@ -42,6 +51,7 @@ impl Queue {
             bytes: 0,
             taken: 0,
             dropped: Dropped::default(),
+            patience: Patience::Left,
         }
     }
 
@@ -52,10 +62,10 @@ impl Queue {
             if self.admit(&mut run) {
                 continue;
             }
-            match self.slow {
-                Slow::Wait(_) => return Some(run),
-                Slow::DropOldest if !self.is_empty() => self.drop_oldest(&mut run),
-                Slow::DropOldest | Slow::DropNewest => {
+            match (self.slow, self.patience) {
+                (Slow::Wait(_), Patience::Left) => return Some(run),
+                (Slow::DropOldest, _) if !self.is_empty() => self.drop_oldest(&mut run),
+                _ => {
                     self.dropped.here += u64::from(run.len());
                     return None;
                 }
@@ -64,18 +74,24 @@ impl Queue {
         None
     }
 
+    /// It was waited as long as it shall for room for these: they are dropped, and it is not waited for room again until
+    /// something was taken.
+    pub fn give_up(&mut self, run: &Run) {
+        self.dropped.here += u64::from(run.len());
+        self.patience = Patience::Lost;
+    }
+
+    /// Whether there is no room for a further message, whatever its size.
+    pub fn is_full(&self) -> bool {
+        self.messages >= self.capacity || self.bytes >= SUBSCRIPTION_BYTES
+    }
+
     /// The next message.
     pub fn take(&mut self) -> Option<Message> {
-        let run = self.runs.front_mut()?;
-        let before = run.bytes();
-        let message = run.next();
-        let freed = before - run.bytes();
-        if run.is_empty() {
-            self.runs.pop_front();
-        }
-        self.free(1, freed);
+        let message = self.pop()?;
         self.taken += 1;
-        message
+        self.patience = Patience::Left;
+        Some(message)
     }
 
     /// The next messages, as they came together: cheaper than one by one, but they are out of the reach of
@@ -90,12 +106,18 @@ impl Queue {
         }
         self.free(u64::from(run.len()), run.bytes());
         self.taken += u64::from(run.len());
+        self.patience = Patience::Left;
         Some(run)
     }
 
     /// Publishers had no room for so many.
     pub fn note_lost(&mut self, messages: u32) {
         self.dropped.there += u64::from(messages);
+    }
+
+    /// The process had no room for so many.
+    pub fn note_dropped(&mut self, messages: u32) {
+        self.dropped.here += u64::from(messages);
     }
 
     /// How many wait.
@@ -141,10 +163,22 @@ impl Queue {
         if let Ok(surplus @ 1..) = u32::try_from(surplus) {
             self.dropped.here += u64::from(run.split_off_front(surplus).len());
         }
-        if self.take().is_some() {
-            self.taken -= 1;
+        if self.pop().is_some() {
             self.dropped.here += 1;
         }
+    }
+
+    /// Takes the first message out, for whatever reason.
+    fn pop(&mut self) -> Option<Message> {
+        let run = self.runs.front_mut()?;
+        let before = run.bytes();
+        let message = run.next();
+        let freed = before - run.bytes();
+        if run.is_empty() {
+            self.runs.pop_front();
+        }
+        self.free(1, freed);
+        message
     }
 
     fn free(&mut self, messages: u64, bytes: usize) {

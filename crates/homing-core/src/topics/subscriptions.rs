@@ -1,6 +1,6 @@
 //! What does a node ask publishers for, and which of its subscriptions gets what comes?
 
-use crate::limits::{LANES_MAX, LANES_RETIRED_MAX, SUBSCRIPTIONS_MAX};
+use crate::limits::{LANES_MAX, LANES_RETIRED_MAX, SUBSCRIPTIONS_MAX, TOPIC_MAX};
 use crate::name::{Group, Namespace, Topic, TopicPattern};
 use crate::registry::{InterestRecord, Lane, Slow};
 use crate::talk::{Code, Status};
@@ -163,7 +163,8 @@ impl Subscriptions {
                 served.lane.patterns.append(&mut lane.patterns);
                 served.members.push(id);
             } else if lanes.len() < LANES_MAX {
-                lane.id = u32::try_from(lanes.len()).expect("LANES_MAX is small"); // For now.
+                // For now: as long as the longest, so that what fits does so whatever numbers are given.
+                lane.id = u32::MAX - u32::try_from(lanes.len()).expect("LANES_MAX is small");
                 lanes.push(Served { lane, members: vec![id] });
             } else {
                 return None;
@@ -244,5 +245,9 @@ fn cut(pattern: &TopicPattern, most: usize) -> TopicPattern {
     let kept: Vec<&str> =
         pattern.segments().take(most).filter(|segment| *segment != "**").collect();
     let text = kept.into_iter().chain(["**"]).collect::<Vec<_>>().join(".");
+    if text.len() > TOPIC_MAX {
+        // What was cut off had one sign.
+        return cut(pattern, most - 1);
+    }
     TopicPattern::from_peer(&text).expect("made of the segments of a pattern")
 }

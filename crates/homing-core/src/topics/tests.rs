@@ -4,10 +4,10 @@ use super::outlet::{Counts, Outlet, Put, Report};
 use super::queue::{Dropped, Queue};
 use super::samples::{budget, message, run_of, sender, shown, text, topic};
 use super::subscriptions::{Subscriber, SubscriptionId, Subscriptions, Wish};
-use super::{Encoded, split};
+use super::{Encoded, Run, split};
 use crate::limits::{
-    OUTLET_MAX, PUBLISHED_MAX, RECORD_MAX, SUBSCRIPTION_BYTES, SUBSCRIPTION_PATTERNS_MAX,
-    SUBSCRIPTIONS_MAX,
+    CHUNK_MAX, OUTLET_MAX, PUBLISHED_MAX, RECORD_MAX, SUBSCRIPTION_BYTES,
+    SUBSCRIPTION_PATTERNS_MAX, SUBSCRIPTIONS_MAX, TOPIC_MAX,
 };
 use crate::name::{Namespace, TopicPattern};
 use crate::registry::Slow;
@@ -112,6 +112,28 @@ fn bytes_that_are_no_batch_are_malformed() {
         let is_whole = cut == batch.len() || cut == 5;
         assert_eq!(split(sender(), &batch.slice(..cut)).is_ok(), is_whole, "{cut}");
     }
+}
+
+#[test]
+fn a_long_batch_is_one_message() {
+    let mut batch = vec![1, 0, 0, 0, 0];
+    while batch.len() <= 2 * CHUNK_MAX {
+        batch.extend_from_slice(&[0b0110, 1, b"ab"[batch.len() / 4 % 2], 0]);
+    }
+    let refused = split(sender(), &batch.into()).err();
+    assert_eq!(refused, Some(Malformed("batch: several messages in a long one")));
+}
+
+#[test]
+fn a_small_run_does_not_hold_the_batch_that_it_came_in() {
+    let mut outlet = Outlet::new(WAIT);
+    outlet.put(&message("small", "1"));
+    outlet.put(&message("large", &"x".repeat(1_000)));
+    let batch = outlet.take().unwrap();
+    let held = batch.as_ptr_range();
+    let runs = split(sender(), &batch).unwrap().runs;
+    let is_in = |run: &Run| held.contains(&run.clone().next().unwrap().payload.bytes.as_ptr());
+    assert_eq!(runs.iter().map(is_in).collect::<Vec<_>>(), [false, true]);
 }
 
 /// Puts in messages of a hundred bytes until one is not taken; how many were.
@@ -388,4 +410,38 @@ fn no_message_of_any_pattern_comes_twice_to_a_subscription() {
     let routed: Vec<_> =
         interest.lanes.iter().map(|lane| subscriptions.route(lane.id, &topic("a.b"))).collect();
     assert_eq!(routed, [Subscriber::All(vec![id])]);
+}
+
+#[test]
+fn a_pattern_as_long_as_may_be_is_told_more_coarsely_too() {
+    let mut subscriptions = Subscriptions::default();
+    for number in 0..10 {
+        let long = format!("{number}{}.x", "a".repeat(TOPIC_MAX - 3));
+        subscriptions.add(wish(&[&long], None)).unwrap();
+        assert!(subscriptions.interest().unwrap().fits());
+        let matches = |pattern: &TopicPattern| pattern.matches(&topic(&long));
+        let lanes = subscriptions.interest().unwrap().lanes;
+        assert!(lanes.iter().any(|lane| lane.patterns.iter().any(matches)));
+    }
+}
+
+#[test]
+fn interest_fits_its_record_however_often_it_has_changed() {
+    let mut subscriptions = Subscriptions::default();
+    for _ in 0..200 {
+        let id = subscriptions.add(wish(&["fleeting"], None)).unwrap();
+        subscriptions.remove(id);
+    }
+    let mut ids = Vec::new();
+    for number in 0..60 {
+        let patterns = [format!("p{number}"), "x".repeat(number)];
+        ids.push(
+            subscriptions.add(wish(&[&patterns[usize::from(number % 9 == 8)]], None)).unwrap(),
+        );
+        assert!(subscriptions.interest().unwrap().fits(), "{number}");
+    }
+    for id in ids {
+        subscriptions.remove(id);
+        assert!(subscriptions.interest().is_none_or(|interest| interest.fits()));
+    }
 }

@@ -128,9 +128,12 @@ impl Gate {
             return Ok(());
         }
         let wish = Wish { action: Action::Publish, namespace, name };
-        let (decision, _) = self.decide(who, &wish);
+        let (decision, freshness) = self.decide(who, &wish);
         decision.map(drop).map_err(|refusal| {
-            self.tell(who, &wish, &refusal, node_name());
+            // Messages come again and again; the same answer is told once.
+            if freshness == Freshness::Fresh {
+                self.tell(who, &wish, &refusal, node_name());
+            }
             refusal.status.clone()
         })
     }

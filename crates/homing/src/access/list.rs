@@ -41,7 +41,8 @@ use std::str::FromStr;
 ///
 /// Each takes one text or several. A node may always do with itself what it likes, and calls of names that begin with
 /// `$`, the mesh's own, are open to every member. Who offers is judged by each node for itself: an offer that its owner
-/// may not make is kept and passed on, and neither shown nor called here.
+/// may not make is kept and passed on, and neither shown nor called here. So is who listens: it is sent what this node
+/// publishes only where all topics of one of its patterns are allowed. Who publishes is judged where it is heard.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AccessList {
     rules: Vec<Rule>,

@@ -5,6 +5,7 @@ use crate::access::{AccessList, Audit, Gate, OwnToken};
 use crate::config::AccessSettings;
 use crate::error::ConfigError;
 use crate::security::files::Seen;
+use bytes::Bytes;
 use homing_core::id::NodeId;
 use homing_core::limits::{TOKEN_LEEWAY, TOKEN_POLL};
 use homing_core::registry::Snapshot;
@@ -53,14 +54,20 @@ impl Access {
 }
 
 impl Runtime {
+    /// What this node shows to whom it talks to: its token, as it is now; empty where it has none.
+    pub(crate) fn own_token(&self) -> Bytes {
+        self.access.token.as_ref().map_or_else(Bytes::new, OwnToken::current)
+    }
+
     /// What this node shows to everybody for the right to offer: its token, where nobody else can use it.
     pub(crate) fn shown_token(&self) -> Option<String> {
         self.access.token.as_ref()?.bound_to(self.me.id)
     }
 
-    /// Another list decides from now on, also about the offers that are known.
+    /// Another list decides from now on, also about the offers and topics that are known.
     pub(crate) fn set_access(self: &Arc<Self>, list: Option<AccessList>) {
         self.access.gate.set_list(list);
+        self.topics.board.reconsider();
         self.say(Said::Reconsider);
         self.watch_access();
     }
@@ -94,6 +101,7 @@ async fn watch_tokens(runtime: &Runtime) {
         if token.is_some_and(|token| token.refresh(&mut seen)) {
             tracing::info!("the token was renewed");
             runtime.say(Said::Credentials);
+            runtime.topics.outlets.look_again();
         }
         // Offers that stand by a token go with it.
         if runtime.access.gate.has_list() && considered.elapsed() >= TOKEN_LEEWAY {

@@ -146,6 +146,7 @@ impl Attached {
             peer_name: self.peer_name(),
             token: request.options.map_or_else(Bytes::new, |options| options.token),
             lane: request.target.method.as_str().parse().ok(),
+            namespace: request.target.namespace.clone(),
             // Before anything can come that nobody would take.
             talk: Talk::Link(Arc::new(link.exchange(request.id))),
         };

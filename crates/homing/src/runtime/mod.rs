@@ -4,6 +4,7 @@
 //! behind short locks of their own. What all of them share is [`Runtime`].
 
 mod access;
+mod all;
 pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;

@@ -15,7 +15,16 @@
 //! ```
 //!
 //! A message reaches each subscription at most once, and nothing is sent again: what has to arrive is a job for a queue,
-//! or a call. A node hears only of topics that it listens to.
+//! or a call. It goes to nodes that listen, and to no others; a [`Publisher`] remembers which.
+//!
+//! - A subscription hears what is published after it is made: here at once, elsewhere as soon as the others know of it,
+//!   which [`Subscription::ready`] waits for.
+//! - Messages of one publisher on one topic come in their order; not to members of a [group](Subscribe::group), and not
+//!   while a node puts what it asks for in other words, as when it has too many subscriptions for one record.
+//! - Where a subscription has no room, [`Slow`](crate::Slow) says whether publishers wait or messages are dropped.
+//!   [`Subscription::dropped`] and [`Publisher::listeners`] count what did not come.
+//! - An [access list](crate::AccessList) says who may publish what to a node, and who may hear what it publishes. Who may
+//!   not is no error for a publisher: its messages count as dropped.
 
 mod message;
 mod publisher;

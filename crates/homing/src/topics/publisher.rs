@@ -86,6 +86,15 @@ impl Publisher {
         self
     }
 
+    /// Publishes on behalf of a foreign system, as the bridge of this name: the access lists of those who listen judge
+    /// every message as `bridge:NAME`, never as this node's own; they say which node may be that bridge.
+    #[must_use]
+    pub fn bridge(mut self, name: &str) -> Self {
+        let options = Arc::make_mut(self.options.get_or_insert_default());
+        options.origin = format!("bridge:{name}").into();
+        self
+    }
+
     /// Where it publishes.
     pub fn topic(&self) -> &Topic {
         &self.shared.spot.topic
@@ -95,7 +104,8 @@ impl Publisher {
     ///
     /// Returns when the message is on its way. Until it knows the mesh, and has links to the nodes that listen, the first
     /// one waits, a second each at most; later ones wait where a subscription has no room and
-    /// [wants that](crate::Slow::Wait).
+    /// [wants that](crate::Slow::Wait). Dropped while it waits, the message is on its way to those that had room, and to
+    /// no others.
     ///
     /// # Errors
     /// The value cannot be written (`INVALID_ARGUMENT`), it is too large (`RESOURCE_EXHAUSTED`), or the node is closed.
@@ -114,7 +124,7 @@ impl Publisher {
     /// As [`publish`](Self::publish).
     pub async fn publish_raw(&self, payload: Payload) -> Result<Published, TopicError> {
         let Shared { runtime, spot, is_synced } = &*self.shared;
-        if runtime.is_closing() {
+        if runtime.is_over() {
             return Err(TopicError::Closed);
         }
         let message = Encoded::new(spot.topic.clone(), payload, self.options.as_deref())

@@ -21,3 +21,4 @@ mod lives;
 mod records;
 mod slow;
 mod tap;
+mod topics;

@@ -13,6 +13,7 @@ mod everyone;
 mod faults;
 mod finding;
 mod happenings;
+mod hearing;
 mod house;
 mod keyed;
 mod linking;

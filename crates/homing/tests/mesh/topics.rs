@@ -7,11 +7,15 @@ use homing::{
     Code, Config, Dropped, Kind, Message, Node, Payload, Published, Slow, Subscription, TopicError,
 };
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The next so many, as `topic payload`.
-async fn heard(messages: &mut Subscription, count: usize) -> Vec<String> {
+pub(crate) async fn heard(messages: &mut Subscription, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     for _ in 0..count {
         let next = timeout(Duration::from_secs(30), messages.next()).await;
@@ -26,12 +30,12 @@ fn shown(message: &Message) -> String {
 }
 
 /// Whether nothing comes for a while.
-async fn silent(messages: &mut Subscription) -> bool {
+pub(crate) async fn silent(messages: &mut Subscription) -> bool {
     timeout(Duration::from_secs(3), messages.next()).await.is_err()
 }
 
 /// A subscription that everybody knows of.
-async fn listening(node: &Node, patterns: &[&str]) -> Subscription {
+pub(crate) async fn listening(node: &Node, patterns: &[&str]) -> Subscription {
     let messages = node.subscribe(patterns).await.unwrap();
     assert!(messages.ready().await);
     messages
@@ -268,6 +272,25 @@ async fn namespaces_separate_topics() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_and_a_topic_of_one_name_never_meet() {
+    for (_network, here, there) in ways(17).await {
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        let price = move |(): ()| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move { 42_u32 }
+        };
+        there.serve("price", price).await.unwrap();
+        let mut messages = listening(&there, &["**"]).await;
+        assert_eq!(here.call::<_, u32>("price", &()).await.unwrap(), 42);
+        assert!(silent(&mut messages).await, "a call is no message");
+        here.publish("price", &43_u32).await.unwrap();
+        assert_eq!(heard(&mut messages, 1).await, ["price 43"]);
+        assert_eq!(calls.load(Ordering::Relaxed), 1, "a message is no call");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_stops_listening_is_sent_nothing_more() {
     for (_network, publisher, subscriber) in ways(11).await {
         let messages = listening(&subscriber, &["t"]).await;
@@ -368,4 +391,146 @@ async fn the_end_of_a_node_ends_its_subscriptions() {
     sleep(Duration::from_millis(100)).await;
     node.close().await;
     assert_eq!(reading.await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_always_behind_and_says_so_often_is_still_sent_messages() {
+    let (_network, publisher, subscriber) = two(30).await;
+    let subscribe = subscriber.subscribe(["work"]).group("g").capacity(1);
+    let mut messages = subscribe.slow(Slow::Wait(Duration::from_secs(10))).await.unwrap();
+    assert!(messages.ready().await);
+    let total = 7_000;
+    let publishing = tokio::spawn(async move {
+        let node = publisher;
+        let publisher = node.publisher("work").unwrap();
+        for _ in 0..total {
+            let published = publisher.publish_raw(Payload::raw(vec![0; 5_000])).await.unwrap();
+            assert_eq!(published, published_to(1));
+        }
+        node
+    });
+    for number in 0..total {
+        let next = timeout(Duration::from_secs(30), messages.next()).await;
+        assert!(next.is_ok_and(|message| message.is_some()), "only {number}");
+        sleep(Duration::from_millis(11)).await;
+    }
+    publishing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_what_a_closed_node_has_not_sent() {
+    let (network, publisher, subscriber) = two(31).await;
+    let _messages = listening(&subscriber, &["t"]).await;
+    let publishing = publisher.publisher("t").unwrap();
+    publishing.publish(&1_u32).await.unwrap();
+    network.isolate("client");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(publishing.publish(&2_u32).await.unwrap(), published_to(1), "it waits for a link");
+    let flushing = tokio::spawn(async move { publishing.flush().await });
+    sleep(Duration::from_secs(1)).await;
+    assert!(!flushing.is_finished());
+    publisher.close_now().await;
+    timeout(Duration::from_secs(5), flushing).await.expect("it ends").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_is_never_read_does_not_starve_its_like() {
+    for (_network, publisher, subscriber) in ways(32).await {
+        let stuck = listening(&subscriber, &["t"]).await;
+        let mut quick = listening(&subscriber, &["t"]).await;
+        let total = 5_000_u32;
+        let publishing = tokio::spawn(async move {
+            for number in 0..total {
+                let published = publisher.publish("t", &number).await.unwrap();
+                assert_eq!(published, published_to(1));
+            }
+            publisher
+        });
+        let all: Vec<String> = (0..total).map(|number| format!("t {number}")).collect();
+        assert_eq!(heard(&mut quick, 5_000).await, all);
+        publishing.await.unwrap();
+        let here = u64::from(total) - SUBSCRIPTION_CAPACITY as u64;
+        assert_eq!(stuck.dropped(), Dropped { here, there: 0 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_of_a_group_that_is_full_is_passed_over() {
+    for (_network, publisher, subscriber) in ways(33).await {
+        let full = subscriber.subscribe(["t"]).group("g").capacity(1).await.unwrap();
+        let mut other = subscriber.subscribe(["t"]).group("g").capacity(3).await.unwrap();
+        assert!(full.ready().await && other.ready().await);
+        for number in 0..4_u32 {
+            publisher.publish("t", &number).await.unwrap();
+        }
+        sleep(Duration::from_millis(10)).await;
+        publisher.publish("t", &4_u32).await.unwrap();
+        for expect in [1, 2, 3, 4] {
+            let next = timeout(Duration::from_millis(50), other.next()).await;
+            assert_eq!(next.expect("it is not held up").unwrap().value::<u32>(), Ok(expect));
+        }
+        drop(full);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_slow_subscriptions_hold_a_publisher_back_no_longer_than_one() {
+    let (_network, publisher, subscriber) = two(34).await;
+    let wishes: [&[&str]; 4] = [&["t"], &["t", "a"], &["t", "b"], &["t", "c"]];
+    let mut stuck = Vec::new();
+    for wish in wishes {
+        stuck.push(listening(&subscriber, wish).await);
+    }
+    let mut quick = listening(&publisher, &["t"]).await;
+    let publisher = publisher.publisher("t").unwrap();
+    let payload = Payload::raw(vec![0; 4_000]);
+    let (mut longest, mut latest) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..2 * (4 * 1024 * 1024 + WINDOW as usize + OUTLET_MAX) / 4_000 {
+        let start = Instant::now();
+        let publishing = publisher.publish_raw(payload.clone());
+        let reading = async {
+            quick.next().await.unwrap();
+            latest = latest.max(start.elapsed());
+        };
+        tokio::join!(async { publishing.await.unwrap() }, reading);
+        longest = longest.max(start.elapsed());
+    }
+    assert!(longest >= Duration::from_secs(1), "{longest:?}");
+    assert!(longest < Duration::from_millis(1_500), "{longest:?}");
+    assert!(latest < Duration::from_millis(100), "who has room has it at once: {latest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_is_closed_is_told_of_even_if_nobody_waits_for_that() {
+    let (_network, publisher, subscriber) = two(35).await;
+    let [one, other] = [listening(&subscriber, &["a"]).await, listening(&subscriber, &["b"]).await];
+    let mut closing = (Box::pin(one.close()), Box::pin(other.close()));
+    poll_fn(|cx| {
+        let _ = closing.0.as_mut().poll(cx);
+        Poll::Ready(closing.1.as_mut().poll(cx).is_ready())
+    })
+    .await;
+    drop(closing);
+    until("it is known", || async {
+        let is_heard = |topic| !publisher.publisher(topic).unwrap().listeners().is_empty();
+        (!is_heard("a") && !is_heard("b")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_of_a_group_that_is_gone_is_given_nothing() {
+    let network = Network::new(36);
+    let nodes = join_many(&network, 3).await;
+    let mut there = nodes[1].subscribe(["t"]).group("g").await.unwrap();
+    let gone = nodes[2].subscribe(["t"]).group("g").await.unwrap();
+    assert!(there.ready().await && gone.ready().await);
+    network.isolate("host-2");
+    until("it is held gone", || async { (alive(&nodes[0]).await.len() == 2).then_some(()) }).await;
+    let publisher = nodes[0].publisher("t").unwrap();
+    for number in 0..50_u32 {
+        assert_eq!(publisher.publish(&number).await.unwrap(), published_to(1));
+    }
+    let all: Vec<String> = (0..50).map(|number| format!("t {number}")).collect();
+    assert_eq!(heard(&mut there, 50).await, all);
 }

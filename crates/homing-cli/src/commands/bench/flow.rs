@@ -3,9 +3,11 @@
 use anyhow::Context as _;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::flood::HEAD;
@@ -29,41 +31,72 @@ pub(super) trait Reader: Send + 'static {
     }
 }
 
-/// Lets all readers read for this long, from the first item of each on.
-pub(super) async fn measure<R: Reader>(
-    mut readers: Vec<R>,
-    span: Duration,
-) -> Result<Round, Failure> {
-    for reader in &mut readers {
-        reader.read().await?;
+/// Lets all readers read, and counts for this long once every one of them has read something. None may stand still
+/// meanwhile: who writes may wait for it, and the others would get nothing.
+pub(super) async fn measure<R: Reader>(readers: Vec<R>, span: Duration) -> Result<Round, Failure> {
+    let phase = Arc::new(AtomicU8::new(Phase::Waiting as u8));
+    let mut tasks = JoinSet::new();
+    let all_read = Arc::new(Semaphore::new(0));
+    let count = u32::try_from(readers.len()).unwrap_or(u32::MAX);
+    for reader in readers {
+        tasks.spawn(read_on(reader, Arc::clone(&phase), Arc::clone(&all_read)));
     }
-    let stop = Arc::new(AtomicBool::new(false));
+    let ended = async {
+        match tasks.join_next().await {
+            Some(ended) => ended.context(PANICKED)?.map(drop),
+            None => Ok(()),
+        }
+    };
+    tokio::select! {
+        _ = all_read.acquire_many(count) => {}
+        ended = ended => ended?, // Nobody ends yet, unless by an error.
+    }
     let begin = Instant::now();
-    let tasks: Vec<_> = readers
-        .into_iter()
-        .map(|reader| tokio::spawn(read_on(reader, Arc::clone(&stop))))
-        .collect();
+    phase.store(Phase::Counting as u8, Ordering::Relaxed);
     sleep(span).await;
-    stop.store(true, Ordering::Relaxed);
+    phase.store(Phase::Over as u8, Ordering::Relaxed);
+    let elapsed = begin.elapsed();
     let mut all = Tally::new()?;
-    for task in tasks {
-        all.add(&task.await.context("a reader of the benchmark panicked")??)?;
+    while let Some(tally) = tasks.join_next().await {
+        all.add(&tally.context(PANICKED)??)?;
     }
-    Ok(all.round(begin.elapsed()))
+    Ok(all.round(elapsed))
 }
 
-async fn read_on<R: Reader>(mut reader: R, stop: Arc<AtomicBool>) -> Result<Tally, Failure> {
+const PANICKED: &str = "a reader of the benchmark panicked";
+
+/// Whether what is read counts.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+enum Phase {
+    Waiting,
+    Counting,
+    Over,
+}
+
+async fn read_on<R: Reader>(
+    mut reader: R,
+    phase: Arc<AtomicU8>,
+    all_read: Arc<Semaphore>,
+) -> Result<Tally, Failure> {
+    let is = |wanted: Phase| phase.load(Ordering::Relaxed) == wanted as u8;
     let mut tally = Tally::new()?;
-    while !stop.load(Ordering::Relaxed) {
+    reader.read().await?;
+    all_read.add_permits(1);
+    while is(Phase::Waiting) {
+        reader.read().await?;
+    }
+    let lost_before = reader.lost();
+    while is(Phase::Counting) {
         let begin = Instant::now();
         let mut count = reader.read().await?;
-        while count < SAMPLE && !stop.load(Ordering::Relaxed) {
+        while count < SAMPLE && is(Phase::Counting) {
             count += reader.read().await?;
         }
         tally.record(begin.elapsed() / u32::try_from(count.max(1)).unwrap_or(u32::MAX));
         tally.calls += count;
     }
-    tally.lost = reader.lost();
+    tally.lost = reader.lost() - lost_before;
     Ok(tally)
 }
 

@@ -12,7 +12,8 @@ use crate::exit::Failure;
 use crate::settings::Settings;
 use tokio::sync::Mutex;
 
-use homing::{Address, Callee, Config, Key, KeyFile, Node, Payload, Replies};
+use homing::limits::TOPIC_WAIT_MAX;
+use homing::{Address, Callee, Config, Key, KeyFile, Node, Payload, Replies, Slow};
 
 /// The only place where nodes of a benchmark with a key may listen: nothing is to leave this host.
 const HERE: &str = "127.0.0.1:0";
@@ -105,7 +106,9 @@ impl Mesh {
             if number == subscribers.len() {
                 subscribers.push(Node::join(self.config.clone()).await?);
             }
-            let messages = subscribers[number].subscribe([TOPIC]).await?;
+            // As long as it takes until all subscribe, and all read.
+            let slow = Slow::Wait(TOPIC_WAIT_MAX);
+            let messages = subscribers[number].subscribe([TOPIC]).slow(slow).await?;
             messages.ready().await;
             all.push(Numbered::new(messages));
         }

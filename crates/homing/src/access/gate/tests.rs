@@ -191,6 +191,36 @@ fn only_a_bound_token_listens_and_its_refusal_is_told_once() {
 }
 
 #[test]
+fn who_publishes_is_judged_until_its_token_ends_and_its_refusal_is_told_once() {
+    let key = IssuerKey::generate();
+    let gate = gate(&key);
+    let list = "[[access]]\nwho = \"claim:team=shop\"\nmay = \"publish\"\non = \"news.**\"\n";
+    gate.set_list(Some(list.parse().unwrap()));
+    let token = shop(&key);
+    let publish = |token: Option<&str>, origin, topic| {
+        let who = Who { node: PEER, token, origin };
+        let asked = gate.check_publish(&who, ("default", topic), || None);
+        asked.map_err(|status| status.to_string())
+    };
+    for _ in 0..3 {
+        assert_eq!(publish(Some(&token), None, "news.today"), Ok(()), "bound to nobody");
+        let refused = publish(Some(&token), None, "orders.new").unwrap_err();
+        assert!(
+            refused.contains("may not publish to orders.new in namespace default"),
+            "{refused}"
+        );
+        assert!(publish(None, None, "news.today").unwrap_err().contains("without a token"));
+        assert!(publish(Some(&token), Some("bridge:cote"), "news.today").is_err());
+    }
+    assert_eq!(gate.stats(), RefusalStats { denied: 2, unauthenticated: 1, unlogged: 0 });
+    wait(931);
+    for _ in 0..3 {
+        assert!(publish(Some(&token), None, "news.today").unwrap_err().contains("it expired at"));
+    }
+    assert_eq!(gate.stats().unauthenticated, 2);
+}
+
+#[test]
 fn what_is_no_token_is_refused_as_such_where_it_matters() {
     let gate = gate(&IssuerKey::generate());
     assert!(call(&gate, PEER, Some("?"), "words").contains("it is no token"));

@@ -13,6 +13,7 @@ pub(super) use arriving::take;
 pub(crate) use mailbox::Mailbox;
 
 use super::Runtime;
+use super::all::all;
 use crate::packets::Delivery;
 use arriving::Senders;
 use homing_core::budget::Budget;
@@ -26,11 +27,8 @@ use homing_core::wire::Target;
 use lane::Lane;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::Poll;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -203,21 +201,4 @@ pub(super) async fn rest_all(runtime: &Arc<Runtime>, limit: Duration) {
     let lanes: Vec<_> = runtime.packets.lanes.lock().values().cloned().collect();
     let resting = lanes.iter().map(|lane| Box::pin(timeout(limit, lane.rest())));
     all(resting.collect()).await;
-}
-
-/// Waits for all of these at once.
-async fn all<F: Future>(mut futures: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
-    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    poll_fn(|cx| {
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none()
-                && let Poll::Ready(value) = future.as_mut().poll(cx)
-            {
-                *output = Some(value);
-            }
-        }
-        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
 }

@@ -7,6 +7,7 @@ use crate::runtime::{Runtime, start};
 use crate::testing::Network;
 use homing_core::limits::PACKETS_REST;
 use homing_core::link::{Asks, Open, Outcome, Place, Shape};
+use std::future::poll_fn;
 use std::task::Context;
 
 /// Two nodes of which the first is connected to the second.

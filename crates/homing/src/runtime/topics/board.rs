@@ -2,16 +2,18 @@
 
 use homing_core::budget::Budget;
 use homing_core::name::{Namespace, Topic, TopicPattern};
-use homing_core::registry::{DeclaredRecord, InterestRecord};
+use homing_core::registry::{DeclaredRecord, InterestRecord, Slow};
 use homing_core::talk::{Code, Status};
 use homing_core::topics::{Dropped, Queue, Run, Subscriber, SubscriptionId, Subscriptions, Wish};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
 /// How long a queue without room is left alone where nothing tells that it has some: it may be the process that holds too
 /// much for its peers.
@@ -133,6 +135,11 @@ impl Board {
         }
     }
 
+    /// Who may publish is asked again, for each topic.
+    pub(crate) fn reconsider(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
     pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -159,52 +166,112 @@ impl Board {
         }
     }
 
-    /// Publishers had no room for so many messages of a lane.
-    pub(super) fn note_lost(&self, lane: u32, messages: u32) {
+    /// How long a subscription of a lane is waited for: for ever where it is the only one, for then its publishers are
+    /// held back; but not longer than it says where others wait behind it.
+    pub(super) fn patience(&self, lane: u32) -> Option<Duration> {
+        let state = self.state.lock();
+        match state.machine.lane(lane)?.slow {
+            Slow::Wait(span) if state.machine.members(lane).len() > 1 => Some(span),
+            Slow::Wait(_) | Slow::DropOldest | Slow::DropNewest => None,
+        }
+    }
+
+    /// How many messages wait for the programs of a lane.
+    pub(super) fn waiting(&self, lane: u32) -> u64 {
+        let state = self.state.lock();
+        let cells = state.machine.members(lane).iter().filter_map(|id| state.cells.get(id));
+        cells.map(|cell| cell.len()).sum()
+    }
+
+    /// Notes something with the queue of each subscription of a lane.
+    pub(super) fn note(&self, lane: u32, note: impl Fn(&mut Queue)) {
         let state = self.state.lock();
         for id in state.machine.members(lane) {
             if let Some(cell) = state.cells.get(id) {
-                cell.waiting.lock().queue.note_lost(messages);
+                note(&mut cell.waiting.lock().queue);
             }
         }
     }
 }
 
 impl Route {
-    /// Gives messages to whom they are for, and waits where one of these wants that; how many were dropped.
-    pub(super) async fn deliver(&self, run: Run) -> u64 {
+    /// Gives messages to whom they are for, and waits where one of these wants that, as long as `patience` says each time
+    /// it is asked; how many were dropped.
+    pub(super) async fn deliver(&self, run: Run, patience: impl Fn() -> Option<Duration>) -> u64 {
         match self {
             Self::All(cells) => {
                 let mut dropped = 0;
                 for cell in cells {
-                    dropped += cell.put_all(run.clone()).await;
+                    let one = std::slice::from_ref(cell);
+                    dropped += place(one, run.clone(), &patience).await;
                 }
                 dropped
             }
             Self::One(cells) => match &cells[..] {
                 [] => u64::from(run.len()),
-                [cell] => cell.put_all(run).await,
-                cells => spread(cells, run).await,
+                [_] => place(cells, run, &patience).await,
+                cells => spread(cells, run, &patience).await,
             },
         }
-    }
-
-    /// How many messages wait for their programs.
-    pub(super) fn waiting(&self) -> u64 {
-        let (Self::All(cells) | Self::One(cells)) = self;
-        cells.iter().map(|cell| cell.len()).sum()
     }
 }
 
 /// Gives each message to the one that has the least to do.
-async fn spread(cells: &[Arc<SubscriptionCell>], mut run: Run) -> u64 {
+async fn spread(
+    cells: &[Arc<SubscriptionCell>],
+    mut run: Run,
+    patience: &impl Fn() -> Option<Duration>,
+) -> u64 {
     let mut dropped = 0;
     while !run.is_empty() {
-        let next = run.split_off_front(1);
-        let idlest = cells.iter().min_by_key(|cell| cell.len()).expect("there are several");
-        dropped += idlest.put_all(next).await;
+        dropped += place(cells, run.split_off_front(1), patience).await;
     }
     dropped
+}
+
+/// Puts messages into the idlest of these, and waits until one has room where they want that; how many were dropped.
+async fn place(
+    cells: &[Arc<SubscriptionCell>],
+    run: Run,
+    patience: &impl Fn() -> Option<Duration>,
+) -> u64 {
+    let (mut dropped, mut rest) = idlest(cells).put(run);
+    let mut since = Instant::now();
+    while let Some(run) = rest {
+        // It may have been made before the wait for it began.
+        let room = any_room(cells);
+        let (before, cell) = (run.len(), idlest(cells));
+        let (more, left) = cell.put(run);
+        dropped += more;
+        let Some(left) = left else { break };
+        if left.len() < before {
+            // What takes something, however slowly, is waited for.
+            since = Instant::now();
+        }
+        let span = patience().map(|span| span.saturating_sub(since.elapsed()));
+        if span.is_some_and(|span| span.is_zero()) {
+            return dropped + cell.give_up(&left);
+        }
+        let _ = timeout(span.unwrap_or(RETRY).min(RETRY), room).await;
+        rest = Some(left);
+    }
+    dropped
+}
+
+fn idlest(cells: &[Arc<SubscriptionCell>]) -> &SubscriptionCell {
+    match cells {
+        [cell] => cell,
+        _ => cells.iter().min_by_key(|cell| cell.load()).expect("there is one"),
+    }
+}
+
+/// Ready when something was taken from any of these from now on.
+fn any_room(cells: &[Arc<SubscriptionCell>]) -> impl Future<Output = ()> {
+    let mut rooms: Vec<_> = cells.iter().map(|cell| Box::pin(cell.room.notified())).collect();
+    poll_fn(move |cx| {
+        let has_room = rooms.iter_mut().any(|room| room.as_mut().poll(cx).is_ready());
+        if has_room { Poll::Ready(()) } else { Poll::Pending }
+    })
 }
 
 impl SubscriptionCell {
@@ -236,20 +303,16 @@ impl SubscriptionCell {
         self.waiting.lock().queue.len()
     }
 
-    /// Puts messages in, and waits for room where the subscription wants that; how many were dropped.
-    async fn put_all(&self, run: Run) -> u64 {
-        let (mut dropped, mut rest) = self.put(run);
-        while let Some(run) = rest {
-            let room = self.room.notified();
-            // It may have been made before the wait for it began.
-            let (more, left) = self.put(run);
-            dropped += more;
-            rest = left;
-            if rest.is_some() {
-                let _ = tokio::time::timeout(RETRY, room).await;
-            }
-        }
-        dropped
+    /// Whether it is full, and how many messages wait.
+    fn load(&self) -> (bool, u64) {
+        let queue = &self.waiting.lock().queue;
+        (queue.is_full(), queue.len())
+    }
+
+    /// What has no room is waited for no longer; how many were dropped.
+    fn give_up(&self, run: &Run) -> u64 {
+        self.waiting.lock().queue.give_up(run);
+        run.len().into()
     }
 
     /// How many were dropped, and what has no room.

@@ -6,16 +6,20 @@ use crate::runtime::Runtime;
 use crate::runtime::talk::Talk;
 use bytes::Bytes;
 use homing_core::authorize::Who;
+use homing_core::budget::Budget;
 use homing_core::id::NodeId;
 use homing_core::limits::{
-    CHUNK_MAX, INLET_ROUTES_MAX, REPORT_PERIOD, REPORT_PERIOD_SHARED, TOKEN_LEEWAY,
+    CHUNK_MAX, INLET_ROUTES_MAX, INLETS_PER_NODE_MAX, REPORT_PERIOD, REPORT_PERIOD_SHARED,
+    TOKEN_LEEWAY,
 };
 use homing_core::link::{Place, RequestId};
 use homing_core::name::{Namespace, Topic};
 use homing_core::talk::{Code, Payload, Status};
 use homing_core::topics::{Report, Run, split};
 use homing_core::wire::Malformed;
-use std::collections::HashMap;
+use parking_lot::Mutex;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -32,7 +36,19 @@ pub(crate) struct Arrival {
     /// What the publisher's node shows for its right to publish.
     pub(crate) token: Bytes,
     pub(crate) lane: Option<u32>,
+    /// Where it is published: the lane's, unless that is one of an earlier life.
+    pub(crate) namespace: Namespace,
     pub(crate) talk: Talk,
+}
+
+/// How many streams each peer has open here.
+#[derive(Default)]
+pub(crate) struct Inlets(Mutex<BTreeMap<NodeId, usize>>);
+
+/// A stream's place among those of its peer.
+struct Seat {
+    runtime: Arc<Runtime>,
+    from: NodeId,
 }
 
 /// How long it is not asked again whether a publisher may publish: tokens end.
@@ -40,21 +56,50 @@ const PERMIT_TIME: Duration = TOKEN_LEEWAY;
 
 /// Takes in a stream of messages; it ends with its link, its lane or its publisher.
 pub(crate) fn admit(runtime: &Arc<Runtime>, arrival: Arrival) {
-    let known = arrival.lane.and_then(|lane| Some((lane, runtime.topics.board.namespace(lane)?)));
-    let Some((lane, namespace)) = known else {
+    let is_known =
+        |lane: &u32| runtime.topics.board.namespace(*lane).as_ref() == Some(&arrival.namespace);
+    let Some(lane) = arrival.lane.filter(is_known) else {
         let status = Status::not_started(Code::NotFound, "nobody here listens in this lane");
         return arrival.link.answer(arrival.request, Err(status));
     };
-    let Arrival { link, request, from, peer_name, token, talk, .. } = arrival;
+    let Some(seat) = Seat::take(runtime, arrival.from) else {
+        let why = format!("this peer publishes in {INLETS_PER_NODE_MAX} streams already");
+        let status = Status::not_started(Code::ResourceExhausted, why);
+        return arrival.link.answer(arrival.request, Err(status));
+    };
+    let Arrival { link, request, from, peer_name, token, namespace, talk, .. } = arrival;
     let publisher = Publisher { node: from, name: peer_name, token };
     let inlet = Inlet::new(Arc::clone(runtime), publisher, lane, namespace);
     let over = runtime.life.over.clone();
     runtime.life.tasks.spawn(async move {
+        let _seat = seat;
         tokio::select! {
             answer = inlet.run(&talk) => link.answer(request, answer.map(|payload| (payload, None))),
             () = over.cancelled() => {}
         }
     });
+}
+
+impl Seat {
+    fn take(runtime: &Arc<Runtime>, from: NodeId) -> Option<Self> {
+        let mut open = runtime.topics.inlets.0.lock();
+        let count = open.entry(from).or_default();
+        (*count < INLETS_PER_NODE_MAX).then(|| {
+            *count += 1;
+            Self { runtime: Arc::clone(runtime), from }
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut count) = self.runtime.topics.inlets.0.lock().entry(self.from) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
 }
 
 /// Who publishes in a lane.
@@ -131,10 +176,18 @@ impl Inlet {
             ..=CHUNK_MAX => Bytes::copy_from_slice(batch),
             _ => batch.clone(),
         };
+        let held = self.hold(batch.len());
         let batch = split(self.publisher.node, &batch)?;
         if batch.lost > 0 {
-            self.runtime.topics.board.note_lost(self.lane, batch.lost);
+            self.runtime.topics.board.note(self.lane, |queue| queue.note_lost(batch.lost));
         }
+        let Some(_held) = held else {
+            let messages: u32 = batch.runs.iter().map(Run::len).sum();
+            self.received += u64::from(messages);
+            self.dropped += u64::from(messages);
+            self.runtime.topics.board.note(self.lane, |queue| queue.note_dropped(messages));
+            return Ok(());
+        };
         for run in batch.runs {
             self.received += u64::from(run.len());
             self.deliver(run).await;
@@ -142,9 +195,17 @@ impl Inlet {
         Ok(())
     }
 
+    /// Whether this process can hold a batch for as long as it takes to deliver it: small ones are bounded by the number
+    /// of streams.
+    fn hold(&self, bytes: usize) -> Option<Held> {
+        let budget = &self.runtime.seams.budget;
+        let bytes = if bytes > CHUNK_MAX { bytes } else { 0 };
+        budget.take(bytes).then(|| Held { budget: Arc::clone(budget), bytes })
+    }
+
     /// What the publisher's side is to know now.
     pub(super) fn report(&self) -> Report {
-        let waiting: u64 = self.routes.values().flatten().map(|route| route.waiting()).sum();
+        let waiting = self.runtime.topics.board.waiting(self.lane);
         let taken = self.received.saturating_sub(waiting).max(self.told.taken);
         Report { taken, dropped: self.dropped }
     }
@@ -155,7 +216,10 @@ impl Inlet {
             Some(origin) => self.find_route(run.topic(), Some(&origin)),
         };
         match route {
-            Some(route) => self.dropped += route.deliver(run).await,
+            Some(route) => {
+                let board = &self.runtime.topics.board;
+                self.dropped += route.deliver(run, || board.patience(self.lane)).await;
+            }
             None => self.dropped += u64::from(run.len()),
         }
     }
@@ -206,6 +270,18 @@ impl Inlet {
         }
         self.told = report;
         talk.write(written(report), Place::Partial).await
+    }
+}
+
+/// Bytes of a batch that are held while it is delivered.
+struct Held {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.give(self.bytes);
     }
 }
 

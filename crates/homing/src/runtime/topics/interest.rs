@@ -33,19 +33,28 @@ impl Runtime {
     }
 
     /// Ends a subscription; returns when the record that tells others is written.
-    pub(crate) async fn unsubscribe(&self, id: SubscriptionId) {
-        self.topics.board.remove(id);
-        // It is gone here, whatever became of the record: what still comes is dropped.
-        let _ = self.tell_interest().await;
+    pub(crate) async fn unsubscribe(self: &Arc<Self>, id: SubscriptionId) {
+        // An error means that there is nobody to tell, or none left to do it.
+        let _ = self.forget(id).await;
     }
 
     /// As [`unsubscribe`](Self::unsubscribe), for who cannot wait.
     pub(crate) fn unsubscribe_later(self: &Arc<Self>, id: SubscriptionId) {
-        if !self.topics.board.remove(id) || self.is_closing() {
-            return;
+        drop(self.forget(id));
+    }
+
+    /// Ends a subscription here; others are told although nobody waits for that.
+    fn forget(self: &Arc<Self>, id: SubscriptionId) -> oneshot::Receiver<()> {
+        let (telling, told) = oneshot::channel();
+        if self.topics.board.remove(id) && !self.is_closing() {
+            let runtime = Arc::clone(self);
+            self.spawn(async move {
+                // It is gone here, whatever became of the record: what still comes is dropped.
+                drop(runtime.tell_interest().await);
+                let _ = telling.send(());
+            });
         }
-        let runtime = Arc::clone(self);
-        self.spawn(async move { drop(runtime.tell_interest().await) });
+        told
     }
 
     /// Says that this node publishes there, for whoever lists topics.

@@ -12,8 +12,11 @@ mod outlets;
 mod show;
 mod spot;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use board::{Board, SubscriptionCell};
-pub(crate) use inlet::{Arrival, SERVICE, admit};
+pub(crate) use inlet::{Arrival, Inlets, SERVICE, admit};
 pub(crate) use outlets::Outlets;
 pub(crate) use spot::Spot;
 
@@ -24,6 +27,7 @@ use std::sync::atomic::AtomicU64;
 pub(crate) struct Topics {
     pub(crate) board: Board,
     pub(crate) outlets: Outlets,
+    inlets: Inlets,
     /// Of the snapshot that was shown last, as far as topics go.
     version: AtomicU64,
 }

@@ -1,7 +1,6 @@
 //! How do the messages of one lane leave? A task sends what the outlet's machine holds, while somebody listens there.
 
 use super::inlet::{Inlet, Publisher, SERVICE};
-use crate::access::OwnToken;
 use crate::crank::{Came, LinkCell};
 use crate::runtime::Runtime;
 use crate::runtime::talk::Talk;
@@ -64,7 +63,7 @@ enum Sender {
 enum Left {
     /// Nobody publishes, or nobody listens, any more: the task ends.
     Done,
-    /// Another link leads there now.
+    /// Another link leads there now, or there is another token to show.
     Moved,
     /// It could not be had, or broke.
     Failed,
@@ -170,7 +169,8 @@ impl OutletCell {
             let mut state = self.state.lock();
             match (state.stage, stage) {
                 (Stage::Over, _) | (Stage::Closing, Stage::Flowing | Stage::Broken) => return,
-                (_, Stage::Broken) => state.outlet.restart(),
+                // Another stream, of which nothing was reported yet.
+                (_, Stage::Flowing) => state.outlet.restart(),
                 _ => {}
             }
             state.stage = stage;
@@ -178,17 +178,31 @@ impl OutletCell {
         self.changed.notify_waiters();
     }
 
+    /// It was waited for long enough: if it was never opened, it counts as broken until it is.
+    pub(super) fn give_up_opening(&self) {
+        let mut state = self.state.lock();
+        if state.stage == Stage::Fresh {
+            state.stage = Stage::Broken;
+        }
+    }
+
     /// Ends, if nothing waits to be sent.
     fn retire(&self) -> bool {
-        let mut state = self.state.lock();
-        let is_empty = state.outlet.is_empty();
+        let is_empty = {
+            let mut state = self.state.lock();
+            let is_empty = state.outlet.is_empty();
+            if is_empty {
+                state.stage = Stage::Over;
+            }
+            is_empty
+        };
         if is_empty {
-            state.stage = Stage::Over;
+            self.changed.notify_waiters();
         }
         is_empty
     }
 
-    fn take(&self) -> Option<Bytes> {
+    pub(super) fn take(&self) -> Option<Bytes> {
         let batch = {
             let mut state = self.state.lock();
             let batch = state.outlet.take();
@@ -201,19 +215,19 @@ impl OutletCell {
         batch
     }
 
-    fn report(&self, report: Report) {
+    pub(super) fn report(&self, report: Report) {
         self.state.lock().outlet.report(report);
     }
 }
 
 /// Sends what is put in, until the lane is no more, or nothing is published in it for long.
-pub(super) async fn run(runtime: Arc<Runtime>, cell: Arc<OutletCell>) {
+pub(super) async fn run(runtime: &Arc<Runtime>, cell: &OutletCell) {
     let mut pause = REDIAL_MIN;
     while runtime.lists_lane(&cell.name) {
         let left = if cell.name.node == runtime.me.id {
-            send_here(&runtime, &cell).await
+            send_here(runtime, cell).await
         } else {
-            send_there(&runtime, &cell).await
+            send_there(runtime, cell).await
         };
         match left {
             Left::Done => break,
@@ -221,18 +235,34 @@ pub(super) async fn run(runtime: Arc<Runtime>, cell: Arc<OutletCell>) {
             Left::Failed if cell.stage() == Stage::Closing => break,
             Left::Failed => {
                 cell.enter(Stage::Broken);
-                sleep(pause).await;
+                let _ = timeout(pause, is_worth_a_try(runtime, cell)).await;
                 pause = (pause * 2).min(REDIAL_MAX);
             }
         }
     }
-    cell.enter(Stage::Over);
-    runtime.topics.outlets.forget(&cell);
+}
+
+/// Waits until there is another link, or the lane is to end.
+async fn is_worth_a_try(runtime: &Runtime, cell: &OutletCell) {
+    let link = || runtime.links.route(cell.name.node).map(|link| link.number);
+    let before = link();
+    loop {
+        let changed = runtime.links.changed();
+        let is_new = link().is_some_and(|now| Some(now) != before);
+        if is_new || cell.stage() == Stage::Closing {
+            return;
+        }
+        tokio::select! {
+            () = cell.work.notified() => {}
+            () = changed => {}
+        }
+    }
 }
 
 /// A lane of this very node.
 async fn send_here(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
-    let me = Publisher { node: runtime.me.id, name: None, token: Bytes::new() };
+    let token = runtime.own_token();
+    let me = Publisher { node: runtime.me.id, name: None, token: token.clone() };
     let (lane, namespace) = (cell.name.lane, cell.namespace.clone());
     let mut inlet = Inlet::new(Arc::clone(runtime), me, lane, namespace);
     cell.enter(Stage::Flowing);
@@ -244,6 +274,9 @@ async fn send_here(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
         }
         if cell.stage() == Stage::Closing {
             return Left::Done;
+        }
+        if runtime.own_token() != token {
+            return Left::Moved;
         }
         if timeout(IDLE_TIME, cell.work.notified()).await.is_err() && cell.retire() {
             return Left::Done;
@@ -265,20 +298,21 @@ async fn send_there(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
             Ok(Err(_)) | Err(_) => return Left::Failed,
         },
     };
-    let Some(talk) = open(runtime, cell, &link) else { return Left::Failed };
+    let token = runtime.own_token();
+    let Some(talk) = open(runtime, cell, &link, &token) else { return Left::Failed };
     cell.enter(Stage::Flowing);
-    let mut sent = 0_u32;
+    let is_elsewhere = || runtime.links.route(node).is_some_and(|now| !Arc::ptr_eq(&now, &link));
+    // A renewed token is shown by a stream of its own.
+    let is_moved = || is_elsewhere() || runtime.own_token() != token;
     loop {
-        while let Some(batch) = cell.take() {
-            if talk.write(Payload::raw(batch), Place::Partial).await.is_err() {
-                return Left::Failed;
-            }
-            sent = sent.wrapping_add(1);
-            if sent.is_multiple_of(16) && hear_waiting(cell, &talk).await.is_err() {
+        // A link that was replaced ends soon, however much there is to send.
+        while !is_moved()
+            && let Some(batch) = cell.take()
+        {
+            if write(cell, &talk, batch).await.is_err() {
                 return Left::Failed;
             }
         }
-        let is_moved = || runtime.links.route(node).is_some_and(|now| !Arc::ptr_eq(&now, &link));
         if cell.stage() == Stage::Closing || is_moved() || !runtime.lists_lane(&cell.name) {
             return end(cell, &talk, is_moved()).await;
         }
@@ -297,12 +331,17 @@ async fn send_there(runtime: &Arc<Runtime>, cell: &OutletCell) -> Left {
     }
 }
 
-fn open(runtime: &Arc<Runtime>, cell: &OutletCell, link: &Arc<LinkCell>) -> Option<Talk> {
+fn open(
+    runtime: &Arc<Runtime>,
+    cell: &OutletCell,
+    link: &Arc<LinkCell>,
+    token: &Bytes,
+) -> Option<Talk> {
     let service = ServiceName::from_peer(SERVICE).expect("a name of the mesh's own");
     let method = cell.name.lane.to_string().parse().expect("a number is a method");
     let namespace = cell.namespace.clone();
     let target = Arc::new(Target { offer: RecordKey::INTEREST.0, namespace, service, method });
-    let token = runtime.access.token.as_ref().map(OwnToken::current);
+    let token = Some(token.clone()).filter(|token| !token.is_empty());
     let options = token.map(|token| Box::new(Options { token, ..Options::default() }));
     let open = Open {
         token: 0,
@@ -331,13 +370,19 @@ async fn hear(cell: &OutletCell, talk: &Talk) -> Result<(), ()> {
     take_in(cell, came)
 }
 
-/// Takes in what the other side has said, if anything.
-async fn hear_waiting(cell: &OutletCell, talk: &Talk) -> Result<(), ()> {
-    let polled = poll_fn(|cx| Poll::Ready(talk.poll_next(cx))).await;
-    match polled {
-        Poll::Ready(came) => take_in(cell, came),
-        Poll::Pending => Ok(()),
-    }
+/// Waits for room and says a batch. What the other side says is heard meanwhile: else its reports would fill their window,
+/// and both sides wait for each other for ever.
+async fn write(cell: &OutletCell, talk: &Talk, batch: Bytes) -> Result<(), ()> {
+    poll_fn(|cx| {
+        while let Poll::Ready(came) = talk.poll_next(cx) {
+            if let Err(over) = take_in(cell, came) {
+                return Poll::Ready(Err(over));
+            }
+        }
+        talk.poll_room(cx).map_err(drop)
+    })
+    .await?;
+    talk.say(Payload::raw(batch), Place::Partial).map_err(drop)
 }
 
 fn take_in(cell: &OutletCell, came: Came) -> Result<(), ()> {

@@ -1,6 +1,6 @@
 //! Which lanes does this node publish in?
 
-use super::outlet::{self, OutletCell};
+use super::outlet::{self, OutletCell, Stage};
 use crate::runtime::Runtime;
 use homing_core::limits::PUBLISH_LAST_WAIT;
 use homing_core::name::Namespace;
@@ -30,17 +30,17 @@ impl Outlets {
         }
         let cell = OutletCell::new(name, namespace.clone());
         cells.insert(name, Arc::clone(&cell));
-        let (sender, over) =
-            (outlet::run(Arc::clone(runtime), Arc::clone(&cell)), runtime.life.over.clone());
-        runtime.life.tasks.spawn_on(
-            async move {
-                tokio::select! {
-                    () = sender => {}
-                    () = over.cancelled() => {}
-                }
-            },
-            &runtime.life.threads,
-        );
+        let (node, served) = (Arc::clone(runtime), Arc::clone(&cell));
+        let sender = async move {
+            tokio::select! {
+                () = outlet::run(&node, &served) => {}
+                () = node.over() => {}
+            }
+            // However it ended: somebody may wait for what is in it.
+            served.enter(Stage::Over);
+            node.topics.outlets.forget(&served);
+        };
+        runtime.life.tasks.spawn_on(sender, &runtime.life.threads);
         cell
     }
 

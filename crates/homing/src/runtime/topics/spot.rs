@@ -2,6 +2,7 @@
 
 use super::outlet::{OutletCell, Stage};
 use crate::runtime::Runtime;
+use crate::runtime::all::all;
 use homing_core::balance::{Balancer, Candidates, Cursor, Identity};
 use homing_core::id::NodeId;
 use homing_core::limits::PUBLISH_LINK_WAIT;
@@ -54,20 +55,18 @@ impl Spot {
         // A publisher that finds room everywhere would never let other tasks have this thread.
         tokio::task::consume_budget().await;
         let routes = self.routes(runtime);
-        let mut published = Published::default();
-        for cell in &routes.lanes {
-            let put = match put(cell, message).await {
-                None => self.put_anew(runtime, cell, message).await,
-                put => put,
-            };
-            published.count(put);
+        let (mut published, mut full) = (Published::default(), Vec::new());
+        let picked = routes.groups.iter().map(|group| group.pick(message));
+        for cell in routes.lanes.iter().chain(picked) {
+            match self.put(runtime, cell, message) {
+                Some((cell, Put::Wait(span))) => full.push((cell, span)),
+                Some((_, put)) => published.count(put),
+                None => {}
+            }
         }
-        for group in &routes.groups {
-            let cell = group.pick(message);
-            let put = match put(cell, message).await {
-                None => self.put_anew(runtime, cell, message).await,
-                put => put,
-            };
+        // All at once, behind those that have room: one that is slow is no burden on others.
+        let full = full.iter().map(|(cell, span)| Box::pin(wait_for_room(cell, message, *span)));
+        for put in all(full.collect()).await {
             published.count(put);
         }
         if self.linked.load(Ordering::Relaxed) != routes.version {
@@ -76,20 +75,24 @@ impl Spot {
         published
     }
 
-    /// The lane's outlet has ended, for nothing was published there for long: there is another one, if it is still listened
-    /// to.
-    async fn put_anew(
+    /// Puts a message into a lane's outlet, if there is room; says which that is, for one that has ended, as nothing was
+    /// published there for long, has a successor. `None` when nobody listens there any more.
+    fn put(
         &self,
         runtime: &Arc<Runtime>,
-        cell: &OutletCell,
+        cell: &Arc<OutletCell>,
         message: &Encoded,
-    ) -> Option<Put> {
+    ) -> Option<(Arc<OutletCell>, Put)> {
+        if let Some(put) = cell.put(message) {
+            return Some((Arc::clone(cell), put));
+        }
         *self.routes.lock() = None;
         if !runtime.lists_lane(&cell.name) {
             return None;
         }
         let cell = runtime.topics.outlets.of(runtime, cell.name, &self.namespace);
-        put(&cell, message).await
+        let put = cell.put(message)?;
+        Some((cell, put))
     }
 
     /// Waits for links to those who listen, a little: who publishes may end right after.
@@ -181,35 +184,27 @@ impl Candidates for Field<'_> {
 }
 
 impl Published {
-    fn count(&mut self, put: Option<Put>) {
+    fn count(&mut self, put: Put) {
         match put {
-            Some(Put::Taken) => self.reached += 1,
-            Some(Put::Lost | Put::Wait(_)) => self.lost += 1,
-            None => {}
+            Put::Taken => self.reached += 1,
+            Put::Lost | Put::Wait(_) => self.lost += 1,
         }
     }
 }
 
-/// Puts a message in, and waits for room as long as its lane wants; `None` when the lane is no more.
-async fn put(cell: &OutletCell, message: &Encoded) -> Option<Put> {
-    let span = match cell.put(message)? {
-        Put::Wait(span) => span,
-        put => return Some(put),
-    };
-    wait_for_room(cell, message, span).await
-}
-
-async fn wait_for_room(cell: &OutletCell, message: &Encoded, span: Duration) -> Option<Put> {
+/// Waits for room for a message, and puts it in; else it is lost.
+async fn wait_for_room(cell: &OutletCell, message: &Encoded, span: Duration) -> Put {
     let until = Instant::now() + span;
     loop {
         let changed = cell.changed();
-        match cell.put(message)? {
-            Put::Wait(_) => {}
-            put => return Some(put),
+        match cell.put(message) {
+            Some(Put::Wait(_)) => {}
+            Some(put) => return put,
+            None => return Put::Lost,
         }
         if timeout_at(until, changed).await.is_err() {
             cell.give_up();
-            return Some(Put::Lost);
+            return Put::Lost;
         }
     }
 }
@@ -219,7 +214,7 @@ async fn await_link(cell: &OutletCell, until: Instant) {
     while cell.stage() == Stage::Fresh {
         let changed = cell.changed();
         if cell.stage() == Stage::Fresh && timeout_at(until, changed).await.is_err() {
-            return cell.enter(Stage::Broken);
+            return cell.give_up_opening();
         }
     }
 }
