@@ -4,6 +4,7 @@
 //! later; a dead one never.
 
 use crate::stream::Piece;
+use crate::topics::{Order, Word};
 use crate::voice::Step;
 use bytes::Bytes;
 use homing_core::id::NodeId;
@@ -11,6 +12,7 @@ use homing_core::node::{LinkId, NodeEvent};
 use homing_core::registry::{RecordKey, Snapshot};
 use homing_core::requester::{Kind, TargetKey};
 use homing_core::talk::{Code, Status};
+use homing_core::topics::SubscriptionId;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,6 +35,8 @@ pub(crate) enum Event {
     Work { host: usize, life: u64, work: u64 },
     /// A program does the next thing with a stream of its.
     Step { host: usize, life: u64, step: Step },
+    /// A program takes a message of a subscription.
+    Read { host: usize, life: u64, subscription: SubscriptionId },
     /// A caller hangs up.
     HangUp { host: usize, life: u64, call: HangUp },
     /// A paused process goes on.
@@ -106,9 +110,11 @@ pub(crate) enum Stimulus {
     Worked {
         work: u64,
     },
-    /// Discovery found somebody, and perhaps knows who it is.
     /// It is time for the next thing with a stream.
     Step(Step),
+    /// It is time for the next message of a subscription.
+    Read(SubscriptionId),
+    /// Discovery found somebody, and perhaps knows who it is.
     Found {
         node: Option<NodeId>,
         addresses: Vec<SocketAddr>,
@@ -136,6 +142,7 @@ pub(crate) enum Command {
     Drain {
         key: RecordKey,
     },
+    Topics(Order),
     /// Finish everything, say goodbye, end.
     Leave,
 }
@@ -194,6 +201,11 @@ pub(crate) enum Effect {
         step: Step,
         mean: Duration,
     },
+    /// A program takes a message of a subscription, after this time on average.
+    Read {
+        subscription: SubscriptionId,
+        mean: Duration,
+    },
     /// The program in the process learns, or does, something.
     Note(Note),
     /// The process ends.
@@ -219,6 +231,8 @@ pub(crate) enum Note {
     Left {
         serial: u64,
     },
+    /// Something happens to a message, or a subscription.
+    Word(Word),
     /// Something is not as it has to be.
     Wrong(String),
     /// An offer is no longer made.
@@ -262,6 +276,7 @@ impl fmt::Display for Note {
             Self::Speaks { serial } => write!(f, "answers stream {serial}"),
             Self::Silent { serial } => write!(f, "answers stream {serial} no more"),
             Self::Left { serial } => write!(f, "leaves stream {serial}"),
+            Self::Word(word) => word.fmt(f),
             Self::Wrong(what) => f.write_str(what),
             Self::Withdrawn { serial } => write!(f, "has withdrawn offer {serial}"),
             Self::Ended { serial, end } => write!(f, "call {serial} ended: {end:?}"),

@@ -4,12 +4,12 @@ use crate::host::{Host, State};
 use crate::mesh;
 use crate::process::{Phase, Process};
 use crate::server;
-use crate::wires::LinePhase;
+use crate::wires::{Line, LinePhase};
 use crate::world::World;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{BUDGET, CONVERSATIONS_MAX, DIALS_MAX, LINKS_MAX, LINKS_PER_PAIR_MAX};
 use homing_core::node::LinkId;
-use homing_core::registry::{InstanceState, NodeState, OfferState, RecordKey, Snapshot};
+use homing_core::registry::{InstanceState, Lane, NodeState, OfferState, RecordKey, Snapshot};
 use homing_core::wire::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +62,7 @@ pub(crate) fn bounds(process: &Process) -> Result<(), String> {
         return Err(format!("{links} links and {} dials", process.wires.dials()));
     }
     process.voices.bounds()?;
+    process.topics.bounds()?;
     let attempts = usize::try_from(process.caller.requester.pending()).unwrap_or(usize::MAX);
     if attempts > process.caller.len() {
         return Err(format!("{attempts} attempts at {} calls", process.caller.len()));
@@ -84,6 +85,7 @@ impl World {
                 ));
             }
             self.check_nodes(process, past)?;
+            self.check_listeners(process, past)?;
         }
         match past {
             Past::Marked => Ok(()),
@@ -142,14 +144,38 @@ impl World {
                     "{who:?} has {pending} attempts, {calls} calls, {works} works, {streams} ends of streams at rest"
                 ));
             }
-            if let Some((conn, line)) =
-                process.wires.lines().find(|(_, line)| line.link.conversations() > 0)
-            {
-                let count = line.link.conversations();
-                return Err(format!("link {conn} has {count} conversations at rest"));
+            process.topics.is_at_rest().map_err(|left| format!("{who:?}: {left}"))?;
+            let wrong = |(conn, line): &(LinkId, &Line)| {
+                line.link.conversations() != process.topics.streams_on(*conn)
+            };
+            if let Some((conn, line)) = process.wires.lines().find(wrong) {
+                let (count, topics) = (line.link.conversations(), process.topics.streams_on(conn));
+                return Err(format!(
+                    "link {conn} has {count} conversations at rest, {topics} of them of topics"
+                ));
             }
         }
         Ok(())
+    }
+
+    /// Nothing went wrong so far, and nobody wants anything: each message was taken, or dropped where that is to be, and
+    /// its publishers know.
+    pub(crate) fn check_messages(&self) -> Result<(), String> {
+        let mut dropped = BTreeMap::new();
+        for process in self.hosts.iter().filter_map(Host::awake) {
+            let (who, topics) = (process.who.id(), &process.topics);
+            topics.is_at_rest().map_err(|left| format!("{who:?}: {left}"))?;
+            dropped.extend(topics.board.dropped());
+            for (lane, exit) in &topics.exits {
+                let pending = exit.outlet.pending();
+                if pending > 0 {
+                    return Err(format!(
+                        "{who:?} takes {pending} messages in {lane:?} for pending"
+                    ));
+                }
+            }
+        }
+        self.ledger.postings.settle(&dropped)
     }
 
     /// Whether every other member sees nothing that can be called on this node.
@@ -187,6 +213,26 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Everybody knows who listens to what.
+    fn check_listeners(&self, process: &Process, past: Past) -> Result<(), String> {
+        let listens = |member: &Process| {
+            let interest = member.topics.board.interest();
+            (!interest.lanes.is_empty()).then(|| (member.who.id(), interest.lanes))
+        };
+        let truth: BTreeMap<NodeId, Vec<Lane>> = self.members().filter_map(listens).collect();
+        let is_alive =
+            |node| process.snapshot.node(node).is_some_and(|known| known.state == NodeState::Alive);
+        let listeners = process.snapshot.listeners().iter();
+        let counted = listeners.filter(|one| past == Past::Forgotten || is_alive(&one.node));
+        let seen: BTreeMap<NodeId, Vec<Lane>> =
+            counted.map(|listener| (listener.node, listener.lanes.to_vec())).collect();
+        if seen == truth {
+            return Ok(());
+        }
+        let who = process.who.id();
+        Err(format!("node {who:?} sees that {seen:?} listen, not {truth:?}"))
     }
 
     fn check_nodes(&self, process: &Process, past: Past) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use crate::event::End;
 use crate::script::FAILURE;
+use crate::topics::postings::Postings;
 use homing_core::id::NodeId;
 use homing_core::limits::TICK;
 use homing_core::registry::{NodeState, Snapshot};
@@ -27,6 +28,7 @@ pub(crate) struct Ledger {
     speech: Speech,
     seen: BTreeMap<u64, Seen>,
     serials: u64,
+    pub(crate) postings: Postings,
     pub(crate) counts: Counts,
 }
 
@@ -151,6 +153,7 @@ impl Ledger {
             }
         }
         self.seen.remove(&life);
+        self.postings.died(life);
         self.speech.speaking.retain(|_, speaker| *speaker != life);
     }
 

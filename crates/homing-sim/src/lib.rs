@@ -1,6 +1,6 @@
 //! Does the mesh keep its promises, whatever happens? Many nodes, one thread, one seed, virtual time.
 //!
-//! Each node has all four machines of `homing-core`, moved by hosts as the driver moves them, over a network that
+//! Each node has all four machines of `homing-core`, and those of topics, moved by hosts as the driver moves them, over a network that
 //! delays, loses, repeats and cuts. While things go wrong ([`Fault`]) some promises must hold at every step; once nothing
 //! goes wrong any more, all of them must, within their bounds. The same [`Plan`] always is the same run: [`check`] makes
 //! it twice and compares.
@@ -24,6 +24,7 @@ mod seasons;
 mod server;
 mod speech;
 mod stream;
+mod topics;
 mod trace;
 mod travel;
 mod upgrades;

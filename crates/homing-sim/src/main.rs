@@ -161,6 +161,7 @@ fn add(total: &mut Summary, one: &Summary) {
     total.events += one.events;
     total.calls += one.calls;
     total.replies += one.replies;
+    total.messages += one.messages;
     total.faults += one.faults;
 }
 
@@ -172,10 +173,10 @@ fn upgraded(sequences: u64, total: &Summary) -> String {
 }
 
 fn sentence(seeds: u64, total: &Summary) -> String {
-    let Summary { virtual_time, events, calls, replies, faults, .. } = total;
+    let Summary { virtual_time, events, calls, replies, messages, faults, .. } = total;
     let (hours, minutes) = (virtual_time.as_secs() / 3_600, virtual_time.as_secs() / 60 % 60);
     format!(
         "{seeds} seeds, each twice: {hours} h {minutes:02} min, {calls} calls ({replies} replied), \
-         {faults} faults, {events} events"
+         {messages} messages, {faults} faults, {events} events"
     )
 }

@@ -5,6 +5,7 @@ use crate::event::{Command, Effect, End, Note, OfferOrder, Stimulus, Via};
 use crate::keys::Keys;
 use crate::mesh;
 use crate::server::{Origin, Server};
+use crate::topics::Topics;
 use crate::voice::Voices;
 use crate::wires::{DialOrder, MESH, Wires};
 use homing_core::addr::TransportAddr;
@@ -32,6 +33,7 @@ pub(crate) struct Process {
     pub(crate) caller: Caller,
     pub(crate) server: Server,
     pub(crate) voices: Voices,
+    pub(crate) topics: Topics,
     pub(crate) phase: Phase,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) effects: VecDeque<Effect>,
@@ -108,6 +110,7 @@ impl Process {
             caller: Caller::new(rng.split()),
             server: Server::default(),
             voices: Voices::default(),
+            topics: Topics::default(),
             phase: Phase::Running,
             snapshot: Arc::default(),
             effects: VecDeque::new(),
@@ -135,6 +138,7 @@ impl Process {
             }
             Stimulus::Worked { work } => self.worked(now, work),
             Stimulus::Step(step) => self.step(now, step),
+            Stimulus::Read(subscription) => self.read(subscription),
             Stimulus::Found { node, addresses } => self.found(now, node, &addresses),
             Stimulus::Command(command) => self.obey(now, command),
         }
@@ -158,6 +162,7 @@ impl Process {
             self.caller.requester.handle_timeout(now);
         }
         self.wires.wake(now, &mut self.effects);
+        self.topics.wake(now);
         self.settle(now);
     }
 
@@ -168,7 +173,8 @@ impl Process {
             Phase::Running | Phase::Leaving | Phase::Gone => None,
         };
         let machines = [self.node.poll_timeout(), self.caller.requester.poll_timeout()];
-        machines.into_iter().chain([self.wires.next_wake(), phase]).flatten().min()
+        let others = [self.wires.next_wake(), self.topics.next_wake(), phase];
+        machines.into_iter().chain(others).flatten().min()
     }
 
     /// Whose timers are due.
@@ -177,6 +183,7 @@ impl Process {
             ("node", self.node.poll_timeout()),
             ("requester", self.caller.requester.poll_timeout()),
             ("links and dials", self.wires.next_wake()),
+            ("messages", self.topics.next_wake()),
         ];
         let due = due.iter().filter(|(_, at)| at.is_some_and(|at| at <= now));
         due.map(|(who, _)| *who).collect::<Vec<_>>().join(", ")
@@ -209,7 +216,8 @@ impl Process {
                 || self.move_requester(now)
                 || self.move_responders(now)
                 || self.move_links(now)
-                || self.move_dials(now);
+                || self.move_dials(now)
+                || self.move_topics(now);
             if !moved {
                 break;
             }
@@ -311,8 +319,10 @@ impl Process {
             Command::Offer(order) => self.offer(now, order),
             Command::Withdraw { key } => self.withdraw(now, key),
             Command::Drain { key } => self.drain(now, key),
+            Command::Topics(order) => self.obey_topics(now, order),
             Command::Leave if self.phase == Phase::Running => {
                 self.phase = Phase::Draining { until: now + DRAIN_TIME };
+                self.close_exits();
                 let keys: Vec<RecordKey> = self.server.offers().map(|(key, _)| key).collect();
                 for key in keys {
                     self.drain(now, key);
@@ -366,6 +376,7 @@ impl Process {
             return;
         };
         self.wires.routes.insert(node, link);
+        self.topics.stir();
         let state = LinkState::Up;
         self.caller.requester.handle_input(now, requester::Input::Link { node, state });
         for (call, offer) in self.caller.unpark(node) {
@@ -376,6 +387,7 @@ impl Process {
     fn unreachable(&mut self, now: Time, node: NodeId) {
         let state = LinkState::Failed;
         self.caller.requester.handle_input(now, requester::Input::Link { node, state });
+        self.exits_unreachable(now, node);
         for (call, _) in self.caller.unpark(node) {
             let outcome = requester::Outcome::NotSent;
             self.caller.requester.handle_input(now, requester::Input::Outcome { call, outcome });
@@ -385,6 +397,7 @@ impl Process {
     /// The goodbye is said: links end when their last conversation has.
     fn close_all(&mut self, now: Time) {
         self.phase = Phase::Closing { until: now + GOING_DRAIN_TIME };
+        self.end_topics(now);
         let all: Vec<LinkId> = self.wires.lines().map(|(conn, _)| conn).collect();
         for conn in all {
             self.link_input(now, conn, link::Input::Drain);

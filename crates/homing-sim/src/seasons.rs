@@ -22,6 +22,8 @@ const ONE_LINK: Duration = Duration::from_secs(1);
 const FORGOTTEN: Duration = Duration::from_secs(8);
 /// From the last call until nothing of it is left: a loser's drain, and the deadlines.
 const RESTED: Duration = Duration::from_secs(12);
+/// From the last message until all were read, and the last report of that has come.
+const HUSHED: Duration = Duration::from_secs(4);
 /// A process is excluded within this, and back within that (decisions C12).
 const EXCLUDED: Duration = Duration::from_secs(4);
 const PAUSED: Duration = Duration::from_secs(30);
@@ -38,6 +40,8 @@ pub struct Summary {
     pub calls: u64,
     /// Calls that got their answer.
     pub replies: u64,
+    /// Messages that subscribers took.
+    pub messages: u64,
     /// Things that went wrong.
     pub faults: u64,
     /// The sum of the trace.
@@ -71,6 +75,9 @@ impl World {
         for round in 0..self.plan.rounds {
             self.storm()?;
             self.calm()?;
+            if round == 0 && self.misfortune.faults == 0 {
+                self.hush()?;
+            }
             if round == 0 && self.plan.hosts > 2 {
                 self.absence()?;
             }
@@ -85,6 +92,9 @@ impl World {
         for _ in 0..self.plan.hosts * 2 {
             let host = self.rng.index(self.plan.hosts);
             self.offer(host);
+            if self.rng.chance(1, 2) {
+                self.listen(host);
+            }
         }
         self.net.queue.push(self.now, Event::Trouble);
         self.run(self.plan.storm)?;
@@ -158,6 +168,15 @@ impl World {
         self.check_converged(Past::Forgotten)
     }
 
+    /// Nothing ever went wrong: of the messages that were published none is missing.
+    fn hush(&mut self) -> Result<(), String> {
+        self.season = Season::Rest;
+        self.run(HUSHED)?;
+        self.check_messages()?;
+        self.net.queue.push(self.now, Event::Workload);
+        Ok(())
+    }
+
     fn rest(&mut self) -> Result<(), String> {
         self.season = Season::Rest;
         if self.plan.sabotage == Some(Sabotage::LeakBudget)
@@ -167,6 +186,7 @@ impl World {
         }
         self.run(RESTED)?;
         self.check_rest()?;
+        self.ledger.postings.forget();
         self.net.queue.push(self.now, Event::Workload);
         Ok(())
     }
@@ -178,6 +198,7 @@ impl World {
             calls: self.ledger.counts.begun,
             replies: self.ledger.counts.replied,
             faults: self.misfortune.faults,
+            messages: self.ledger.postings.taken,
             trace: self.trace.sum(),
         }
     }

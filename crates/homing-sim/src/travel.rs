@@ -8,10 +8,12 @@ use crate::process::Process;
 use crate::script::Script;
 use crate::server::{Decision, Origin};
 use crate::speech::{opening, plainly, question};
+use crate::topics::inlet::Source;
+use crate::topics::{self, Topics};
 use crate::voice::VoiceId;
 use crate::wires::{LineDialler, LinePhase};
 use homing_core::id::NodeId;
-use homing_core::link::{self, Asks, Open, Shape};
+use homing_core::link::{self, Asks, Item, Open, Party, RequestId, Shape};
 use homing_core::node::{self, LinkId};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{self, CallKey};
@@ -85,10 +87,9 @@ impl Process {
         match output {
             link::Output::Established(hello) => self.established(now, conn, &hello),
             link::Output::Request(request) => self.asked(now, conn, &request),
-            link::Output::Cancelled(request) => {
-                if let Some(work) = self.server.cancel(now, conn, request) {
-                    self.hush(work);
-                }
+            link::Output::Cancelled(request) => self.cancelled(now, conn, request),
+            link::Output::Ended { token, outcome } if Topics::is_token(token) => {
+                self.exit_ended(now, token, &outcome);
             }
             link::Output::Ended { token, outcome } => self.ended_attempt(now, token, outcome),
             link::Output::Control(bytes) => {
@@ -98,8 +99,15 @@ impl Process {
             link::Output::RoundTrip(rtt) => {
                 self.node.handle_input(now, node::Input::RoundTrip { link: conn, rtt });
             }
-            link::Output::Item { of, item } => self.hear_item(now, conn, (of, item)),
-            link::Output::AskedAll(request) => self.hear_all(conn, request),
+            link::Output::Item { of, item } => self.hear(now, conn, (of, item)),
+            link::Output::AskedAll(request) => {
+                if !self.end_inlet((conn, request), Source::Ended) {
+                    self.hear_all(conn, request);
+                }
+            }
+            link::Output::Room(Party::Caller(token)) if Topics::is_token(token) => {
+                self.topics.stir();
+            }
             link::Output::Room(of) => self.hear_room(conn, of),
             link::Output::Draining => {
                 if let Some(line) = self.wires.touch(conn) {
@@ -113,9 +121,31 @@ impl Process {
         }
     }
 
+    fn cancelled(&mut self, now: Time, conn: LinkId, request: RequestId) {
+        if self.end_inlet((conn, request), Source::Cut) {
+            return;
+        }
+        if let Some(work) = self.server.cancel(now, conn, request) {
+            self.hush(work);
+        }
+    }
+
+    fn hear(&mut self, now: Time, conn: LinkId, (of, item): (Party, Item)) {
+        match of {
+            Party::Caller(token) if Topics::is_token(token) => {
+                self.hear_report(now, (conn, token), item);
+            }
+            Party::Request(request) if self.topics.inlets.contains_key(&(conn, request)) => {
+                self.hear_batch((conn, request), item);
+            }
+            Party::Caller(_) | Party::Request(_) => self.hear_item(now, conn, (of, item)),
+        }
+    }
+
     fn established(&mut self, now: Time, conn: LinkId, hello: &Hello) {
         let Some(line) = self.wires.touch(conn) else { return };
         line.peer = Some(hello.peer.id);
+        line.peer_epoch = Some(hello.peer.epoch);
         let dialler = line.told_dialler(hello.claim);
         let address = match &line.dialler {
             LineDialler::Us { dial, address } => {
@@ -132,6 +162,10 @@ impl Process {
     }
 
     fn closed(&mut self, now: Time, conn: LinkId, status: Status) {
+        // Such as that credit was exceeded: nobody here writes what no version does.
+        if status.message.contains("malformed") {
+            self.note(Note::Wrong(format!("link {conn} ended: {status}")));
+        }
         let Some(line) = self.wires.remove(now, conn, &mut self.effects) else { return };
         if line.peer.is_some() {
             self.node.handle_input(now, node::Input::Lost { link: conn, status });
@@ -273,6 +307,9 @@ impl Process {
     fn asked(&mut self, now: Time, conn: LinkId, request: &link::Request) {
         let origin = Origin::Link { conn, request: request.id };
         let target: Arc<Target> = Arc::clone(&request.target);
+        if target.service.as_str() == topics::SERVICE {
+            return self.asked_lane(now, conn, request);
+        }
         match self.server.arrive(now, origin, &target, question(request)) {
             Ok(work) if mesh::is_streamed(&target.service) => {
                 self.asked_stream(work, conn, request);

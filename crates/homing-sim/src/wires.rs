@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use homing_core::addr::TransportAddr;
 use homing_core::budget::Budget;
 use homing_core::crypto::{Crypto, Role};
-use homing_core::id::NodeId;
+use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{BUDGET, DIAL_STAGGER, DIAL_TIME};
 use homing_core::link::{Link, LinkConfig, Times};
 use homing_core::node::{DialId, Dialler, LinkId};
@@ -46,6 +46,8 @@ pub(crate) struct Line {
     pub(crate) dialler: LineDialler,
     /// Who is at the other end, once the handshake is complete.
     pub(crate) peer: Option<NodeId>,
+    /// In which of its lives.
+    pub(crate) peer_epoch: Option<Epoch>,
     pub(crate) phase: LinePhase,
     inbox: BytesMut,
     /// Bytes written that have not arrived.
@@ -367,8 +369,8 @@ impl Wires {
 
 impl Line {
     fn new(link: Link, dialler: LineDialler) -> Self {
-        let (peer, phase) = (None, LinePhase::Open);
-        Self { link, dialler, peer, phase, inbox: BytesMut::new(), unacked: 0 }
+        let (peer, peer_epoch, phase) = (None, None, LinePhase::Open);
+        Self { link, dialler, peer, peer_epoch, phase, inbox: BytesMut::new(), unacked: 0 }
     }
 
     /// How the node machine is told who made it.

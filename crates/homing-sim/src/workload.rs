@@ -48,6 +48,8 @@ impl World {
             (Season::Storm, 2) if is_member => self.withdraw(host),
             (_, 3) => self.cancel(host),
             (_, 4 | 5) => self.stream(host),
+            (Season::Storm, 6) if is_member => self.listen(host),
+            (Season::Storm | Season::Calm, 7 | 8) | (Season::Clearing, 7) => self.publish(host),
             _ => self.call(host),
         }
     }

@@ -128,6 +128,12 @@ impl World {
                     self.stimulate(host, Stimulus::Step(step));
                 }
             }
+            Event::Read { host, life, subscription } => {
+                if self.hosts[host].process().is_some_and(|process| process.who.life == life) {
+                    self.note("read", (host, host), &[]);
+                    self.stimulate(host, Stimulus::Read(subscription));
+                }
+            }
             Event::HangUp { host, life, call } => {
                 if self.hosts[host].process().is_some_and(|process| process.who.life == life) {
                     self.hang_up(host, call);
@@ -181,6 +187,7 @@ impl World {
         self.tell(host, || format!("starts as {:?} epoch {} life {life}", who.id(), who.epoch));
         let mut process = Process::new(self.now, Who { addresses, ..who }, self.rng.split());
         process.voices.sabotage = self.plan.sabotage;
+        process.topics.sabotage = self.plan.sabotage;
         self.hosts[host].last = Some(process.who.clone());
         self.hosts[host].state = State::Running(Box::new(process));
         self.schedule(host);
@@ -315,6 +322,11 @@ impl World {
                     let after = dice::exponential(&mut self.rng, mean);
                     self.net.queue.push(now + after, Event::Step { host, life, step });
                 }
+                Effect::Read { subscription, mean } => {
+                    let mean = self.reading(mean);
+                    let after = dice::exponential(&mut self.rng, mean);
+                    self.net.queue.push(now + after, Event::Read { host, life, subscription });
+                }
                 Effect::Note(note) => self.take_note(place, &note),
                 Effect::Exit => self.end(host, Off::Killed),
             }
@@ -358,6 +370,7 @@ impl World {
                 }
                 Ok(())
             }
+            Note::Word(word) => self.ledger.postings.hear(word),
             Note::Wrong(what) => Err(what.clone()),
             Note::Withdrawn { serial } => {
                 self.ledger.withdraw(*serial);

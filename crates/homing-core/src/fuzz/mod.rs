@@ -10,6 +10,7 @@ mod name;
 mod node;
 mod registry;
 mod seeds;
+mod topics;
 mod wire;
 
 #[cfg(test)]
@@ -21,4 +22,5 @@ pub use name::name;
 pub use node::{Post, node};
 pub use registry::{control, record, registry};
 pub use seeds::seeds;
+pub use topics::batch;
 pub use wire::{addresses, datagram, frame, hello, options, slots};

@@ -29,6 +29,7 @@ macro_rules! golden {
 pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     vec![
         ("addresses", addresses()),
+        ("batch", golden!("batch")),
         ("control", control()),
         ("datagram", golden!("datagram")),
         ("frame", golden!("frame")),

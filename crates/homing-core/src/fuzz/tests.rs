@@ -63,6 +63,11 @@ fn letters_about_slots_keep_their_promises() {
 }
 
 #[test]
+fn batches_of_messages_keep_their_promises() {
+    check("batch", batch);
+}
+
+#[test]
 fn datagrams_keep_their_promises() {
     check("datagram", datagram);
 }

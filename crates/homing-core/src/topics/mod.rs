@@ -14,6 +14,10 @@
 //! At most once (decisions E11): nothing is sent again. What goes is counted where it goes, and told to the other side.
 
 mod batch;
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod model_tests;
 mod outlet;
 mod plan;
 mod queue;

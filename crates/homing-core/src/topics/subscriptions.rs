@@ -177,12 +177,18 @@ impl Subscriptions {
         Some(lanes)
     }
 
-    /// These are the lanes from now on. One that was there keeps its number.
+    /// These are the lanes from now on. One that was there keeps its number, if nobody has come to it from another, or
+    /// gone to one: who publishes by the lanes of before would reach that subscription twice, or not at all.
     fn adopt(&mut self, lanes: Vec<Served>) {
         let before = std::mem::take(&mut self.lanes);
         for mut served in lanes {
             let is_same = |known: &&Served| {
+                let stays = |id| served.members.contains(id) || !self.wishes.contains_key(id);
+                let was_here = |id| known.members.contains(id);
+                let is_new = |id| !before.iter().any(|lane| lane.members.contains(id));
                 Lane { id: 0, ..known.lane.clone() } == Lane { id: 0, ..served.lane.clone() }
+                    && known.members.iter().all(stays)
+                    && served.members.iter().all(|id| was_here(id) || is_new(id))
             };
             let known = before.iter().find(is_same).map(|known| known.lane.id);
             served.lane.id = known.unwrap_or_else(|| self.next_number());

@@ -343,6 +343,26 @@ fn what_comes_in_a_lane_that_is_gone_reaches_who_was_in_it() {
 }
 
 #[test]
+fn a_lane_that_others_join_from_their_own_is_another_lane() {
+    let mut subscriptions = Subscriptions::default();
+    let wide: Vec<String> = (0..40).map(|number| format!("wide{number}")).collect();
+    let wide: Vec<&str> = wide.iter().map(String::as_str).chain(["a.*"]).collect();
+    let [all, one] =
+        [&wide[..], &["a.*"]].map(|patterns| subscriptions.add(wish(patterns, None)).unwrap());
+    // There are too many patterns for a lane each, and those of all are what the first has.
+    let last = subscriptions.add(wish(&wide[..30], None)).unwrap();
+    let lane = subscriptions.interest().unwrap().lanes[0].id;
+    let of = |lane| subscriptions.route(lane, &topic("a.b"));
+    assert_eq!((of(lane), of(1), of(2)), {
+        let [joined, first, second] = [vec![all, one], vec![all], vec![one]];
+        (Subscriber::All(joined), Subscriber::All(first), Subscriber::All(second))
+    });
+    subscriptions.remove(last);
+    assert_eq!(subscriptions.route(lane, &topic("a.b")), Subscriber::All(vec![all, one]));
+    assert_eq!(lanes(&subscriptions).len(), 2);
+}
+
+#[test]
 fn whatever_is_subscribed_to_fits_a_record_and_every_message_is_still_sent() {
     let mut subscriptions = Subscriptions::default();
     let patterns: Vec<String> = (0..2 * SUBSCRIPTION_PATTERNS_MAX)

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// Checks that `encoded` is exactly what `golden` holds, line by line, whatever the order.
 #[track_caller]
-pub(super) fn check(golden: &str, encoded: &[(&str, Vec<u8>)]) {
+pub(crate) fn check(golden: &str, encoded: &[(&str, Vec<u8>)]) {
     let golden: BTreeMap<&str, String> = golden
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())

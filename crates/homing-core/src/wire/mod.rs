@@ -8,7 +8,7 @@ pub mod codec;
 pub mod datagram;
 pub mod frame;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 pub mod hello;
 pub mod options;
 pub mod slots;
