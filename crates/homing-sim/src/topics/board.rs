@@ -133,7 +133,7 @@ impl Board {
         let Some(cell) = self.cells.get_mut(&id) else { return (Vec::new(), None) };
         // Who is in no hurry takes them one by one.
         let run = match cell.reading {
-            Duration::ZERO => cell.queue.take_run(),
+            Duration::ZERO => cell.queue.take_run(u32::MAX),
             _ => None,
         };
         let messages: Vec<_> = match run {
