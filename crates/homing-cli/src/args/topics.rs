@@ -25,11 +25,11 @@ pub(crate) struct PubArgs {
     /// Publish each line of stdin as it comes, until it ends
     #[arg(long, conflicts_with_all = ["payload", "nothing", "count"])]
     pub(crate) lines: bool,
-    /// Publish it so many times
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) count: u64,
+    /// Publish it so many times [default: once; with --every until interrupted]
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
     /// Between two of them
-    #[arg(long, value_name = "TIME", value_parser = span::parse, requires = "count")]
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
     pub(crate) every: Option<Duration>,
     /// Say that this node publishes there, for `homing ls --topics`, for as long as it does
     #[arg(long)]

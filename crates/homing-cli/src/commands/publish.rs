@@ -66,7 +66,8 @@ async fn repeat(
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     let mut all = Published::default();
-    for _ in 0..args.count {
+    let usual = if ticks.is_some() { u64::MAX } else { 1 };
+    for _ in 0..args.count.unwrap_or(usual) {
         if let Some(ticks) = &mut ticks {
             ticks.tick().await;
         }

@@ -103,9 +103,13 @@ impl Beside {
 
     fn take(&mut self, deed: &Deed) -> Vec<u64> {
         let taken: Vec<u64> = match deed {
-            Deed::TakeRun => {
-                self.queue.take_run(u32::MAX).into_iter().flatten().map(|one| number(&one)).collect()
-            }
+            Deed::TakeRun => self
+                .queue
+                .take_run(u32::MAX)
+                .into_iter()
+                .flatten()
+                .map(|one| number(&one))
+                .collect(),
             _ => self.queue.take().iter().map(number).collect(),
         };
         for number in &taken {

@@ -1,7 +1,7 @@
 //! Who gets the messages of a topic?
 
 use crate::id::{Epoch, NodeId};
-use crate::name::{Namespace, Topic};
+use crate::name::{Method, Namespace, Topic};
 use crate::registry::{Lane, Reach, Slow, Snapshot};
 
 /// A lane, wherever it is.
@@ -33,6 +33,21 @@ pub struct Group {
     pub name: crate::name::Group,
     /// Who can take a message.
     pub lanes: Vec<LaneName>,
+}
+
+impl LaneName {
+    /// What its publishers call it at its node, as a method: numbers of lanes begin anew in each life of a node, and what
+    /// is for one of an earlier life is for nobody.
+    pub fn method(&self) -> Method {
+        let text = format!("{}/{}", self.epoch.0, self.lane);
+        text.parse().expect("two numbers are a method")
+    }
+
+    /// The life and the number in what [`method`](Self::method) gave.
+    pub fn of_method(method: &Method) -> Option<(Epoch, u32)> {
+        let (epoch, lane) = method.as_str().split_once('/')?;
+        Some((Epoch(epoch.parse().ok()?), lane.parse().ok()?))
+    }
 }
 
 impl Plan {

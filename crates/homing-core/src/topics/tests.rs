@@ -4,7 +4,8 @@ use super::outlet::{Counts, Outlet, Put, Report};
 use super::queue::{Dropped, Queue};
 use super::samples::{budget, message, run_of, sender, shown, text, topic};
 use super::subscriptions::{Subscriber, SubscriptionId, Subscriptions, Wish};
-use super::{Encoded, Run, split};
+use super::{Encoded, LaneName, Run, split};
+use crate::id::Epoch;
 use crate::limits::{
     CHUNK_MAX, OUTLET_MAX, PUBLISHED_MAX, RECORD_MAX, SUBSCRIPTION_BYTES,
     SUBSCRIPTION_PATTERNS_MAX, SUBSCRIPTIONS_MAX, TOPIC_MAX,
@@ -404,6 +405,18 @@ fn what_a_group_wants_is_never_told_more_coarsely() {
     let lane = &subscriptions.interest().unwrap().lanes[0];
     assert!(lane.patterns.iter().all(|pattern| pattern.segments().count() == 3));
     assert_eq!(subscriptions.add(wish(&[], None)).unwrap_err().code, Code::InvalidArgument);
+}
+
+#[test]
+fn a_lane_is_called_by_the_life_of_its_node_too() {
+    let name = |epoch| LaneName { node: sender(), epoch: Epoch(epoch), lane: 3, slow: WAIT };
+    assert_eq!(name(u64::MAX).method().as_str(), "18446744073709551615/3");
+    for epoch in [1, 1_795_260_474_492] {
+        assert_eq!(LaneName::of_method(&name(epoch).method()), Some((Epoch(epoch), 3)));
+    }
+    for other in ["", "3", "1/x", "1/4294967296", "-1/3"] {
+        assert_eq!(LaneName::of_method(&other.parse().unwrap()), None, "{other}");
+    }
 }
 
 #[test]

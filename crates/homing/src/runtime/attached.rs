@@ -15,6 +15,7 @@ use homing_core::link::{Asks, Output, Request, RequestId};
 use homing_core::name::NodeName;
 use homing_core::node::{DialId, Dialler, LinkId};
 use homing_core::talk::Status;
+use homing_core::topics::LaneName;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -145,7 +146,7 @@ impl Attached {
             from,
             peer_name: self.peer_name(),
             token: request.options.map_or_else(Bytes::new, |options| options.token),
-            lane: request.target.method.as_str().parse().ok(),
+            lane: LaneName::of_method(&request.target.method),
             namespace: request.target.namespace.clone(),
             // Before anything can come that nobody would take.
             talk: Talk::Link(Arc::new(link.exchange(request.id))),

@@ -7,7 +7,7 @@ use crate::runtime::talk::Talk;
 use bytes::Bytes;
 use homing_core::authorize::Who;
 use homing_core::budget::Budget;
-use homing_core::id::NodeId;
+use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::{
     CHUNK_MAX, INLET_ROUTES_MAX, INLETS_PER_NODE_MAX, REPORT_PERIOD, REPORT_PERIOD_SHARED,
     TOKEN_LEEWAY,
@@ -24,7 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// What a publisher's node opens a lane's stream to; the method is the lane's number.
+/// What a publisher's node opens a lane's stream to; the method is the lane's, as [`LaneName::method`] writes it.
+///
+/// [`LaneName::method`]: homing_core::topics::LaneName::method
 pub(crate) const SERVICE: &str = "$topics";
 
 /// A stream of messages that a peer has opened.
@@ -35,8 +37,9 @@ pub(crate) struct Arrival {
     pub(crate) peer_name: Option<String>,
     /// What the publisher's node shows for its right to publish.
     pub(crate) token: Bytes,
-    pub(crate) lane: Option<u32>,
-    /// Where it is published: the lane's, unless that is one of an earlier life.
+    /// In which life of this node, and which of its lanes.
+    pub(crate) lane: Option<(Epoch, u32)>,
+    /// Where it is published: the lane's, unless its sender is wrong.
     pub(crate) namespace: Namespace,
     pub(crate) talk: Talk,
 }
@@ -56,9 +59,11 @@ const PERMIT_TIME: Duration = TOKEN_LEEWAY;
 
 /// Takes in a stream of messages; it ends with its link, its lane or its publisher.
 pub(crate) fn admit(runtime: &Arc<Runtime>, arrival: Arrival) {
-    let is_known =
-        |lane: &u32| runtime.topics.board.namespace(*lane).as_ref() == Some(&arrival.namespace);
-    let Some(lane) = arrival.lane.filter(is_known) else {
+    let is_known = |&(epoch, lane): &(Epoch, u32)| {
+        epoch == runtime.epoch()
+            && runtime.topics.board.namespace(lane).as_ref() == Some(&arrival.namespace)
+    };
+    let Some((_, lane)) = arrival.lane.filter(is_known) else {
         let status = Status::not_started(Code::NotFound, "nobody here listens in this lane");
         return arrival.link.answer(arrival.request, Err(status));
     };

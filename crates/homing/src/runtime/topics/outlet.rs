@@ -338,7 +338,7 @@ fn open(
     token: &Bytes,
 ) -> Option<Talk> {
     let service = ServiceName::from_peer(SERVICE).expect("a name of the mesh's own");
-    let method = cell.name.lane.to_string().parse().expect("a number is a method");
+    let method = cell.name.method();
     let namespace = cell.namespace.clone();
     let target = Arc::new(Target { offer: RecordKey::INTEREST.0, namespace, service, method });
     let token = Some(token.clone()).filter(|token| !token.is_empty());
