@@ -81,8 +81,13 @@ const LANE: u32 = 1;
 
 /// Opens a stream to a lane beside the outlet's.
 fn open(from: &Runtime, to: &Runtime, namespace: &Namespace) -> Exchange {
+    open_in(to.epoch(), from, to, namespace)
+}
+
+/// The same, to the lane of a life of its node.
+fn open_in(epoch: Epoch, from: &Runtime, to: &Runtime, namespace: &Namespace) -> Exchange {
     let (offer, service) = (0, ServiceName::reserved(SERVICE).unwrap());
-    let method = LANE.to_string().parse().unwrap();
+    let method = LaneName { node: to.me.id, epoch, lane: LANE, slow: Slow::default() }.method();
     let target = Arc::new(Target { offer, namespace: namespace.clone(), service, method });
     let shape = Shape::Stream { asks: Asks::Nothing, idle: None };
     let (payload, options, deadline) = (Payload::default(), None, None);
@@ -109,6 +114,16 @@ fn batch(payload: Payload) -> Bytes {
     let mut outlet = Outlet::new(Slow::DropNewest);
     outlet.put(&Encoded::new("t".parse().unwrap(), payload, None).unwrap());
     outlet.take().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_for_a_lane_of_another_life_is_refused() {
+    let (left, right, _cell) = pair(3).await;
+    let namespace = right.settings.namespace.clone();
+    let other = Epoch(right.epoch().0 + 1);
+    let refused = open_in(other, &left, &right, &namespace);
+    assert_eq!(refusal(&refused).await, Some(Code::NotFound));
+    assert_eq!(refusal(&open(&left, &right, &namespace)).await, None);
 }
 
 #[tokio::test(start_paused = true)]
