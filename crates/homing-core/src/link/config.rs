@@ -42,7 +42,7 @@ pub struct Times {
     pub handshake: Duration,
     /// How long the peer may stay silent.
     pub patience: Patience,
-    /// Without a conversation until [`Output::Idle`].
+    /// Without a conversation until [`Output::Idle`](super::Output::Idle).
     pub idle: Duration,
 }
 
