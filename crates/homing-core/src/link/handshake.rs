@@ -17,7 +17,7 @@ use crate::id::NodeId;
 use crate::limits::{CHUNK_MAX, HELLO_MAX};
 use crate::talk::{Code, Started, Status};
 use crate::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
-use crate::wire::{Frame, Hello, Malformed, Windows};
+use crate::wire::{Frame, Hello, Malformed, Reader, Windows};
 use bytes::BytesMut;
 use std::sync::Arc;
 
@@ -85,7 +85,10 @@ impl Handshake {
     }
 
     fn take_hello(&mut self, input: &mut BytesMut, out: &mut Vec<u8>) -> Result<bool, Status> {
-        let decoded = Hello::decode(input).map_err(|error| last_word(input, error))?;
+        let decoded = match Hello::decode(input) {
+            Err(_) if self.role == Role::Dialler && may_be_last_word(input) => return Ok(false),
+            decoded => decoded.map_err(|error| last_word(input, error))?,
+        };
         let Some((theirs, length)) = decoded else { return Ok(false) };
         let heard = input.split_to(length);
         let mut said = Vec::new();
@@ -239,6 +242,19 @@ fn last_word(input: &mut BytesMut, error: Malformed) -> Status {
         _ => refusal(error.to_string()),
     }
 }
+
+/// Whether this is the beginning of a last word, the rest of which is still to come.
+fn may_be_last_word(input: &BytesMut) -> bool {
+    let mut reader = Reader::new(input);
+    let Ok(length) = reader.varint32() else { return input.len() < 2 };
+    match reader.u8() {
+        Ok(kind) => kind == CLOSE && reader.rest().len() + 1 < length as usize,
+        Err(_) => true,
+    }
+}
+
+/// The kind of a [`Frame::Close`].
+const CLOSE: u8 = 12;
 
 fn refusal(message: impl Into<String>) -> Status {
     Status::not_started(Code::FailedPrecondition, message)

@@ -124,6 +124,24 @@ fn both_proofs_are_worth_nothing_on_another_channel() {
 }
 
 #[test]
+fn a_last_word_instead_of_a_hello_is_understood_however_it_is_cut() {
+    let (dialler, acceptor) = sides();
+    let mut leaving = Link::new(acceptor.config, Time::ZERO);
+    leaving.handle_input(Time::ZERO, Input::Drain);
+    let mut word = Vec::new();
+    leaving.poll_transmit(Time::ZERO, &mut word);
+    let mut link = Link::new(dialler.config, Time::ZERO);
+    let mut bytes = BytesMut::new();
+    for byte in word {
+        assert!(link.poll_output().is_none(), "it is not whole");
+        bytes.extend_from_slice(&[byte]);
+        link.handle_input(Time::ZERO, Input::Bytes(&mut bytes));
+    }
+    let Some(Output::Closed(status)) = link.poll_output() else { panic!("not closed") };
+    assert_eq!(status.message, "the link is not needed");
+}
+
+#[test]
 fn what_was_heard_once_opens_no_second_link() {
     let (dialler, acceptor) = sides();
     let mut heard = Vec::new();
