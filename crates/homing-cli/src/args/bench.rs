@@ -49,19 +49,11 @@ pub(crate) struct BenchCallArgs {
     #[arg(long, value_name = "N,…", default_value = "1,100", value_delimiter = ',',
           value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) concurrency: Vec<u32>,
-    /// How long each system is measured with each number of callers, all rounds together
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = span::parse_positive)]
-    pub(crate) duration: Duration,
-    /// Rounds: the systems take turns this often
-    #[arg(long, value_name = "N", default_value_t = 5,
-          value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) rounds: u32,
     /// Measure a mesh with a key, too (TLS over TCP), and requests of 1 MiB in both
     #[arg(long)]
     pub(crate) keyed: bool,
-    /// One JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) span: RoundArgs,
 }
 
 /// A stream out of a second process, alternating with the same items over a bare TCP connection.

@@ -39,7 +39,7 @@ pub(crate) fn run(
     runtime::run_measured(async {
         let mut signals = Signals::new()?;
         let report = signals.or(Box::pin(measured(args, settings, output))).await?;
-        if args.json { output.document(&report.document()) } else { report.print(output) }
+        if args.span.json { output.document(&report.document()) } else { report.print(output) }
     })
 }
 
@@ -62,10 +62,10 @@ async fn measured(
         for system in measured {
             systems.measure(work, *system, callers, WARM_UP).await?;
         }
-        for turn in 0..args.rounds {
+        for turn in 0..args.span.rounds {
             for system in order(measured, turn) {
                 progress.set_message(format!("{} with {callers} callers", system.name()));
-                let span = args.duration / args.rounds;
+                let span = args.span.duration / args.span.rounds;
                 let round = systems.measure(work, system, callers, span).await?;
                 let size = work.size(args.size);
                 report.add(Case { work, size, concurrency: callers }, system, round);
@@ -95,7 +95,7 @@ fn progress(args: &BenchCallArgs, plan: &[(Work, u32)], output: Output) -> Progr
         return ProgressBar::hidden();
     }
     let systems: usize = plan.iter().map(|(work, _)| work.systems(args.keyed).len()).sum();
-    let bar = ProgressBar::new(u64::from(args.rounds) * systems as u64);
+    let bar = ProgressBar::new(u64::from(args.span.rounds) * systems as u64);
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg:28} {eta:>4} left");
     if let Ok(style) = style {
         bar.set_style(style);
