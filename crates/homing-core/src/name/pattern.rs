@@ -146,6 +146,19 @@ fn check_segment(segment: &str) -> Result<(), BadName> {
     escape::check(&PATTERN, segment, |_, byte| is_segment(byte))
 }
 
+/// What [`segments_match`] is to mean, written down as plainly as possible.
+#[cfg(test)]
+pub(super) fn plainly(pattern: &[&str], name: &[&str]) -> bool {
+    match (pattern, name) {
+        ([], []) => true,
+        (["**", after @ ..], _) => (0..=name.len()).any(|skip| plainly(after, &name[skip..])),
+        ([wanted, after @ ..], [found, rest @ ..]) => {
+            (*wanted == "*" || wanted == found) && plainly(after, rest)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -224,20 +237,6 @@ mod tests {
     fn only_a_pattern_without_stars_is_a_method() {
         assert_eq!("a/b".parse::<MethodPattern>().unwrap().as_method(), "a/b".parse().ok());
         assert_eq!("a/*".parse::<MethodPattern>().unwrap().as_method(), None);
-    }
-
-    /// The meaning of a pattern, written down as plainly as possible.
-    fn plainly(pattern: &[&str], method: &[&str]) -> bool {
-        match (pattern, method) {
-            ([], []) => true,
-            (["**", after @ ..], _) => {
-                (0..=method.len()).any(|skip| plainly(after, &method[skip..]))
-            }
-            ([wanted, after @ ..], [found, rest @ ..]) => {
-                (*wanted == "*" || wanted == found) && plainly(after, rest)
-            }
-            _ => false,
-        }
     }
 
     proptest! {

@@ -105,17 +105,6 @@ impl Encoded {
         put_varint(out, self.payload.bytes.len() as u64);
         out.extend_from_slice(&self.payload.bytes);
     }
-
-    /// The message as a subscription of this very node gets it.
-    pub fn run(&self, from: NodeId) -> Run {
-        let alone = self.alone.as_ref().map(|alone| alone.slice(FRONT..));
-        let bytes = alone.unwrap_or_else(|| {
-            let mut bytes = Vec::with_capacity(self.len());
-            self.put(&mut bytes, true);
-            bytes.into()
-        });
-        Run { from, topic: self.topic.clone(), bytes, left: 1 }
-    }
 }
 
 fn check(payload: &Payload, options: Option<&Options>) -> Result<(), Status> {

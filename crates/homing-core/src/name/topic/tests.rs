@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use std::fmt::Display;
 
 use super::*;
+use crate::name::pattern::plainly;
 
 #[track_caller]
 fn check<N: FromStr<Err = BadName> + Display>(rows: &[(&str, &str)]) {
@@ -133,18 +134,6 @@ fn a_pattern_of_many_stars_is_judged_at_once() {
     assert!(!pattern.matches(&format!("{}a", "a.".repeat(63))));
     let text = format!("{}b", "a.".repeat(63));
     assert!(pattern.matches(&text));
-}
-
-/// The meaning of a pattern, written down as plainly as possible.
-fn plainly(pattern: &[&str], topic: &[&str]) -> bool {
-    match (pattern, topic) {
-        ([], []) => true,
-        (["**", after @ ..], _) => (0..=topic.len()).any(|skip| plainly(after, &topic[skip..])),
-        ([wanted, after @ ..], [found, rest @ ..]) => {
-            (*wanted == "*" || wanted == found) && plainly(after, rest)
-        }
-        _ => false,
-    }
 }
 
 proptest! {
