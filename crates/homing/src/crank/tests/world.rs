@@ -105,6 +105,21 @@ impl Pair {
         }
     }
 
+    /// Waits until, at rest, every byte that was written has been read.
+    pub(super) async fn all_read(&self) {
+        let lengths =
+            |from: &Side, to: &Side| (from.tape.written.lock().len(), to.tape.read.lock().len());
+        loop {
+            self.at_rest().await;
+            let (there, back) = (&self.dialler, &self.acceptor);
+            let ways = [lengths(there, back), lengths(back, there)];
+            if ways.iter().all(|(written, read)| written == read) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Lets go of both ends.
     pub(super) fn let_go(self) -> [Weak<LinkCell>; 2] {
         [Arc::downgrade(&self.dialler.cell), Arc::downgrade(&self.acceptor.cell)]
@@ -396,9 +411,11 @@ impl Socket for Watched {
                 bytes.len()
             }
         };
+        // Locked before it is written: what a peer has read was on the tape by then.
+        let mut written = self.tape.written.lock();
         let taken = self.inner.try_write(&bytes[..room])?;
         self.tape.writes.fetch_add(1, Ordering::Relaxed);
-        self.tape.written.lock().extend_from_slice(&bytes[..taken]);
+        written.extend_from_slice(&bytes[..taken]);
         Ok(taken)
     }
 
