@@ -99,6 +99,8 @@ fn every_prefix_of_a_real_handshake_is_the_end_of_a_connection_and_nothing_else(
         }
     });
     let connections = outcome.stats.connections;
-    assert!(connections.broken >= 300 && connections.over_rate == 0, "{connections:?}");
+    // A handshake that was cut is broken, or has proven nothing when it ends: it depends on what was read at once.
+    let ended = connections.broken + connections.unauthenticated;
+    assert!(ended >= 300 && connections.over_rate == 0, "{connections:?}");
     assert_eq!(connections.half_open, 0, "{connections:?}");
 }
