@@ -4,6 +4,7 @@ use crate::crypto::fake::Fake;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{ANSWERS_MAX, CHUNK_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
 use crate::node::control::Control;
+use crate::registry::estate_list::put_id;
 use crate::registry::message::{self, Message};
 use crate::registry::{BadRecord, Input, Output, Record, Registry, Role, Via};
 use crate::rng::Rng;
@@ -90,7 +91,7 @@ fn message_reads_back(bytes: &[u8]) {
 fn encoded(message: &Message<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     match message {
-        Message::Summary { hash } => out = message::summary(*hash),
+        Message::Summary { owners, estate } => out = message::summary(*owners, *estate),
         Message::Buckets(buckets) => out = message::bucket_sums(buckets),
         Message::Owners(owners) => out = owners.encode(),
         Message::Indexes { tone, indexes } => {
@@ -124,6 +125,17 @@ fn encoded(message: &Message<'_>) -> Vec<u8> {
             put_bytes(&mut out, record);
         }
         Message::Confirmed(confirmed) => out = confirmed.encode(),
+        Message::EstateSums(sums) => out = message::estate_sums(sums),
+        Message::EstateList(list) => {
+            out.push(message::ESTATE_LIST);
+            list.encode(&mut out);
+        }
+        Message::EstateWant(ids) => {
+            out.push(message::ESTATE_WANT);
+            for id in ids {
+                put_id(&mut out, id);
+            }
+        }
     }
     out
 }
