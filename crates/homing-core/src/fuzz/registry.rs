@@ -6,6 +6,7 @@ use crate::limits::{ANSWERS_MAX, CHUNK_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
 use crate::node::control::Control;
 use crate::registry::estate_list::put_id;
 use crate::registry::message::{self, Message};
+use crate::registry::withdrawal::Withdrawal;
 use crate::registry::{BadRecord, Input, Output, Record, Registry, Role, Via};
 use crate::rng::Rng;
 use crate::time::Time;
@@ -20,8 +21,17 @@ pub(super) const PEER: NodeId =
 pub(super) const LIFE: Epoch = Epoch(1_700_000_000_000);
 const STRANGER: NodeId = NodeId::from_bytes([3; 16]);
 
-/// A record: it reads back, and does not grow when it is written again.
+/// A record, or what ends one: it reads back, and does not grow when it is written again.
 pub fn record(bytes: &[u8]) {
+    if let Ok(withdrawal) = Withdrawal::decode(bytes) {
+        let out = withdrawal.encode();
+        assert!(out.len() <= bytes.len(), "{} bytes became {}", bytes.len(), out.len());
+        assert_eq!(
+            Withdrawal::decode(&out),
+            Ok(withdrawal),
+            "a withdrawal that does not read back"
+        );
+    }
     match Record::decode(bytes) {
         Ok(record) => {
             assert!(bytes.len() <= RECORD_MAX, "a record of {} bytes was read", bytes.len());

@@ -21,7 +21,7 @@
 mod audience;
 mod body;
 mod digest;
-mod estate;
+pub(crate) mod estate;
 mod estate_exchange;
 pub(crate) mod estate_list;
 mod estate_take;
@@ -52,7 +52,7 @@ mod spread;
 mod stats;
 mod sync;
 mod voice;
-mod withdrawal;
+pub(crate) mod withdrawal;
 mod write;
 
 #[cfg(test)]

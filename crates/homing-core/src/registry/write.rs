@@ -58,7 +58,7 @@ impl Registry {
         if matches!(self.part, Part::Visitor { .. }) && !lasts {
             return Some((
                 Code::FailedPrecondition,
-                "a visitor offers nothing, listens to nothing and registers only what lasts: join as a member".into(),
+                "a visitor offers and wants nothing, and registers only what lasts: join as a member".into(),
             ));
         }
         if !body.belongs_under(key) {

@@ -115,7 +115,7 @@ fn the_record_and_its_end_are_as_long_as_a_record_may_be() {
         let mut own = Own::new(Fake::signing(5).id(), Epoch(1), Arc::new(Fake::signing(5)));
         own.write(RecordKey(7), Body::Service(Arc::new(record))).map(|held| held.bytes)
     };
-    let target = (1..250).filter_map(longest).last().unwrap();
+    let target = (1..250).rev().find_map(longest).unwrap();
     let end = withdrawal(Some(HEIR), &target);
     assert_eq!(end.len(), crate::limits::RECORD_MAX);
     let mut registry = member();
