@@ -14,14 +14,23 @@
 //! | crashed and restarted | a higher epoch: all records of the life before go at once; where records are signed, with the first record of the later life |
 //! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Disputed`]; or, before it was announced, [`Input::Raise`] |
 //! | said goodbye | its records go at once |
+//!
+//! Records of services that were registered to last are apart (`estate`): no fate of their owner ends them, only a
+//! withdrawal by who has the right to.
 
 mod audience;
 mod body;
 mod digest;
+pub(crate) mod estate;
+mod estate_exchange;
+pub(crate) mod estate_list;
+mod estate_take;
 mod exchange;
 mod filter;
 mod followers;
 mod headstones;
+mod hear;
+mod host;
 mod index;
 mod interest;
 mod lease;
@@ -34,12 +43,17 @@ mod owners;
 mod packer;
 mod peers;
 mod record;
+mod record_id;
+mod registered;
 mod rumours;
+mod service;
+mod show;
 mod snapshot;
 mod spread;
 mod stats;
 mod sync;
 mod voice;
+pub(crate) mod withdrawal;
 mod write;
 
 #[cfg(test)]
@@ -50,14 +64,19 @@ mod tests;
 pub use audience::{Listener, Publisher};
 pub use body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
 pub use filter::{Filter, Topics};
+pub use host::{BadHost, Host, HostName};
 pub use interest::{DeclaredRecord, InterestRecord, Lane, Slow};
 pub use owner::Reach;
 pub use record::{BadRecord, Record, RecordKey, SIGNED_AS, Signature};
+pub use record_id::{BadRecordId, RecordId};
+pub use registered::{Registered, Standing};
+pub use service::{Right, ServiceRecord};
 pub(crate) use snapshot::View;
 pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
 pub(crate) use spread::Spread;
 pub use stats::Stats;
 pub use voice::{Change, Input, Output, Role, Via};
+pub use withdrawal::WITHDRAWN_AS;
 
 use crate::authorize::Authorize;
 use crate::crypto::Crypto;
@@ -66,16 +85,14 @@ use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, REGISTRY_DATAGRAM_MAX};
 use crate::rng::Rng;
 use crate::time::Time;
 use bytes::Bytes;
+use estate::Estate;
 use followers::Followers;
-use headstones::Headstones;
-use lease::Leases;
-use message::Message;
+use life::Departed;
 use own::Own;
 use owner::{Life, Owner};
 use owners::Owners;
 use peers::{Errand, Peers};
 use rumours::Rumours;
-use spread::Wish;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -86,9 +103,9 @@ pub struct Registry {
     part: Part,
     rng: Rng,
     owners: Owners,
+    estate: Estate,
     rumours: Rumours,
-    leases: Leases,
-    headstones: Headstones,
+    departed: Departed,
     peers: Peers,
     followers: Followers,
     view: View,
@@ -104,6 +121,8 @@ enum Part {
         /// Owners told of since the link to who told of them stands: who is not among them when that one has told all
         /// is not there any more.
         heard: BTreeMap<NodeId, BTreeSet<NodeId>>,
+        /// The lasting records that it wrote or ended: whom it is linked to is told. A part of the estate.
+        handed: BTreeSet<RecordId>,
     },
 }
 
@@ -112,7 +131,7 @@ impl Registry {
     pub fn new(role: Role, me: NodeId, epoch: Epoch, rng: Rng, crypto: Arc<dyn Crypto>) -> Self {
         let part = match role {
             Role::Member => Part::Member,
-            Role::Visitor => Part::Visitor { heard: BTreeMap::new() },
+            Role::Visitor => Part::Visitor { heard: BTreeMap::new(), handed: BTreeSet::new() },
         };
         let mut owners = Owners::default();
         if role == Role::Member {
@@ -123,9 +142,9 @@ impl Registry {
             part,
             rng,
             owners,
+            estate: Estate::default(),
             rumours: Rumours::default(),
-            leases: Leases::default(),
-            headstones: Headstones::default(),
+            departed: Departed::default(),
             peers: Peers::default(),
             followers: Followers::default(),
             view: View::default(),
@@ -162,11 +181,14 @@ impl Registry {
                 self.ask_to_confirm(now);
             }
             Input::Message { from, via, bytes } => self.hear(now, (from, via), bytes),
-            Input::Linked(node) => self.peers.link(node),
+            Input::Linked(node) => {
+                self.peers.link(node);
+                self.hand_in_all(node);
+            }
             Input::LinkDown { node } => {
                 self.peers.unlink(&node);
                 self.followers.remove(&node);
-                if let Part::Visitor { heard } = &mut self.part {
+                if let Part::Visitor { heard, .. } = &mut self.part {
                     heard.remove(&node);
                 }
             }
@@ -176,7 +198,11 @@ impl Registry {
                 }
                 self.followers.sync(to, filter, now);
             }
-            Input::Spread { token, key, until } => self.spread(now, Wish { token, key, until }),
+            Input::Spread { token, key, until } => self.spread(now, (token, key), until),
+            Input::SpreadOf { token, id, until } => {
+                self.spread_of(now, (token, id), until);
+            }
+            Input::Free { token, id } => self.free(now, token, id),
             Input::Alone => self.view.set_synced(),
             Input::Alive { node, epoch } => self.alive(now, node, epoch),
             Input::Outlived { epoch } => self.seek_later_life(now, epoch),
@@ -196,10 +222,10 @@ impl Registry {
 
     /// Does what is due. Early and repeated calls are harmless; late ones catch up.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(node) = self.leases.pop_ended(now) {
-            self.forget(now, node);
+        while let Some(node) = self.departed.leases.pop_due(now) {
+            self.end_lifetimes(now, node);
         }
-        self.headstones.expire(now);
+        self.departed.headstones.expire(now);
         if self.rumours.start_round(now) {
             self.gossip();
         }
@@ -214,8 +240,12 @@ impl Registry {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None`: not before the next input.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let due =
-            [self.leases.next(), self.headstones.next(), self.rumours.next(), self.peers.next()];
+        let due = [
+            self.departed.leases.next(),
+            self.departed.headstones.next(),
+            self.rumours.next(),
+            self.peers.next(),
+        ];
         due.into_iter().flatten().min()
     }
 
@@ -250,13 +280,13 @@ impl Registry {
     /// The latest life of a node that is known here, the forgotten included; what A10's first question asks for.
     pub fn epoch_of(&self, node: &NodeId) -> Option<Epoch> {
         let present = self.owners.of(node).map(|owner| owner.epoch);
-        present.max(self.headstones.epoch(node))
+        present.max(self.departed.headstones.epoch(node))
     }
 
     /// The bytes of the node record of the latest life that is known of a node, the forgotten included.
     pub(crate) fn node_record(&self, node: &NodeId) -> Option<&Bytes> {
         let present = self.owners.of(node).and_then(|owner| owner.held(RecordKey::NODE));
-        present.map(|held| &held.bytes).or_else(|| self.headstones.record(node))
+        present.map(|held| &held.bytes).or_else(|| self.departed.headstones.record(node))
     }
 
     /// Whether these bytes are a record of this node in a later life than its present one, vouched for where records are
@@ -281,49 +311,7 @@ impl Registry {
 
     /// One number over all that is compared with other members: equal means that both know the same.
     pub fn hash(&self) -> u64 {
-        self.owners.sums().hash()
-    }
-
-    fn hear(&mut self, now: Time, peer: (NodeId, Via), bytes: &[u8]) {
-        if !self.peers.knows(&peer.0) {
-            self.stats.stranger += 1;
-            return;
-        }
-        let message = match Message::decode(bytes) {
-            Ok(Some(message)) => message,
-            Ok(None) => return self.stats.unknown += 1,
-            Err(_) => return self.stats.malformed += 1,
-        };
-        match (&self.part, message) {
-            (_, Message::Records(records) | Message::Rumours(records)) => {
-                for record in records {
-                    self.hear_record(now, peer.0, record);
-                }
-            }
-            (_, Message::Indexes { tone, indexes }) => self.hear_indexes(peer, tone, indexes),
-            (_, Message::Lives(lives)) => {
-                for lived in lives {
-                    self.hear_fate(now, peer.0, lived);
-                }
-            }
-            (_, Message::End) => self.end_sync(now, peer.0),
-            (Part::Member, Message::Summary { hash }) => self.hear_summary(peer, hash),
-            (Part::Member, Message::Buckets(buckets)) => self.hear_buckets(now, peer, &buckets),
-            (Part::Member, Message::Owners(owners)) => self.hear_owners(peer, &owners),
-            (Part::Member, Message::Want(wanted)) => self.hear_want(peer, &wanted),
-            (Part::Member, Message::Confirm(record)) => self.hear_confirm(now, peer, record),
-            (Part::Member, Message::Confirmed(told)) => self.hear_confirmed(now, peer.0, told),
-            // A visitor has nothing to compare, and is not asked what it holds.
-            (
-                Part::Visitor { .. },
-                Message::Summary { .. }
-                | Message::Buckets(_)
-                | Message::Owners(_)
-                | Message::Want(_)
-                | Message::Confirm(_)
-                | Message::Confirmed(_),
-            ) => {}
-        }
+        self.owners.sums().hash() ^ self.estate.hash()
     }
 
     fn gossip(&mut self) {
@@ -331,6 +319,13 @@ impl Registry {
         for member in self.peers.pick(GOSSIP_FANOUT, &mut self.rng) {
             let Some(bytes) = self.rumours.tell(&[message::RUMOURS], enough) else { return };
             self.send((member, self.peers.via(&member)), bytes);
+        }
+    }
+
+    const fn role(&self) -> Role {
+        match self.part {
+            Part::Member => Role::Member,
+            Part::Visitor { .. } => Role::Visitor,
         }
     }
 

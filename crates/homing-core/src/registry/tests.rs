@@ -1,8 +1,11 @@
 //! Do many registries come to know the same, whatever the network does to their messages?
 
 mod confirm;
+mod estate_forged;
+mod lasting;
 mod liars;
 mod permission;
+mod services;
 mod topics;
 mod visitors;
 mod world;
@@ -10,7 +13,7 @@ mod world;
 use super::samples::{declared_body, id, interest_body, lane, node_body, offer_body};
 use super::*;
 use crate::crypto::fake::Fake;
-use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, OFFERS_MAX};
+use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, LIFETIME_MAX, OFFERS_MAX};
 use crate::rng::Rng;
 use crate::talk::Code;
 use proptest::collection::vec;
@@ -25,6 +28,9 @@ fn services(changes: &[Change]) -> String {
         Change::Updated(record) => format!("={}", record.key.0),
         Change::Withdrawn(record) => format!("-{}", record.key.0),
         Change::Node(record) => format!("n{}", record.key.0),
+        Change::Registered(record) => format!("+r{}", record.key.0),
+        Change::Reregistered(record) => format!("=r{}", record.key.0),
+        Change::Freed(record) => format!("-r{}", record.key.0),
     };
     changes.iter().map(tell).collect::<Vec<_>>().join(" ")
 }
@@ -273,7 +279,10 @@ fn a_member_with_many_offers_is_learnt_over_datagrams() {
     world.offer(0, 2_000, "one-too-many");
     let refused = &world.node(0).refused;
     assert_eq!(refused[0].0, RecordKey(2_000));
-    assert_eq!(refused[0].1.to_string(), "RESOURCE_EXHAUSTED: a node has at most 1024 offers");
+    assert_eq!(
+        refused[0].1.to_string(),
+        "RESOURCE_EXHAUSTED: a node has at most 1024 offers and services"
+    );
     world.run(SECOND * 60);
     assert_eq!(world.assert_same().len(), 1_024 + 2);
 }
@@ -372,7 +381,7 @@ proptest! {
 
     #[test]
     fn no_bytes_from_a_peer_make_a_registry_panic_or_grow(
-        messages in vec((0_u8..11, vec(any::<u8>(), 0..80)), 0..40),
+        messages in vec((0_u8..16, vec(any::<u8>(), 0..80)), 0..40),
         visitor: bool,
     ) {
         let mut world = World::new(2, 1);

@@ -1,6 +1,7 @@
 //! Several nodes, virtual time, datagrams that get lost, and links that stand at once.
 
 use super::*;
+use crate::registry::ServiceRecord;
 
 pub(super) const DELAY: Duration = Duration::from_millis(1);
 
@@ -83,6 +84,7 @@ pub(super) struct Seat {
     /// What became of wishes to connect.
     pub(super) connected: Vec<(ConnectId, Result<NodeId, NotConnected>)>,
     pub(super) spread: Vec<(u64, usize, usize)>,
+    pub(super) freed: Vec<(u64, Result<Arc<ServiceRecord>, Status>)>,
     pub(super) ended: Option<String>,
     pub(super) wakes: u64,
 }
@@ -152,6 +154,7 @@ impl World {
             events: vec![],
             connected: vec![],
             spread: Vec::new(),
+            freed: Vec::new(),
             ended: None,
             wakes: 0,
         });
@@ -233,6 +236,7 @@ impl World {
                 Output::Spread { token, acknowledged, of } => {
                     seat.spread.push((token, acknowledged, of));
                 }
+                Output::Freed { token, outcome } => seat.freed.push((token, outcome)),
                 Output::Event(event) => seat.events.push((self.now, event)),
                 Output::Left => seat.ended = Some("left".into()),
                 Output::Raise { above } => {
