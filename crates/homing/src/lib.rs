@@ -27,7 +27,7 @@ mod clock;
 pub mod config;
 pub mod context;
 mod crank;
-mod discovery;
+pub mod discovery;
 pub mod encoding;
 pub mod error;
 pub mod events;
