@@ -278,3 +278,27 @@ async fn a_wrong_password_is_said_and_not_shown() {
     let mut one = Looking::start(1, url);
     one.until_verdict("password").await;
 }
+
+#[tokio::test]
+async fn nodes_that_share_nothing_but_a_redis_are_one_mesh() {
+    let Some(server) = Server::start() else { return };
+    let url = format!("redis://:{PASSWORD}@127.0.0.1:{}", server.port);
+    // Each of these has a rendezvous directory of its own.
+    let join = |name: &'static str| {
+        let alone = crate::Config::isolated().mesh("shared").unwrap().name(name).unwrap();
+        crate::Node::join(alone.insecure().redis(&url).unwrap())
+    };
+    let (one, two) = (join("one").await.unwrap(), join("two").await.unwrap());
+    let served = one.serve("echo", |text: String| async move { text }).await.unwrap();
+    let requester = two.requester().build();
+    timeout(Duration::from_secs(20), requester.ready("echo")).await.unwrap().unwrap();
+    let ways: Vec<_> = two.nodes().await.into_iter().map(|node| node.found).collect();
+    assert!(ways.contains(&"redis".to_owned()) || ways.contains(&"itself".to_owned()), "{ways:?}");
+    drop(served);
+    one.close().await;
+    two.close().await;
+    let mut client = server.client().await;
+    let left: i64 =
+        redis::cmd("EXISTS").arg("homing:shared:nodes").query_async(&mut client).await.unwrap();
+    assert_eq!(left, 0, "they took their entries away");
+}
