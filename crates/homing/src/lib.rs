@@ -20,14 +20,14 @@
 //!
 //! Start with [`Node`]. [`Requester`] and [`Responder`] are the handles behind its short forms, [`Config`] has every
 //! setting, [`testing`] a network in memory for tests of your own. With the feature `tower`, `service` lets tower's layers
-//! wrap both ends.
+//! wrap both ends; with `redis` and `srv`, nodes also find each other in Redis and by service records ([`discovery`]).
 
 pub mod access;
 mod clock;
 pub mod config;
 pub mod context;
 mod crank;
-mod discovery;
+pub mod discovery;
 pub mod encoding;
 pub mod error;
 pub mod events;
