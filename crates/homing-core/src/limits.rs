@@ -251,6 +251,8 @@ pub const UNSAID_MAX: usize = 4_096;
 pub const SPREAD_AGAIN: Duration = Duration::from_millis(500);
 /// Records waiting to be gossiped. The oldest goes first: the digests find it.
 pub const RUMOURS_MAX: usize = 4_096;
+/// How long a record may wait to be gossiped, or go on being. Then the digests find it.
+pub const RUMOUR_TIME: Duration = Duration::from_secs(5);
 
 // --- Topics ----------------------------------------------------------------------------------------------------
 
