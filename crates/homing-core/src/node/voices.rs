@@ -30,13 +30,18 @@ impl Node {
 
     /// Moves what membership and registry say until both are quiet.
     pub(super) fn listen(&mut self, now: Time) {
+        let mut roll = Roll::Same;
         while let Some(output) =
             self.membership.as_mut().and_then(membership::Membership::poll_output)
         {
             if self.hear_membership(now, output) == Roll::Changed {
-                let members = self.members().collect();
-                self.tell_registry(now, registry::Input::Members(members));
+                roll = Roll::Changed;
             }
+        }
+        // Once for all of them: a dump tells of hundreds.
+        if roll == Roll::Changed {
+            let members = self.members().collect();
+            self.tell_registry(now, registry::Input::Members(members));
         }
         while let Some(output) = self.registry.poll_output() {
             self.hear_registry(output);
@@ -81,6 +86,7 @@ impl Node {
             membership::Output::Up(member) => {
                 let (node, epoch) = (member.id, member.epoch);
                 self.show.note_return(&node);
+                self.join.note_arrival(now, node);
                 self.tell_registry(now, registry::Input::Alive { node, epoch });
                 self.dial_if_kept(now, node);
                 Roll::Changed

@@ -43,7 +43,6 @@ pub(crate) struct Field {
     pub(crate) started: Time,
     /// Which station has which id.
     numbers: BTreeMap<NodeId, usize>,
-    events: u64,
     /// The first thing that must not be.
     pub(crate) wrong: Option<String>,
 }
@@ -93,7 +92,6 @@ impl Field {
             sightings: Vec::new(),
             started,
             numbers: (0..stations).map(|number| (id(number), number)).collect(),
-            events: 0,
             wrong: None,
         }
     }
@@ -182,13 +180,7 @@ impl Field {
         }
     }
 
-    /// How many things happened.
-    pub(crate) const fn events(&self) -> u64 {
-        self.events
-    }
-
     fn step(&mut self, event: Event) {
-        self.events += 1;
         match event {
             Event::Start { host } => self.start(host),
             Event::Datagram { source, to, bytes, via, .. } => {
