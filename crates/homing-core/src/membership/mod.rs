@@ -7,6 +7,7 @@
 //! Who goes down under its last name has left and did not fail. Beside foca's random probes each member watches its
 //! neighbour: `watch.rs` says why.
 
+pub(crate) mod brief;
 pub(crate) mod codec;
 mod identity;
 mod rollcall;

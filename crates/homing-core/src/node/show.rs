@@ -101,11 +101,8 @@ impl Show {
         }
         for (node, name) in std::mem::replace(&mut self.joined, alive) {
             if !self.joined.contains_key(&node) {
-                let how = if goodbyes.contains(&node) {
-                    Departure::Goodbye
-                } else {
-                    Departure::Silence
-                };
+                let how =
+                    if goodbyes.contains(&node) { Departure::Goodbye } else { Departure::Silence };
                 self.events.push(NodeEvent::NodeLeft { node, name, how });
             }
         }

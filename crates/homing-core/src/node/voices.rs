@@ -4,7 +4,7 @@ use super::control::Control;
 use super::output::Output;
 use super::{Node, Phase};
 use crate::id::NodeId;
-use crate::membership::{self, Presence};
+use crate::membership::{self, Presence, brief};
 use crate::registry::{self, Via};
 use crate::talk::{Code, Status};
 use crate::time::Time;
@@ -80,7 +80,7 @@ impl Node {
     fn hear_membership(&mut self, now: Time, output: membership::Output) -> Roll {
         match output {
             membership::Output::Send { to, bytes } => {
-                self.send_datagram(&to, DatagramKind::Membership, &bytes);
+                self.send_datagram(&to, DatagramKind::Membership, &brief::shorten(&bytes));
                 Roll::Same
             }
             membership::Output::Up(member) => {

@@ -19,6 +19,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A life begun in our days: milliseconds since 1970, so that its bytes are as many as in a real mesh.
+const EPOCH: u64 = 1 << 40;
+
 /// A member with its node machine and its links.
 pub(crate) struct Station {
     pub(crate) node: Node,
@@ -53,7 +56,7 @@ impl Station {
         let me = Peer {
             id: keys.id(),
             key: keys.public_key(),
-            epoch: Epoch(1),
+            epoch: Epoch(EPOCH),
             kind: Kind::Member,
             name: format!("node-{}", site.number).parse().expect("a name of plain letters"),
             agent: "homing-sim".to_owned(),
