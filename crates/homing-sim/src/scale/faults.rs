@@ -27,8 +27,10 @@ pub(super) const fn lossy() -> Weather {
     Weather { loss: LOSS, ..Weather::CALM }
 }
 
-/// What goes wrong, and when, in the order of time; and who it is that stands still.
-pub(super) fn schedule(stations: usize, rng: &mut Rng) -> (Vec<(Duration, Fault)>, Vec<usize>) {
+/// What goes wrong, and when, in the order of time; and who it is that stands still. The same for the same seed, whatever
+/// it befalls.
+pub(super) fn schedule(stations: usize, seed: u64) -> (Vec<(Duration, Fault)>, Vec<usize>) {
+    let rng = &mut Rng::from_seed(seed ^ 0x57a1);
     let mut all = Vec::new();
     let mut at = Duration::ZERO;
     while at < TIME {

@@ -42,7 +42,7 @@ pub(super) fn run(members: usize, seed: u64) -> Stock {
     let crash = flock.crash(members / 2);
     let mut flock = Flock::new(members, rng.split());
     flock.run_until(Time::ZERO + CALM);
-    let (faults, stallers) = schedule(members, &mut rng);
+    let (faults, stallers) = schedule(members, seed);
     flock.seen.clear();
     let begun = flock.now;
     for (at, fault) in &faults {

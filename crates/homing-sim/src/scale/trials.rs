@@ -48,7 +48,7 @@ pub(super) fn life(nodes: usize, seed: u64) -> Vec<Row> {
 pub(super) fn stalls(nodes: usize, seed: u64) -> Vec<Row> {
     let mut trial = Trial::new(nodes, seed);
     trial.gather();
-    trial.stall();
+    trial.stall(seed);
     trial.compare(seed);
     trial.finish()
 }
@@ -189,9 +189,8 @@ impl Trial {
         self.rows.within("a crash is known to all", SECOND * 5, worst);
     }
 
-    fn stall(&mut self) {
-        let mut rng = self.field.rng.split();
-        let (faults, stallers) = schedule(self.nodes, &mut rng);
+    fn stall(&mut self, seed: u64) {
+        let (faults, stallers) = schedule(self.nodes, seed);
         self.field.sightings.clear();
         let begun = self.field.now;
         for (at, fault) in &faults {
