@@ -9,6 +9,7 @@
 
 pub(crate) mod brief;
 pub(crate) mod codec;
+mod hearing;
 mod identity;
 mod rollcall;
 mod roster;
@@ -173,7 +174,11 @@ impl Membership {
             self.follow_roll(silent);
             self.settle(now);
         }
+        self.tell_suspects(now);
         while let Some(timer) = self.timers.pop(now) {
+            if let Timer::ChangeSuspectToDown { member_id, .. } = &timer {
+                self.watch.hearings.end(&member_id.id);
+            }
             if self.is_refuted(&timer) {
                 continue;
             }
@@ -203,6 +208,7 @@ impl Membership {
             .chain(self.knock)
             .chain(self.revive)
             .chain(self.roll.poll_timeout())
+            .chain(self.watch.hearings.poll_timeout())
             .min()
     }
 
@@ -352,9 +358,15 @@ impl Membership {
                 Timer::PeriodicGossip(_) if self.foca.updates_backlog() == 0 => {
                     self.timers.park(timer);
                 }
-                _ => self.timers.add(now, after, timer),
+                _ => {
+                    if let Timer::ChangeSuspectToDown { member_id, .. } = &timer {
+                        self.watch.hearings.begin(now, member_id.id);
+                    }
+                    self.timers.add(now, after, timer);
+                }
             }
         }
+        self.tell_suspects(now);
         let me = self.me().id;
         for (to, bytes) in std::mem::take(&mut self.sink.sends) {
             if to.id != me {

@@ -39,6 +39,7 @@ pub(super) fn schedule(stations: usize, seed: u64) -> (Vec<(Duration, Fault)>, V
         all.push((at + SPIKES.0 - SPIKES.1, Fault::Weather(slow)));
         at += SPIKES.0;
     }
+    all.push((TIME, Fault::Weather(lossy())));
     let stallers = stallers(stations, rng);
     for host in &stallers {
         let mut at = between(rng, Duration::ZERO, Duration::from_secs(5));
@@ -96,7 +97,15 @@ pub(super) fn judge(
         }
         if !stallers.contains(&of) {
             harm.healthy += 1;
-            if harm.healthy < 6 { eprintln!("DBG {at:?} {by} -> {of}; {:?}", faults.iter().filter(|(t, _)| *t < at && *t + Duration::from_secs(20) > at).collect::<Vec<_>>()); }
+            if harm.healthy < 6 {
+                eprintln!(
+                    "DBG {at:?} {by} -> {of}; {:?}",
+                    faults
+                        .iter()
+                        .filter(|(t, _)| *t < at && *t + Duration::from_secs(20) > at)
+                        .collect::<Vec<_>>()
+                );
+            }
         }
         let last = stalls.iter_mut().rfind(|((begun, host, _), _)| *host == of && *begun <= at);
         if let Some((_, thrown_out)) = last {
