@@ -68,6 +68,7 @@ const GATES: &[Gate] = &[
         cargo(sandbox, "test --workspace --doc --features homing/tower")
     }),
     thorough("simulation", |sandbox| simulate(sandbox, &["run", "--seconds", "60"])),
+    thorough("scale", |sandbox| simulate(sandbox, &["scale", "--nodes", "10", "--nodes", "100"])),
     thorough("upgrades", |sandbox| simulate(sandbox, &["upgrades", "--sequences", "1000"])),
 ];
 
@@ -93,9 +94,18 @@ pub(crate) fn test(root: &Path, pace: Pace) -> anyhow::Result<()> {
 
 /// Runs the simulator with `words` as its arguments.
 pub(crate) fn sim(root: &Path, words: &[String]) -> anyhow::Result<()> {
-    let words = words.iter().map(String::as_str);
-    let words: Vec<&str> = std::iter::once("run").chain(words).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words: Vec<&str> = std::iter::once(world(&words)).chain(words).collect();
     simulate(&Sandbox::new(root)?, &words).map(|_| ())
+}
+
+/// Which of the simulator's worlds is meant: that of many nodes, which measures, where there are more of them than fit
+/// the one that checks every step.
+fn world(words: &[&str]) -> &'static str {
+    const STEPPED_MAX: u32 = 50;
+    let nodes = words.windows(2).filter(|pair| pair[0] == "--nodes").map(|pair| pair[1]);
+    let nodes = nodes.filter_map(|nodes| nodes.parse::<u32>().ok()).max();
+    if nodes.is_some_and(|nodes| nodes > STEPPED_MAX) { "scale" } else { "run" }
 }
 
 fn line(name: &str, result: &anyhow::Result<Outcome>, took: Duration) -> String {
@@ -195,6 +205,13 @@ fn simulate(sandbox: &Sandbox, words: &[&str]) -> anyhow::Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_nodes_than_every_step_is_checked_for_are_measured() {
+        assert_eq!(world(&["--nodes", "1000", "--json"]), "scale");
+        assert_eq!(world(&["--seed", "1000", "--nodes", "50"]), "run");
+        assert_eq!(world(&["--seconds", "60"]), "run");
+    }
 
     #[test]
     fn a_skipped_gate_never_reads_as_passed() {

@@ -24,6 +24,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [--quick]                   every gate, in order; --quick leaves out simulation, documentation and its tests
   tidy                             the rules of STYLE.md that can be counted
   sim [--seconds N] [--seed S]     the simulator, built for speed; its arguments are passed through
+  sim --nodes 1000 [--seed S] [--json]  a large mesh, measured: a row for each target
   fuzz [--seconds N] [TARGET...]   searches for bytes that break a promise, on a nightly compiler; 60 s for each target
   coverage                         how many rows of docs/coverage.md are shown by a test";
 

@@ -184,6 +184,8 @@ pub const GONE_TIME: Duration = Duration::from_mins(10);
 pub const GRID: Duration = Duration::from_millis(100);
 /// Bytes of a datagram of membership or registry, without header and tag.
 pub const BODY_MAX: usize = 1_100;
+/// How long a member that was told everything over a link is told over it who comes after that.
+pub const NEWCOMER_TIME: Duration = Duration::from_secs(5);
 /// Members told of in one frame of a dump of membership.
 pub const DUMP_PER_FRAME: usize = 128;
 /// Nodes whose scouting is heeded per source address and second (decisions B5). Further ones are dropped and counted.
@@ -262,6 +264,8 @@ pub const UNSAID_MAX: usize = 4_096;
 pub const SPREAD_AGAIN: Duration = Duration::from_millis(500);
 /// Records waiting to be gossiped. The oldest goes first: the digests find it.
 pub const RUMOURS_MAX: usize = 4_096;
+/// How long a record may wait to be gossiped, or go on being. Then the digests find it.
+pub const RUMOUR_TIME: Duration = Duration::from_secs(5);
 
 // --- Topics ----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ pub mod output;
 mod plan;
 mod process;
 mod queue;
+pub mod scale;
 mod script;
 mod seasons;
 mod server;

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use homing_sim::output::say;
+use homing_sim::scale::{self, Row, Verdict};
 use homing_sim::{Failure, Listing, Plan, Summary, check, check_upgrade, upgrade};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,6 +29,8 @@ enum Command {
     Replay(Replay),
     /// Replace whole fleets while they are called: no call may be lost.
     Upgrades(Upgrades),
+    /// Measure large meshes: how soon all is known, what it costs, and who is held gone.
+    Scale(Scale),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +62,22 @@ struct Replay {
 }
 
 #[derive(Debug, clap::Args)]
+struct Scale {
+    /// How many nodes the mesh has; once for each size.
+    #[arg(long, default_values_t = [10, 100], value_parser = clap::value_parser!(u64).range(4..=10_000))]
+    nodes: Vec<u64>,
+    /// Run this seed; else a fresh one.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Only this part: 0 life, 1 stalls, 2 halves.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..3))]
+    part: Option<u64>,
+    /// Print a line of JSON for each row, not a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct Upgrades {
     /// How many random sequences of upgrades.
     #[arg(long, default_value_t = 1_000, conflicts_with = "seed")]
@@ -73,6 +92,7 @@ struct Upgrades {
 
 fn main() -> ExitCode {
     let run = match Arguments::parse().command {
+        Command::Scale(scale) => return exit(&scale.all()),
         Command::Upgrades(upgrades) => return exit(&upgrades.all()),
         Command::Run(run) => run,
         Command::Replay(Replay { seed, nodes, trace }) => {
@@ -147,6 +167,28 @@ impl Upgrades {
         }
         say(&upgraded(count, &total));
         Ok(())
+    }
+}
+
+impl Scale {
+    fn all(&self) -> Result<(), Broken> {
+        let seed = self.seed.unwrap_or_else(fresh);
+        let mut rows: Vec<Row> = Vec::new();
+        for nodes in &self.nodes {
+            let nodes = usize::try_from(*nodes).unwrap_or(usize::MAX);
+            for (number, trial) in (0..).zip(scale::TRIALS) {
+                if self.part.is_none_or(|part| part == number) {
+                    rows.extend(trial(nodes, seed));
+                }
+            }
+        }
+        if self.json {
+            rows.iter().for_each(|row| say(&scale::json(row)));
+        } else {
+            say(scale::table(&rows).trim_end());
+        }
+        let held = rows.iter().all(|row| row.verdict != Verdict::Missed);
+        if held { Ok(()) } else { Err(Broken) }
     }
 }
 

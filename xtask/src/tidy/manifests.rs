@@ -74,7 +74,7 @@ const ALLOWED: &[Allowed] = &[
     },
     Allowed {
         manifest: "crates/homing-sim/Cargo.toml",
-        normal: &["anyhow", "bytes", "clap", "homing-core"],
+        normal: &["anyhow", "bytes", "clap", "foca", "homing-core"],
         tests: &["proptest"],
     },
     Allowed {

@@ -48,6 +48,7 @@ fn machine_stays_itself(bytes: &[u8]) {
     let mut now = Time::ZERO;
     machine.handle_input(now, Input::Packet(bytes));
     machine.handle_input(now, Input::Apply(bytes));
+    machine.handle_input(now, Input::Learn(bytes));
     let mut outputs = 0;
     for _ in 0..20 {
         while let Some(output) = machine.poll_output() {

@@ -131,7 +131,12 @@ fn put_identity(out: &mut Vec<u8>, identity: &Identity) {
     put_varint(out, identity.epoch.0);
     out.extend_from_slice(&identity.renewal.to_be_bytes());
     out.extend_from_slice(&identity.nonce.to_be_bytes());
-    let udp = &identity.udp[..identity.udp.len().min(UDP_MAX)];
+    put_udp(out, &identity.udp);
+}
+
+/// Appends a count and addresses for datagrams.
+pub(super) fn put_udp(out: &mut Vec<u8>, udp: &[SocketAddr]) {
+    let udp = &udp[..udp.len().min(UDP_MAX)];
     out.push(u8::try_from(udp.len()).expect("at most two"));
     for addr in udp {
         match addr {
@@ -153,15 +158,20 @@ fn read_identity(reader: &mut Reader<'_>) -> Result<Identity, Malformed> {
     let epoch = Epoch(reader.varint()?);
     let renewal = reader.u16()?;
     let nonce = reader.u64()?;
+    let udp = read_udp(reader)?;
+    Ok(Identity { id, epoch, renewal, nonce, udp })
+}
+
+/// Reads what [`put_udp`] wrote.
+pub(super) fn read_udp(reader: &mut Reader<'_>) -> Result<Vec<SocketAddr>, Malformed> {
     let count = usize::from(reader.u8()?);
     if count > UDP_MAX {
         return Err(Malformed("identity: too many addresses"));
     }
-    let udp = (0..count).map(|_| read_udp(reader)).collect::<Result<_, _>>()?;
-    Ok(Identity { id, epoch, renewal, nonce, udp })
+    (0..count).map(|_| read_addr(reader)).collect()
 }
 
-fn read_udp(reader: &mut Reader<'_>) -> Result<SocketAddr, Malformed> {
+fn read_addr(reader: &mut Reader<'_>) -> Result<SocketAddr, Malformed> {
     let ip = match reader.u8()? {
         4 => Ipv4Addr::from(reader.array::<4>()?).into(),
         6 => Ipv6Addr::from(reader.array::<16>()?).into(),
@@ -170,7 +180,8 @@ fn read_udp(reader: &mut Reader<'_>) -> Result<SocketAddr, Malformed> {
     Ok(SocketAddr::new(ip, reader.u16()?))
 }
 
-fn put_message(out: &mut Vec<u8>, message: &Message<Identity>) {
+/// Appends what a packet is for.
+pub(super) fn put_message(out: &mut Vec<u8>, message: &Message<Identity>) {
     let (kind, number, third) = match message {
         Message::Ping(number) => (0, Some(number), None),
         Message::Ack(number) => (1, Some(number), None),
@@ -191,7 +202,8 @@ fn put_message(out: &mut Vec<u8>, message: &Message<Identity>) {
     }
 }
 
-fn read_message(reader: &mut Reader<'_>) -> Result<Message<Identity>, Malformed> {
+/// Reads what [`put_message`] wrote.
+pub(super) fn read_message(reader: &mut Reader<'_>) -> Result<Message<Identity>, Malformed> {
     let kind = reader.u8()?;
     let probe_number = if kind <= 5 { reader.u8()? } else { 0 };
     Ok(match kind {

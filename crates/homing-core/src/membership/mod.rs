@@ -7,7 +7,9 @@
 //! Who goes down under its last name has left and did not fail. Beside foca's random probes each member watches its
 //! neighbour: `watch.rs` says why.
 
+pub(crate) mod brief;
 pub(crate) mod codec;
+mod hearing;
 mod identity;
 mod rollcall;
 mod roster;
@@ -38,7 +40,7 @@ use foca::{
 use rollcall::RollCall;
 use roster::Roster;
 use sink::Sink;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
 use timers::Timers;
@@ -52,6 +54,8 @@ pub enum Input<'a> {
     Packet(&'a [u8]),
     /// One frame of another member's [`dump`](Membership::dump), over a link.
     Apply(&'a [u8]),
+    /// The same, of which others are told by who sent it: it is not passed on.
+    Learn(&'a [u8]),
     /// A member that is reached over a link: tell it that we are here.
     Announce(Identity),
     /// Where our own datagrams are received has changed.
@@ -137,7 +141,8 @@ impl Membership {
     pub fn handle_input(&mut self, now: Time, input: Input<'_>) {
         match input {
             Input::Packet(bytes) => self.handle_packet(now, bytes),
-            Input::Apply(bytes) => self.handle_dump(bytes),
+            Input::Apply(bytes) => self.handle_dump(bytes, true),
+            Input::Learn(bytes) => self.handle_dump(bytes, false),
             Input::Announce(to) => self.run(|foca, sink| foca.announce(to, sink)),
             Input::Moved(me) => self.handle_moved(now, me),
             Input::Doubt(node) => self.doubt(node),
@@ -169,7 +174,11 @@ impl Membership {
             self.follow_roll(silent);
             self.settle(now);
         }
+        self.tell_suspects(now);
         while let Some(timer) = self.timers.pop(now) {
+            if let Timer::ChangeSuspectToDown { member_id, .. } = &timer {
+                self.watch.hearings.end(&member_id.id);
+            }
             if self.is_refuted(&timer) {
                 continue;
             }
@@ -199,6 +208,7 @@ impl Membership {
             .chain(self.knock)
             .chain(self.revive)
             .chain(self.roll.poll_timeout())
+            .chain(self.watch.hearings.poll_timeout())
             .min()
     }
 
@@ -224,8 +234,19 @@ impl Membership {
 
     /// All that is known, ourselves included, in frames for [`Input::Apply`] of another member.
     pub fn dump(&self) -> Vec<Vec<u8>> {
-        let mut members: Vec<_> = self.foca.iter_membership_state().cloned().collect();
-        members.retain(|member| member.id().id != self.me().id);
+        self.frames(|_| true)
+    }
+
+    /// What is known of these, and ourselves, in the same form.
+    pub fn dump_of(&self, nodes: &BTreeSet<NodeId>) -> Vec<Vec<u8>> {
+        self.frames(|member| nodes.contains(&member.id().id))
+    }
+
+    fn frames(&self, wanted: impl Fn(&Member<Identity>) -> bool) -> Vec<Vec<u8>> {
+        let me = self.me().id;
+        let known = self.foca.iter_membership_state();
+        let others = known.filter(|member| member.id().id != me && wanted(member));
+        let mut members: Vec<_> = others.cloned().collect();
         members.push(Member::alive(self.me().clone()));
         let frame = |chunk: &[Member<Identity>]| {
             let mut out = Vec::new();
@@ -259,7 +280,7 @@ impl Membership {
         self.run(|foca, sink| foca.handle_data(bytes, sink));
     }
 
-    fn handle_dump(&mut self, bytes: &[u8]) {
+    fn handle_dump(&mut self, bytes: &[u8], passes_on: bool) {
         let Ok(mut members) = codec::read_members(&mut Reader::new(bytes)) else {
             self.stats.refused += 1;
             return;
@@ -270,7 +291,7 @@ impl Membership {
         }
         self.stats.over_limit += (told - members.len()) as u64;
         self.meet_myself(&members);
-        self.run(|foca, sink| foca.apply_many(members.into_iter(), true, sink));
+        self.run(|foca, sink| foca.apply_many(members.into_iter(), passes_on, sink));
     }
 
     fn is_full(&self) -> bool {
@@ -337,9 +358,15 @@ impl Membership {
                 Timer::PeriodicGossip(_) if self.foca.updates_backlog() == 0 => {
                     self.timers.park(timer);
                 }
-                _ => self.timers.add(now, after, timer),
+                _ => {
+                    if let Timer::ChangeSuspectToDown { member_id, .. } = &timer {
+                        self.watch.hearings.begin(now, member_id.id);
+                    }
+                    self.timers.add(now, after, timer);
+                }
             }
         }
+        self.tell_suspects(now);
         let me = self.me().id;
         for (to, bytes) in std::mem::take(&mut self.sink.sends) {
             if to.id != me {

@@ -1,6 +1,7 @@
 //! Who is suspected, who is asked again, and who is called back?
 
 use super::codec::Codec;
+use super::hearing::Hearings;
 use super::identity::Identity;
 use super::rollcall::Silent;
 use super::sink::Sink;
@@ -76,6 +77,14 @@ impl Membership {
         self.run(|foca, sink| foca.apply_many([suspect].into_iter(), true, sink));
     }
 
+    /// Tells those whom we suspect that we do, so that they can refute it.
+    pub(super) fn tell_suspects(&mut self, now: Time) {
+        for node in self.watch.hearings.due(now) {
+            let is_suspect = self.member(node).is_some_and(|one| one.state() == State::Suspect);
+            if is_suspect { self.ask(node) } else { self.watch.hearings.end(&node) }
+        }
+    }
+
     /// Pings a member. A suspect is told that it is one, so that its answer refutes it.
     fn ask(&mut self, node: NodeId) {
         let Some(member) = self.member(node) else { return };
@@ -108,6 +117,7 @@ impl Membership {
         self.sink = Sink::default();
         self.timers.keep_the_gone();
         self.watch.forgive();
+        self.watch.hearings = Hearings::default();
         self.knock = None;
         let lost: Vec<_> = self.roster.alive().cloned().collect();
         for member in lost {

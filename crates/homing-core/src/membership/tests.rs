@@ -313,6 +313,17 @@ fn a_second_process_under_our_id_is_told() {
 }
 
 #[test]
+fn what_is_learned_is_known_and_not_passed_on_and_what_is_applied_is() {
+    let known = Mesh::new(5, 0, 1).members.remove(0).machine.dump().concat();
+    for (told, passes_on) in [(Input::Learn(&known), false), (Input::Apply(&known), true)] {
+        let mut newcomer = Membership::new(identity(9), Rng::from_seed(3));
+        newcomer.handle_input(Time::from_millis(7), told);
+        assert_eq!(newcomer.alive().count(), 5);
+        assert_eq!(newcomer.foca.updates_backlog() > 0, passes_on);
+    }
+}
+
+#[test]
 fn no_bytes_make_membership_panic() {
     let mut mesh = Mesh::new(3, 0, 1);
     mesh.run(seconds(2));

@@ -4,6 +4,7 @@
 //! watches the next one in the order of ids, and asks it in every probe period. Two unanswered questions in one
 //! period make a suspect; that costs two small datagrams per period and node, whatever the size of the mesh.
 
+use super::hearing::Hearings;
 use crate::id::NodeId;
 
 /// What to do about the member watched.
@@ -15,10 +16,11 @@ pub(super) enum Act {
     Doubt(NodeId),
 }
 
-/// The member watched at present.
+/// The member watched at present, and those suspected.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     state: State,
+    pub(super) hearings: Hearings,
 }
 
 #[derive(Clone, Copy, Debug, Default)]

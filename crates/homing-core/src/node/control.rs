@@ -9,6 +9,7 @@
 //! 0x84 Keep       u8                        "somebody here does (1) or does not (0) want this link to stay"
 //! 0x85 Later      epoch varint   u8 (0 gone, 1 alive and then: addresses)   record: the receiver's of that life, or none
 //!                                           "you have lived later than now"
+//! 0x86 Arrivals   a frame of a dump         "these came after you asked me for all"
 //! ```
 //! A kind from a newer peer is dropped and counted.
 
@@ -25,6 +26,7 @@ use crate::wire::{Malformed, Reader};
 pub(crate) enum Control<'a> {
     Sync { filter: Filter, after: After },
     Dump(&'a [u8]),
+    Arrivals(&'a [u8]),
     Registry(&'a [u8]),
     Goodbye,
     Keep(Wish),
@@ -70,6 +72,7 @@ impl<'a> Control<'a> {
             }
             Self::Registry(message) => return message.to_vec(),
             Self::Dump(frame) => (0x82, frame),
+            Self::Arrivals(frame) => (0x86, frame),
             Self::Goodbye => (0x83, &[]),
             Self::Keep(wish) => (0x84, if *wish == Wish::Keep { &[1] } else { &[0] }),
         };
@@ -88,6 +91,7 @@ impl<'a> Control<'a> {
                 Self::Sync { filter: Filter::decode(&mut reader)?, after }
             }
             0x82 => Self::Dump(reader.rest()),
+            0x86 => Self::Arrivals(reader.rest()),
             0x83 => Self::Goodbye,
             0x84 => Self::Keep(if reader.u8()? == 0 { Wish::Release } else { Wish::Keep }),
             0x85 => {
@@ -110,6 +114,7 @@ mod tests {
             Control::Sync { filter: Filter::All, after: After::Follow },
             Control::Sync { filter: Filter::All, after: After::Gossip },
             Control::Dump(b"dump"),
+            Control::Arrivals(b"dump"),
             Control::Registry(b"\x01message"),
             Control::Goodbye,
             Control::Keep(Wish::Keep),

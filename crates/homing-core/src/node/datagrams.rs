@@ -8,6 +8,7 @@ use crate::addr::{TransportAddr, nearest};
 use crate::crypto::{Crypto, KeyId};
 use crate::id::{Epoch, NodeId};
 use crate::limits::{SCOUT_SPREAD, SCOUT_SPREAD_MAX};
+use crate::membership::brief::{self, Envelope};
 use crate::membership::{self, Identity};
 use crate::registry::{self, Body, Record, RecordKey, Via};
 use crate::rng::Rng;
@@ -152,7 +153,7 @@ impl Node {
         self.sealer.stats.opened += u64::from(names_us(header.kind));
         match header.kind {
             DatagramKind::Scout => self.handle_scout(now, (from, source), node, body),
-            DatagramKind::Membership => self.tell_membership(now, membership::Input::Packet(body)),
+            DatagramKind::Membership => self.hear_packet(now, &header, body),
             DatagramKind::Registry => {
                 let message =
                     registry::Input::Message { from: node, via: Via::Datagram, bytes: body };
@@ -170,6 +171,14 @@ impl Node {
                     self.handle_superseded(now, later, &format!("says {from}"));
                 }
             }
+        }
+    }
+
+    fn hear_packet(&mut self, now: Time, header: &Header, body: &[u8]) {
+        let (sender, epoch, receiver) = (header.sender, header.epoch, self.config.me.id);
+        match brief::lengthen(Envelope { sender, epoch, receiver }, body) {
+            Ok(packet) => self.tell_membership(now, membership::Input::Packet(&packet)),
+            Err(_) => self.sealer.stats.malformed += 1,
         }
     }
 

@@ -1,7 +1,8 @@
 //! How does a node come to know everything?
 //!
 //! Over its first link: it asks for a sync, and the member at the other end answers with membership (to members) and
-//! registry. A visitor asks one member, its guide, to be told of changes too, and takes another when it loses it.
+//! registry. Who joins while many do is told by the same member, for [`NEWCOMER_TIME`], of those who come after it:
+//! gossip alone takes long to tell a thousand of a thousand. A visitor asks one member, its guide, to be told of changes too, and takes another when it loses it.
 
 use super::Node;
 use super::control::{After, Control};
@@ -9,10 +10,13 @@ use super::dials::{Goal, Why};
 use super::input::{LinkId, Source};
 use super::output::Output;
 use crate::id::NodeId;
-use crate::limits::{ALONE_TIME, CHUNK_MAX, JOINS_MAX};
+use crate::limits::{ALONE_TIME, CHUNK_MAX, JOINS_MAX, NEWCOMER_TIME};
+use crate::membership::on_grid;
 use crate::registry::{self, Filter};
 use crate::time::Time;
 use crate::wire::Kind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// How far joining has come.
 #[derive(Debug)]
@@ -20,6 +24,10 @@ pub(super) struct Join {
     told: Told,
     /// The member that a visitor follows.
     guide: Option<NodeId>,
+    /// Links of members that were told everything lately, and until when they are told who comes.
+    newcomers: BTreeMap<LinkId, Time>,
+    /// Who came, and when newcomers are told.
+    arrivals: Option<(Time, BTreeSet<NodeId>)>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,7 +42,28 @@ enum Told {
 
 impl Join {
     pub(super) fn new(now: Time) -> Self {
-        Self { told: Told::Nothing { since: now }, guide: None }
+        let told = Told::Nothing { since: now };
+        Self { told, guide: None, newcomers: BTreeMap::new(), arrivals: None }
+    }
+
+    /// A member is there: those who were told everything before have to hear of it.
+    pub(super) fn note_arrival(&mut self, now: Time, node: NodeId) {
+        self.newcomers.retain(|_, until| *until > now);
+        if !self.newcomers.is_empty() {
+            // A moment later, with others.
+            let at = on_grid(now + Duration::from_nanos(1));
+            self.arrivals.get_or_insert((at, BTreeSet::new())).1.insert(node);
+        }
+    }
+
+    /// When newcomers are told of others.
+    pub(super) fn arrivals_at(&self) -> Option<Time> {
+        self.arrivals.as_ref().map(|(at, _)| *at)
+    }
+
+    /// This link is no more.
+    pub(super) fn forget_newcomer(&mut self, link: LinkId) {
+        self.newcomers.remove(&link);
     }
 
     pub(super) fn told_all(&mut self) {
@@ -73,6 +102,11 @@ impl Node {
             // More services than can be named: then all of them.
             bytes = Control::Sync { filter: Filter::All, after }.encode();
         }
+        // Who tells us of others can so tell others of us.
+        if let Some(membership) = &self.membership {
+            let myself = membership.dump_of(&BTreeSet::new());
+            self.put_control(link, myself.iter().map(|frame| Control::Dump(frame)));
+        }
         self.outbox.push_back(Output::Control { link, bytes });
     }
 
@@ -86,13 +120,28 @@ impl Node {
     ) {
         let Some(kind) = self.peers.peer(&node).map(|peer| peer.about.kind) else { return };
         if let (Kind::Member, Some(membership)) = (kind, &self.membership) {
-            for frame in membership.dump() {
-                let bytes = Control::Dump(&frame).encode();
-                self.outbox.push_back(Output::Control { link, bytes });
-            }
+            let frames = membership.dump();
+            self.put_control(link, frames.iter().map(|frame| Control::Dump(frame)));
+            self.join.newcomers.insert(link, now + NEWCOMER_TIME);
         }
         let follow = after == After::Follow;
         self.tell_registry(now, registry::Input::SyncAsked { to: node, filter, follow });
+    }
+
+    /// Tells newcomers who came after they had asked.
+    pub(super) fn tell_arrivals(&mut self, now: Time) {
+        let Some((_, nodes)) = self.join.arrivals.take_if(|(at, _)| *at <= now) else { return };
+        let Some(membership) = &self.membership else { return };
+        let frames = membership.dump_of(&nodes);
+        let links: Vec<LinkId> = self.join.newcomers.keys().copied().collect();
+        for link in links {
+            self.put_control(link, frames.iter().map(|frame| Control::Arrivals(frame)));
+        }
+    }
+
+    fn put_control<'a>(&mut self, link: LinkId, all: impl Iterator<Item = Control<'a>>) {
+        let outputs = all.map(|control| Output::Control { link, bytes: control.encode() });
+        self.outbox.extend(outputs);
     }
 
     /// The link to this node is gone. If it was the guide, another is asked, or looked for.

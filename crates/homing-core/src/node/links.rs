@@ -60,6 +60,7 @@ impl Node {
 
     pub(super) fn handle_lost(&mut self, now: Time, link: LinkId, status: &Status) {
         let Some(lost) = self.peers.lost(link) else { return };
+        self.join.forget_newcomer(link);
         let node = lost.node;
         let why = status.to_string();
         self.outbox.push_back(Output::Event(NodeEvent::LinkDown { node, link, why }));
@@ -89,10 +90,12 @@ impl Node {
             Ok(Control::Sync { filter, after }) => {
                 self.answer_sync(now, link, node, (filter, after));
             }
-            Ok(Control::Dump(frame)) if kind == Kind::Member => {
-                self.tell_membership(now, membership::Input::Apply(frame));
-                // The registry takes records only of those whom membership counts: it must hear of them first.
-                self.listen(now);
+            Ok(Control::Dump(frame)) if kind == Kind::Member && self.join.has_all() => {
+                self.learn(now, membership::Input::Apply(frame));
+            }
+            // Who is new here is told what others know, and has nothing to tell them.
+            Ok(Control::Dump(frame) | Control::Arrivals(frame)) if kind == Kind::Member => {
+                self.learn(now, membership::Input::Learn(frame));
             }
             Ok(Control::Registry(bytes)) => {
                 self.tell_registry(
@@ -103,8 +106,17 @@ impl Node {
             Ok(Control::Goodbye) => self.handle_goodbye(now, link, node),
             Ok(Control::Keep(wish)) => peer.wish = wish,
             Ok(Control::Later(later)) if kind == Kind::Member => self.handle_later(later),
-            Ok(Control::Dump(_) | Control::Later(_)) | Err(_) => self.sealer.stats.bad_control += 1,
+            Ok(Control::Dump(_) | Control::Arrivals(_) | Control::Later(_)) | Err(_) => {
+                self.sealer.stats.bad_control += 1;
+            }
         }
+    }
+
+    /// Takes in a frame of a dump. The registry takes records only of those whom membership counts: it must hear of
+    /// them first.
+    fn learn(&mut self, now: Time, frame: membership::Input<'_>) {
+        self.tell_membership(now, frame);
+        self.listen(now);
     }
 
     /// What a life said before it ended may arrive when the next one is there.

@@ -185,6 +185,7 @@ impl Node {
         if self.scouting.is_due(now, self.company()) {
             self.scout();
         }
+        self.tell_arrivals(now);
         self.settle(now);
     }
 
@@ -199,6 +200,7 @@ impl Node {
             self.dials.poll_timeout(),
             self.scouting.poll_timeout(),
             self.alone_at(),
+            self.join.arrivals_at(),
             self.show.poll_timeout(&self.registry),
             self.phase.until(),
         ];

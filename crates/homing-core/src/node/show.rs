@@ -91,7 +91,12 @@ impl Show {
         alive.map(|known| known.id).take(count).collect()
     }
 
-    fn arrivals(&mut self, me: &NodeId) {
+    /// Tells who came and who went since `before`.
+    fn arrivals(&mut self, me: &NodeId, before: &Snapshot) {
+        let goodbyes = std::mem::take(&mut self.goodbyes);
+        if self.shown.has_nodes_of(before) {
+            return;
+        }
         let alive: BTreeMap<NodeId, NodeName> = self
             .shown
             .nodes()
@@ -105,15 +110,11 @@ impl Show {
         }
         for (node, name) in std::mem::replace(&mut self.joined, alive) {
             if !self.joined.contains_key(&node) {
-                let how = if self.goodbyes.contains(&node) {
-                    Departure::Goodbye
-                } else {
-                    Departure::Silence
-                };
+                let how =
+                    if goodbyes.contains(&node) { Departure::Goodbye } else { Departure::Silence };
                 self.events.push(NodeEvent::NodeLeft { node, name, how });
             }
         }
-        self.goodbyes.clear();
     }
 }
 
@@ -142,9 +143,9 @@ impl Node {
             return;
         }
         self.show.next = now + SNAPSHOT_PERIOD;
-        self.show.shown = self.registry.snapshot();
+        let before = std::mem::replace(&mut self.show.shown, self.registry.snapshot());
         self.outbox.push_back(Output::Snapshot(Arc::clone(&self.show.shown)));
-        self.show.arrivals(&self.config.me.id);
+        self.show.arrivals(&self.config.me.id, &before);
         let events = std::mem::take(&mut self.show.events);
         self.outbox.extend(events.into_iter().map(Output::Event));
         // What may only be said when it is shown.

@@ -14,7 +14,7 @@ use super::*;
 use crate::crypto::KeyId;
 use crate::crypto::fake::Fake;
 use crate::id::Epoch;
-use crate::limits::{KEPT_MAX, LEASE, SUSPICION};
+use crate::limits::{KEPT_MAX, LEASE, NEWCOMER_TIME, SUSPICION};
 use crate::registry::{
     DeclaredRecord, Filter, Guard, InstanceState, OfferRecord, OfferState, Snapshot,
 };
@@ -50,6 +50,32 @@ fn a_newcomer_knows_all_within_a_quarter_of_a_second() {
     assert_eq!(world.serving(new, "words").len(), 10);
     world.run(seconds(1));
     world.all_know_all();
+}
+
+#[test]
+fn who_just_joined_is_told_over_its_link_who_comes_after_it() {
+    let mut world = World::members(3, 2);
+    world.run(millis(300));
+    world.lost_percent = 100;
+    let later = world.add(Kind::Member, *b"the-mesh");
+    world.suggest(later, 0);
+    world.run(millis(300));
+    for number in [0, 1, 2] {
+        let members: Vec<NodeId> = world.seats[number].node.members().collect();
+        assert!(members.contains(&id(later)), "node {number} knows {members:?}");
+    }
+}
+
+#[test]
+fn who_joined_long_ago_is_left_to_gossip() {
+    let mut world = World::members(3, 2);
+    world.run(NEWCOMER_TIME + seconds(1));
+    world.lost_percent = 100;
+    let later = world.add(Kind::Member, *b"the-mesh");
+    world.suggest(later, 0);
+    world.run(millis(300));
+    let knows = |number: usize| world.seats[number].node.members().any(|one| one == id(later));
+    assert_eq!((knows(0), knows(1)), (true, false));
 }
 
 #[test]

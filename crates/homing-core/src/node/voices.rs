@@ -4,7 +4,7 @@ use super::control::Control;
 use super::output::Output;
 use super::{Node, Phase};
 use crate::id::NodeId;
-use crate::membership::{self, Presence};
+use crate::membership::{self, Presence, brief};
 use crate::registry::{self, Via};
 use crate::talk::{Code, Status};
 use crate::time::Time;
@@ -30,13 +30,18 @@ impl Node {
 
     /// Moves what membership and registry say until both are quiet.
     pub(super) fn listen(&mut self, now: Time) {
+        let mut roll = Roll::Same;
         while let Some(output) =
             self.membership.as_mut().and_then(membership::Membership::poll_output)
         {
             if self.hear_membership(now, output) == Roll::Changed {
-                let members = self.members().collect();
-                self.tell_registry(now, registry::Input::Members(members));
+                roll = Roll::Changed;
             }
+        }
+        // Once for all of them: a dump tells of hundreds.
+        if roll == Roll::Changed {
+            let members = self.members().collect();
+            self.tell_registry(now, registry::Input::Members(members));
         }
         while let Some(output) = self.registry.poll_output() {
             self.hear_registry(output);
@@ -75,12 +80,13 @@ impl Node {
     fn hear_membership(&mut self, now: Time, output: membership::Output) -> Roll {
         match output {
             membership::Output::Send { to, bytes } => {
-                self.send_datagram(&to, DatagramKind::Membership, &bytes);
+                self.send_datagram(&to, DatagramKind::Membership, &brief::shorten(&bytes));
                 Roll::Same
             }
             membership::Output::Up(member) => {
                 let (node, epoch) = (member.id, member.epoch);
                 self.show.note_return(&node);
+                self.join.note_arrival(now, node);
                 self.tell_registry(now, registry::Input::Alive { node, epoch });
                 self.dial_if_kept(now, node);
                 Roll::Changed

@@ -1,24 +1,26 @@
 //! What is news, and whom has it been told?
 //!
 //! Each piece of news is passed on to about as many members as reach all of them with near certainty, and then left
-//! to the comparisons (decisions A11). What was told least goes first; among those the oldest.
+//! to the comparisons (decisions A11). The latest goes first, and what could not be told in its time is no news any more:
+//! when a thousand start at once there is more to tell than gossip can, comparisons tell it anyway, and a change that
+//! comes after it must not wait behind it.
 
 use super::packer::Packer;
 use super::record::RecordKey;
 use super::record_id::RecordId;
 use crate::id::NodeId;
-use crate::limits::{GOSSIP_PERIOD, REGISTRY_DATAGRAM_MAX, RUMOURS_MAX};
+use crate::limits::{GOSSIP_PERIOD, GRID, REGISTRY_DATAGRAM_MAX, RUMOUR_TIME, RUMOURS_MAX};
 use crate::time::Time;
 use crate::wire::put_bytes;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// The news that is being passed on, at most [`RUMOURS_MAX`] pieces; what was told most goes first.
+/// The news that is being passed on, at most [`RUMOURS_MAX`] pieces; the oldest goes first.
 #[derive(Debug, Default)]
 pub(crate) struct Rumours {
-    /// By how often each was told and when it came.
-    queue: BTreeMap<Place, Rumour>,
-    places: BTreeMap<About, Place>,
+    /// In the order in which they came.
+    queue: BTreeMap<u64, Rumour>,
+    places: BTreeMap<About, u64>,
     count: u64,
     last_round: Option<Time>,
     due: Option<Time>,
@@ -33,16 +35,13 @@ pub(crate) enum About {
     Lasting(RecordId),
 }
 
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Place {
-    told: u32,
-    sequence: u64,
-}
-
 #[derive(Clone, Debug)]
 struct Rumour {
     about: About,
     record: Bytes,
+    told: u32,
+    /// From then on it is left to the comparisons.
+    until: Time,
 }
 
 impl Rumours {
@@ -50,11 +49,10 @@ impl Rumours {
     pub(crate) fn push(&mut self, about: About, record: Bytes, now: Time) {
         self.forget(about);
         self.count += 1;
-        self.insert(Place { told: 0, sequence: self.count }, Rumour { about, record });
-        if self.queue.len() > RUMOURS_MAX
-            && let Some((_, oldest)) = self.queue.pop_last()
-        {
-            self.places.remove(&oldest.about);
+        self.places.insert(about, self.count);
+        self.queue.insert(self.count, Rumour { about, record, told: 0, until: now + RUMOUR_TIME });
+        if self.queue.len() > RUMOURS_MAX {
+            self.drop_oldest();
         }
         let earliest = self.last_round.map_or(now, |last| last + GOSSIP_PERIOD);
         self.due.get_or_insert(earliest.max(now));
@@ -75,42 +73,46 @@ impl Rumours {
         self.due.filter(|_| !self.queue.is_empty())
     }
 
-    /// Whether a round is due; if so, the next one is a period later.
+    /// Whether a round is due; if so, the next one is a period later. Rounds are counted from when they were due, so that
+    /// one that begins a moment late does not miss its place on the grid the next time.
     pub(crate) fn start_round(&mut self, now: Time) -> bool {
-        let due = self.next().is_some_and(|due| due <= now);
-        if due {
-            self.last_round = Some(now);
-            self.due = Some(now + GOSSIP_PERIOD);
+        let Some(due) = self.next().filter(|due| *due <= now) else { return false };
+        let round = if now.since(due) <= GRID { due } else { now };
+        self.last_round = Some(round);
+        self.due = Some(round + GOSSIP_PERIOD);
+        while self.queue.first_key_value().is_some_and(|(_, oldest)| oldest.until <= now) {
+            self.drop_oldest();
         }
-        due
+        true
     }
 
     /// One message for one member; what has been told `enough` times after that is no news any more.
     pub(crate) fn tell(&mut self, head: &[u8], enough: u32) -> Option<Vec<u8>> {
         let mut packer = Packer::new(head, REGISTRY_DATAGRAM_MAX, 1);
         let mut item = Vec::new();
-        let told = self.queue.iter().filter(|(_, rumour)| {
+        let mut over = Vec::new();
+        for rumour in self.queue.values_mut().rev() {
             item.clear();
             put_bytes(&mut item, &rumour.record);
-            packer.push(&item)
-        });
-        let told = told.map(|(place, _)| *place).collect::<Vec<_>>();
-        for place in told {
-            let rumour = self.queue.remove(&place).expect("just seen");
-            self.places.remove(&rumour.about);
-            if place.told + 1 < enough {
-                self.insert(Place { told: place.told + 1, ..place }, rumour);
+            if !packer.push(&item) {
+                break;
+            }
+            rumour.told += 1;
+            if rumour.told >= enough {
+                over.push(rumour.about);
             }
         }
+        over.into_iter().for_each(|about| self.forget(about));
         if self.queue.is_empty() {
             self.due = None;
         }
         packer.finish().pop()
     }
 
-    fn insert(&mut self, place: Place, rumour: Rumour) {
-        self.places.insert(rumour.about, place);
-        self.queue.insert(place, rumour);
+    fn drop_oldest(&mut self) {
+        if let Some((_, oldest)) = self.queue.pop_first() {
+            self.places.remove(&oldest.about);
+        }
     }
 
     /// This is no news any more.
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn news_is_told_often_enough_and_the_least_told_first() {
+    fn news_is_told_often_enough_and_the_latest_first() {
         let mut rumours = Rumours::default();
         push(&mut rumours, 1, "a", 0);
         assert_eq!(tell(&mut rumours, 2), "# a");
@@ -190,10 +192,27 @@ mod tests {
     }
 
     #[test]
-    fn too_much_news_loses_what_was_told_most() {
+    fn a_change_does_not_wait_behind_what_could_not_be_told_in_time() {
+        let mut rumours = Rumours::default();
+        (0..1_000).for_each(|key| push(&mut rumours, key, "one of the many that came before", 0));
+        push(&mut rumours, 9_999, "now", 4_000);
+        assert!(tell(&mut rumours, 9).contains("now"));
+        assert!(rumours.start_round(Time::ZERO + RUMOUR_TIME));
+        assert_eq!(rumours.queue.len(), 1, "only the change is news");
+    }
+
+    #[test]
+    fn a_round_that_begins_late_does_not_delay_the_next() {
+        let mut rumours = Rumours::default();
+        push(&mut rumours, 1, "a", 100);
+        assert!(rumours.start_round(Time::from_millis(101)));
+        assert_eq!(rumours.next(), Some(Time::from_millis(100) + GOSSIP_PERIOD));
+    }
+
+    #[test]
+    fn too_much_news_loses_the_oldest() {
         let mut rumours = Rumours::default();
         push(&mut rumours, 0, "old", 0);
-        tell(&mut rumours, 9);
         (1..=u32::try_from(RUMOURS_MAX).unwrap()).for_each(|key| push(&mut rumours, key, "new", 0));
         assert_eq!(rumours.queue.len(), RUMOURS_MAX);
         assert!(!rumours.places.contains_key(&About::Record(OWNER, RecordKey(0))));

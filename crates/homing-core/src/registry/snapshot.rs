@@ -125,6 +125,11 @@ impl Snapshot {
         self.nodes.values()
     }
 
+    /// Whether its nodes are those of an earlier snapshot of the same registry, all of them in the same state.
+    pub(crate) fn has_nodes_of(&self, earlier: &Self) -> bool {
+        Arc::ptr_eq(&self.nodes, &earlier.nodes)
+    }
+
     /// Who wants messages, this node included where it does, in the order of the nodes' ids.
     pub fn listeners(&self) -> &[Arc<Listener>] {
         &self.topics.listeners
