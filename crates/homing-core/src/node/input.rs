@@ -183,6 +183,16 @@ pub enum Input<'a> {
         /// When to answer at the latest.
         until: Time,
     },
+    /// As [`Spread`](Self::Spread), of [`SAMPLE`](crate::limits::SAMPLE) members only: whether others hold the record,
+    /// at a price that does not grow with the mesh.
+    Sample {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        key: RecordKey,
+        /// When to answer at the latest.
+        until: Time,
+    },
     /// Somebody here wants to talk to this node now.
     Want {
         /// Which; an unknown one is not dialled.

@@ -177,6 +177,7 @@ impl Registry {
                 self.followers.sync(to, filter, now);
             }
             Input::Spread { token, key, until } => self.spread(now, Wish { token, key, until }),
+            Input::Sample { token, key, until } => self.sample(now, Wish { token, key, until }),
             Input::Alone => self.view.set_synced(),
             Input::Alive { node, epoch } => self.alive(now, node, epoch),
             Input::Outlived { epoch } => self.seek_later_life(now, epoch),

@@ -13,7 +13,7 @@ use super::record::{Head, RecordKey};
 use super::voice::{Output, Via};
 use super::{Part, Registry};
 use crate::id::NodeId;
-use crate::limits::{GRID, SPREAD_AGAIN, SPREAD_BATCH, SPREADS_MAX};
+use crate::limits::{GRID, SAMPLE, SPREAD_AGAIN, SPREAD_BATCH, SPREADS_MAX};
 use crate::time::Time;
 use crate::wire::put_bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,6 +152,19 @@ impl Registry {
         let version = held.map(|held| held.record.version);
         if !version.is_some_and(|version| self.peers.spread(now, (wish, version))) {
             let (token, of) = (wish.token, self.peers.len());
+            return self.outputs.push_back(Output::Spread { token, acknowledged: 0, of });
+        }
+        self.ask_to_confirm(now);
+    }
+
+    /// Somebody wants to know when some members hold an own record: those whose ids follow this node's, so that each
+    /// is asked by about as many as any other.
+    pub(super) fn sample(&mut self, now: Time, wish: Wish) {
+        let held = self.owners.of(&self.own.id).and_then(|own| own.held(wish.key));
+        let version = held.map(|held| held.record.version);
+        let chosen = self.peers.after(&self.own.id, SAMPLE);
+        if !version.is_some_and(|version| self.peers.spreads.begin(now, (wish, version), &chosen)) {
+            let (token, of) = (wish.token, chosen.len());
             return self.outputs.push_back(Output::Spread { token, acknowledged: 0, of });
         }
         self.ask_to_confirm(now);

@@ -92,6 +92,15 @@ pub enum Input<'a> {
         /// When to answer at the latest.
         until: Time,
     },
+    /// As [`Spread`](Self::Spread), of [`SAMPLE`](crate::limits::SAMPLE) members only.
+    Sample {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        key: RecordKey,
+        /// When to answer at the latest.
+        until: Time,
+    },
     /// Nobody else is to be found: what is known here is all there is, and snapshots say so from now on.
     Alone,
     /// Membership says that this life of a node takes part, for the first time or again.

@@ -10,6 +10,7 @@ pub(crate) mod calls;
 mod close;
 mod dial;
 mod gate;
+pub(crate) mod heart;
 pub(crate) mod inherited;
 mod jobs;
 mod keys;
@@ -143,6 +144,8 @@ pub(crate) enum Said {
     Declared { topics: DeclaredRecord, answer: oneshot::Sender<Result<(), Status>> },
     /// Somebody waits until every member knows a record of this node.
     Spread { key: RecordKey, answer: oneshot::Sender<Spread> },
+    /// Somebody waits until some members know a record of this node.
+    Sample { key: RecordKey, answer: oneshot::Sender<Spread> },
     /// A call wants a link.
     Want { node: NodeId },
     /// Who may offer what is to be asked again.
@@ -289,6 +292,11 @@ impl Runtime {
     /// Waits until it is.
     pub(crate) async fn over(&self) {
         self.life.over.cancelled().await;
+    }
+
+    /// What tells that it is.
+    pub(crate) fn over_token(&self) -> CancellationToken {
+        self.life.over.clone()
     }
 
     /// Ends every task.

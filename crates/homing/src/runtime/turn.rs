@@ -138,6 +138,12 @@ impl Turner {
                 self.askers.spreads.insert(token, answer);
                 Input::Spread { token, key, until: now + READY_WAIT }
             }
+            Said::Sample { key, answer } => {
+                let token = self.askers.next_spread;
+                self.askers.next_spread += 1;
+                self.askers.spreads.insert(token, answer);
+                Input::Sample { token, key, until: now + READY_WAIT }
+            }
             Said::Want { node } => Input::Want { node },
             Said::Reconsider => Input::Reconsider,
             Said::Credentials => Input::Credentials { token: self.runtime.shown_token() },
@@ -334,6 +340,7 @@ impl Turner {
                 }
             }
             NodeEvent::LinkDown { node, why, .. } => Event::LinkDown { node, why },
+            NodeEvent::Synced { node } => Event::Synced { node },
             NodeEvent::Unreachable { node, tried } => {
                 if let Some(node) = node {
                     self.runtime.links.note_failure(node);

@@ -1,0 +1,170 @@
+//! Who offers what, and where is what does not use this library? One registry, the same on every node, eventually.
+//!
+//! Whatever a node [offers](crate::Node::serve) is in it by itself. Services that know nothing of this library are
+//! [registered](Registry::register) by hand, by a node that answers for them: its end takes them out, and its silence
+//! does so after their lifetime.
+//!
+//! ```
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # let node = homing::Node::join(homing::Config::isolated()).await?;
+//! use homing::registry::Record;
+//! use serde_json::json;
+//!
+//! let registry = node.registry();
+//! let zone = json!({"zone": "eu"});
+//! registry.register(Record::new("db@15.2.0")?.address("10.0.0.5:5432").data(zone)).await?;
+//! let found = registry.get("db@^15")?;
+//! assert_eq!(found[0].place().as_deref(), Some("10.0.0.5:5432"));
+//! assert_eq!(registry.get(json!({"data.zone": "eu"}))?, found);
+//! # node.close().await;
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+//! ```
+
+mod events;
+mod id;
+mod picture;
+mod query;
+mod reach;
+mod record;
+mod wait;
+mod watch;
+
+pub use events::{RegistryEvent, RegistryEvents};
+pub use id::RecordId;
+pub use query::{BadQuery, Query};
+pub use record::{Lasting, Record};
+pub use wait::{Missing, WaitError};
+pub use watch::{Change, Watch};
+
+use crate::error::{ConnectError, RegisterError};
+use crate::events::Event;
+use crate::runtime::Runtime;
+use homing_core::id::NodeId;
+use picture::{Entry, Reader, picture};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A node's view of the registry, and its hand in it: a cheap handle, to clone as often as is handy.
+#[derive(Clone)]
+pub struct Registry {
+    runtime: Arc<Runtime>,
+}
+
+impl Registry {
+    pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
+        Self { runtime }
+    }
+
+    /// All records, in all namespaces, in the order of their names: what is registered and what is offered. The nodes
+    /// themselves are left out; `get("homing")` has them, and [`everything`](Self::everything).
+    pub fn services(&self) -> Vec<Record> {
+        self.found(|entry, _| !entry.is_node())
+    }
+
+    /// As [`services`](Self::services), with the nodes, each as `homing` in its version.
+    pub fn everything(&self) -> Vec<Record> {
+        self.found(|_, _| true)
+    }
+
+    /// The records that are meant: by name (`"db"`), exact version (`"db@15.2.0"`), range (`"db@^15"`) or any field
+    /// (`json!({"data.zone": "eu"})`); see [`Query`].
+    ///
+    /// # Errors
+    /// What was given says no records.
+    pub fn get<Q>(&self, query: Q) -> Result<Vec<Record>, BadQuery>
+    where
+        Q: TryInto<Query>,
+        Q::Error: Into<BadQuery>,
+    {
+        let query = query.try_into().map_err(Into::into)?;
+        let home = &self.runtime.settings.namespace;
+        Ok(self.found(|_, record| query.is_like(record, home)))
+    }
+
+    /// Waits until there is a record for each of these, as for [`get`](Self::get); of what is offered, one that takes
+    /// calls.
+    ///
+    /// # Errors
+    /// After `patience` some are missing, and it says which; or one of them says no service, or the node is closed.
+    pub async fn wait_for<Q>(
+        &self,
+        wanted: impl IntoIterator<Item = Q>,
+        patience: Duration,
+    ) -> Result<(), WaitError>
+    where
+        Q: TryInto<Query>,
+        Q::Error: Into<BadQuery>,
+    {
+        self.wait_and_tell(wanted, patience, |_| {}).await
+    }
+
+    /// As [`wait_for`](Self::wait_for), and tells what is missing, at first and whenever that changes.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub async fn wait_and_tell<Q>(
+        &self,
+        wanted: impl IntoIterator<Item = Q>,
+        patience: Duration,
+        tell: impl FnMut(&[Missing]),
+    ) -> Result<(), WaitError>
+    where
+        Q: TryInto<Query>,
+        Q::Error: Into<BadQuery>,
+    {
+        let wanted = wanted.into_iter().map(|one| one.try_into().map_err(Into::into));
+        let wanted: Vec<Query> = wanted.collect::<Result<_, BadQuery>>()?;
+        wait::wait(&self.runtime, &wanted, patience, tell).await
+    }
+
+    /// Follows the registry: all records that are there, then every change; where all that the mesh knows has been told
+    /// stands [`Change::Synced`].
+    pub fn watch(&self) -> Watch {
+        Watch::new(&self.runtime)
+    }
+
+    /// What happens from now on, in the words of tallship's page.
+    pub fn events(&self) -> RegistryEvents {
+        let runtime = &self.runtime;
+        let first = Event::Listening { addresses: runtime.addresses() };
+        let beats = runtime.beats();
+        RegistryEvents::new(self.watch(), runtime.events.listen(first), beats)
+    }
+
+    /// Dials whoever is at an address, and keeps the link: [`Node::connect`](crate::Node::connect).
+    ///
+    /// # Errors
+    /// As for [`Node::connect`](crate::Node::connect).
+    pub async fn connect(&self, address: &str) -> Result<NodeId, ConnectError> {
+        self.runtime.connect(address).await
+    }
+
+    /// Closes the node, whose hand in the registry this is: [`Node::close`](crate::Node::close).
+    pub async fn close(&self) {
+        self.runtime.close(self.runtime.settings.timings.drain).await;
+    }
+
+    fn found(&self, mut is_wanted: impl FnMut(&Entry, &Record) -> bool) -> Vec<Record> {
+        let snapshot = Arc::clone(&self.runtime.snapshots.borrow());
+        let reader = Reader::of(&self.runtime);
+        let all = picture(&snapshot).into_iter().filter_map(|(id, entry)| {
+            let record = entry.record(id, &snapshot, &reader);
+            is_wanted(&entry, &record).then_some(record)
+        });
+        let mut found: Vec<Record> = all.collect();
+        found.sort_by(|one, other| {
+            let key = |record: &Record| (record.role.clone(), record.version.clone());
+            key(one).cmp(&key(other))
+        });
+        found
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Registry")
+    }
+}
