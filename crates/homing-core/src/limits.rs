@@ -217,6 +217,17 @@ pub const EPOCH_LEAD_MAX: u64 = 1 << 41;
 pub const RECORDS_MAX: usize = 131_072;
 /// How long the records of an owner that is gone live on, marked.
 pub const LEASE: Duration = Duration::from_secs(15);
+/// Bytes of what a service record says beside its fixed fields; more is refused.
+pub const RECORD_DATA_MAX: usize = 512;
+/// Bytes of the name of a host in a service record. Longer ones are refused where they are parsed.
+pub const HOST_NAME_MAX: usize = 253;
+/// How long a service record of an owner that is gone lives on when nobody said.
+pub const LIFETIME_DEFAULT: Duration = LEASE;
+/// The longest such time; a longer one is refused. What is to stay longer is registered to last.
+pub const LIFETIME_MAX: Duration = Duration::from_hours(24);
+/// Lasting records, with those that were withdrawn: they are never forgotten. Beyond, registering one more is refused with
+/// `RESOURCE_EXHAUSTED`, and those of others are counted and dropped.
+pub const LASTING_MAX: usize = 4_096;
 /// How long a forgotten owner's id and epoch are remembered.
 pub const HEADSTONE_TIME: Duration = Duration::from_hours(24);
 /// Headstones kept; the oldest goes first.

@@ -253,7 +253,9 @@ impl Process {
                 self.note(Note::Fatal(Status { message: format!("{key:?}: {status}"), ..status }));
             }
             // Nobody here connects by hand, or asks how far a record came.
-            node::Output::Connected { .. } | node::Output::Spread { .. } => {}
+            node::Output::Connected { .. }
+            | node::Output::Spread { .. }
+            | node::Output::Freed { .. } => {}
             node::Output::Left => self.close_all(now),
             // Every life here is later than the one before, so nobody can know a later one.
             node::Output::Raise { above } => {

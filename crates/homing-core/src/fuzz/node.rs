@@ -206,6 +206,7 @@ impl World {
                 | Output::Refused { .. }
                 | Output::Connected { .. }
                 | Output::Spread { .. }
+                | Output::Freed { .. }
                 | Output::Event(_) => {}
             }
         }

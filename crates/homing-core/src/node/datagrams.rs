@@ -110,7 +110,13 @@ impl Node {
         let record = self.registry.records_of(&to.id).find(is_of_this_life);
         let told = match record.map(|record| &record.body) {
             Some(Body::Node(record)) => record.addresses.as_slice(),
-            Some(Body::Offer(_) | Body::Interest(_) | Body::Declared(_) | Body::Tombstone)
+            Some(
+                Body::Offer(_)
+                | Body::Interest(_)
+                | Body::Declared(_)
+                | Body::Service(_)
+                | Body::Tombstone,
+            )
             | None => &[],
         };
         let theirs = to.udp.iter().copied().chain(told.iter().filter_map(TransportAddr::tcp));

@@ -3,7 +3,9 @@
 use super::dials::BackOff;
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
-use crate::registry::{DeclaredRecord, Filter, Guard, InterestRecord, OfferRecord, RecordKey};
+use crate::registry::{
+    DeclaredRecord, Filter, Guard, InterestRecord, OfferRecord, RecordId, RecordKey, ServiceRecord,
+};
 use crate::talk::Status;
 use crate::time::Time;
 use crate::wire::{DialClaim, Peer};
@@ -159,7 +161,24 @@ pub enum Input<'a> {
         /// What is offered.
         offer: Arc<OfferRecord>,
     },
-    /// This node no longer offers what it did under this key.
+    /// A service is registered by hand, or registered anew, under this key; to do so with the same words is nothing.
+    /// [`Output::Refused`](super::Output::Refused) answers when it is out of its bounds. A visitor registers only what
+    /// [lasts](ServiceRecord::lasting).
+    Register {
+        /// Chosen by the caller as for [`Input::Offer`], which uses the same keys.
+        key: RecordKey,
+        /// What is registered.
+        service: Arc<ServiceRecord>,
+    },
+    /// A record of a service is to end: this node's own, or a lasting one whose right this node holds, or anybody does; a
+    /// visitor's, too. [`Output::Freed`](super::Output::Freed) answers, once. A node that has left does not answer.
+    Free {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        id: RecordId,
+    },
+    /// This node no longer offers, or registers, what it did under this key.
     Withdraw {
         /// Which.
         key: RecordKey,
@@ -190,6 +209,16 @@ pub enum Input<'a> {
         token: u64,
         /// Which record.
         key: RecordKey,
+        /// When to answer at the latest.
+        until: Time,
+    },
+    /// The same of a record of a service by its id, and of its end: of a lasting one, whoever wrote it, or an own one. For
+    /// a visitor, those it is linked to are asked.
+    SpreadOf {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        id: RecordId,
         /// When to answer at the latest.
         until: Time,
     },

@@ -130,6 +130,13 @@ impl Node {
             Input::DialFailed { dial, tried } => self.handle_dial_failed(now, dial, tried),
             Input::Control { link, bytes } => self.handle_control(now, link, bytes),
             Input::Offer { key, offer } => self.say(now, key, Body::Offer(offer)),
+            Input::Register { key, service } => self.say(now, key, Body::Service(service)),
+            Input::Free { token, id } => {
+                self.tell_registry(now, registry::Input::Free { token, id });
+            }
+            Input::SpreadOf { token, id, until } => {
+                self.tell_registry(now, registry::Input::SpreadOf { token, id, until });
+            }
             Input::Interest(interest) => {
                 self.show.hurry();
                 self.say(now, RecordKey::INTEREST, Body::Interest(interest));

@@ -4,7 +4,7 @@ use super::input::{ConnectId, DialId, LinkId, Source};
 use crate::addr::TransportAddr;
 use crate::id::{Epoch, NodeId};
 use crate::name::NodeName;
-use crate::registry::{OfferRecord, RecordKey, Snapshot};
+use crate::registry::{OfferRecord, RecordId, RecordKey, ServiceRecord, Snapshot};
 use crate::talk::Status;
 use crate::time::Time;
 use crate::wire::{DialClaim, Kind};
@@ -71,12 +71,20 @@ pub enum Output {
         /// Who is there.
         outcome: Result<NodeId, NotConnected>,
     },
-    /// An offer, an interest or a declaration was refused; what was under its key before still holds.
+    /// An offer, a service, an interest or a declaration was refused; what was under its key before still holds.
     Refused {
         /// Under which key it was to be.
         key: RecordKey,
         /// Why, naming the bound.
         status: Status,
+    },
+    /// The answer to [`Input::Free`](super::Input::Free).
+    Freed {
+        /// Of the question.
+        token: u64,
+        /// What the record said last; or why it does not end: it is not known, somebody else's, or this node does not hold
+        /// the right.
+        outcome: Result<Arc<ServiceRecord>, Status>,
     },
     /// So many members said that they hold the record, or a later one in its place, and show it in their snapshots; each
     /// speaks for itself. It is in the snapshot here, too.
@@ -172,6 +180,27 @@ pub enum NodeEvent {
         node: NodeId,
         /// What it served.
         offer: Arc<OfferRecord>,
+    },
+    /// A service that was registered by hand is there.
+    Registered {
+        /// Its record.
+        id: RecordId,
+        /// What it says.
+        service: Arc<ServiceRecord>,
+    },
+    /// Its record says something else. That it was written again is no event.
+    Reregistered {
+        /// Its record.
+        id: RecordId,
+        /// What it says now.
+        service: Arc<ServiceRecord>,
+    },
+    /// It is no longer there: freed, gone with its owner, or forgotten.
+    Freed {
+        /// Its record.
+        id: RecordId,
+        /// What it said last.
+        service: Arc<ServiceRecord>,
     },
 }
 

@@ -9,7 +9,9 @@ use super::output::{Departure, NodeEvent, Output};
 use crate::id::NodeId;
 use crate::limits::{EVENTS_MAX, SNAPSHOT_PERIOD};
 use crate::name::NodeName;
-use crate::registry::{Body, Change, NodeState, Registry, Snapshot};
+use crate::registry::{
+    Body, Change, NodeState, OfferRecord, Record, RecordId, Registry, ServiceRecord, Snapshot,
+};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -56,18 +58,25 @@ impl Show {
     }
 
     pub(super) fn note(&mut self, change: Change) {
-        let (record, event): (_, fn(NodeId, _) -> NodeEvent) = match change {
+        let event = match change {
             Change::Offered(record) | Change::Updated(record) => {
-                (record, |node, offer| NodeEvent::Offered { node, offer })
+                of_offer(&record, |node, offer| NodeEvent::Offered { node, offer })
             }
             Change::Withdrawn(record) => {
-                (record, |node, offer| NodeEvent::Withdrawn { node, offer })
+                of_offer(&record, |node, offer| NodeEvent::Withdrawn { node, offer })
             }
-            Change::Node(_) => return,
+            Change::Registered(record) => {
+                of_service(&record, |id, service| NodeEvent::Registered { id, service })
+            }
+            Change::Reregistered(record) => {
+                of_service(&record, |id, service| NodeEvent::Reregistered { id, service })
+            }
+            Change::Freed(record) => {
+                of_service(&record, |id, service| NodeEvent::Freed { id, service })
+            }
+            Change::Node(_) => None,
         };
-        if let Body::Offer(offer) = &record.body {
-            self.events.push(event(record.owner, Arc::clone(offer)));
-        }
+        self.events.extend(event);
     }
 
     /// Whether everything was told for the first time, and nobody has seen it yet.
@@ -106,6 +115,22 @@ impl Show {
         }
         self.goodbyes.clear();
     }
+}
+
+fn of_offer(
+    record: &Record,
+    event: impl FnOnce(NodeId, Arc<OfferRecord>) -> NodeEvent,
+) -> Option<NodeEvent> {
+    let Body::Offer(offer) = &record.body else { return None };
+    Some(event(record.owner, Arc::clone(offer)))
+}
+
+fn of_service(
+    record: &Record,
+    event: impl FnOnce(RecordId, Arc<ServiceRecord>) -> NodeEvent,
+) -> Option<NodeEvent> {
+    let Body::Service(service) = &record.body else { return None };
+    Some(event(record.id(), Arc::clone(service)))
 }
 
 impl Node {

@@ -121,6 +121,9 @@ impl Node {
             registry::Output::Refused { key, status } => {
                 self.outbox.push_back(Output::Refused { key, status });
             }
+            registry::Output::Freed { token, outcome } => {
+                self.outbox.push_back(Output::Freed { token, outcome });
+            }
             registry::Output::Spread { token, acknowledged, of } => {
                 self.outbox.push_back(Output::Spread { token, acknowledged, of });
             }

@@ -44,8 +44,8 @@ pub(super) struct Shown {
 /// Keeps what the next snapshot shows of topics.
 #[derive(Debug, Default)]
 pub(crate) struct Audience {
-    pub(crate) listeners: Roll<Listener>,
-    pub(crate) publishers: Roll<Publisher>,
+    pub(crate) listeners: Roll<NodeId, Listener>,
+    pub(crate) publishers: Roll<NodeId, Publisher>,
 }
 
 impl Audience {
@@ -69,7 +69,7 @@ impl Audience {
 
     /// Whether something may be different from what was shown last.
     pub(super) const fn is_touched(&self) -> bool {
-        self.listeners.is_touched || self.publishers.is_touched
+        self.listeners.is_touched() || self.publishers.is_touched()
     }
 
     /// Brings up to date what is shown; the version is another only if that is.
@@ -82,47 +82,54 @@ impl Audience {
     }
 }
 
-/// At most one entry of each node.
+/// At most one entry in each place, such as of each node.
 #[derive(Debug)]
-pub(crate) struct Roll<T> {
-    entries: BTreeMap<NodeId, Arc<T>>,
+pub(crate) struct Roll<K, T> {
+    entries: BTreeMap<K, Arc<T>>,
     is_touched: bool,
 }
 
+/// Whether what is shown is another than before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum News {
+pub(super) enum News {
     None,
     Some,
 }
 
-impl<T> Default for Roll<T> {
+impl<K, T> Default for Roll<K, T> {
     fn default() -> Self {
         Self { entries: BTreeMap::new(), is_touched: false }
     }
 }
 
-impl<T: Eq> Roll<T> {
-    /// The entry of a node is this one from now on.
-    pub(crate) fn put(&mut self, node: NodeId, entry: T) {
-        if self.entries.get(&node).is_none_or(|known| **known != entry) {
-            self.entries.insert(node, Arc::new(entry));
+impl<K: Ord, T: Eq> Roll<K, T> {
+    /// The entry in a place is this one from now on.
+    pub(crate) fn put(&mut self, place: K, entry: T) {
+        if self.entries.get(&place).is_none_or(|known| **known != entry) {
+            self.entries.insert(place, Arc::new(entry));
             self.is_touched = true;
         }
     }
 
-    /// A node has no entry any more; whether it had one.
-    pub(crate) fn remove(&mut self, node: &NodeId) -> bool {
-        let had_one = self.entries.remove(node).is_some();
+    /// A place has no entry any more; whether it had one.
+    pub(crate) fn remove(&mut self, place: &K) -> bool {
+        let had_one = self.entries.remove(place).is_some();
         self.is_touched |= had_one;
         had_one
     }
 
-    /// Whether a node has an entry.
-    pub(crate) fn has(&self, node: &NodeId) -> bool {
-        self.entries.contains_key(node)
+    /// Whether a place has an entry.
+    pub(crate) fn has(&self, place: &K) -> bool {
+        self.entries.contains_key(place)
     }
 
-    fn refresh(&mut self, shown: &mut Arc<[Arc<T>]>) -> News {
+    /// Whether something may be different from what was shown last.
+    pub(super) const fn is_touched(&self) -> bool {
+        self.is_touched
+    }
+
+    /// Brings up to date what is shown, and says whether that was needed.
+    pub(super) fn refresh(&mut self, shown: &mut Arc<[Arc<T>]>) -> News {
         let is_same = !std::mem::take(&mut self.is_touched)
             || (shown.len() == self.entries.len() && shown.iter().eq(self.entries.values()));
         if is_same {

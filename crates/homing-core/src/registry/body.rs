@@ -6,11 +6,12 @@
 //! offer   namespace str   service str   version str (empty: none)   state u8 (0 open, 1 draining)   origin str
 //!         methods: count varint, then each: pattern str, bits u8 (1: repeatable)
 //!         labels: count varint, then each: str   metadata bytes
-//! interest, declared   see `interest`
+//! interest, declared   see `interest`       service   see `service`
 //! ```
 
 use super::interest::{DeclaredRecord, InterestRecord};
 use super::record::RecordKey;
+use super::service::ServiceRecord;
 use crate::addr::TransportAddr;
 use crate::crypto::KeyId;
 use crate::limits::{
@@ -36,9 +37,14 @@ pub enum Body {
     Interest(Arc<InterestRecord>),
     /// To which topics the node says that it publishes; under [`RecordKey::DECLARED`](super::RecordKey::DECLARED).
     Declared(Arc<DeclaredRecord>),
+    /// That a service is there which was registered by hand; under the keys of offers.
+    Service(Arc<ServiceRecord>),
     /// That what this key said before no longer holds.
     Tombstone,
 }
+
+/// The kind of a service registered by hand.
+pub(super) const SERVICE: u8 = 5;
 
 /// Bytes of a node record's body that surely leave room for the rest of its record.
 const NODE_MAX: usize = RECORD_MAX - 96 - 64;
@@ -119,11 +125,11 @@ impl Body {
         !matches!(self, Self::Tombstone)
     }
 
-    /// Whether this may be said under this key: all but offers have one of their own.
+    /// Whether this may be said under this key: all but offers and services have one of their own.
     pub(super) fn belongs_under(&self, key: RecordKey) -> bool {
         match self {
             Self::Node(_) => key == RecordKey::NODE,
-            Self::Offer(_) => key.is_for_offers(),
+            Self::Offer(_) | Self::Service(_) => key.is_for_offers(),
             Self::Interest(_) => key == RecordKey::INTEREST,
             Self::Declared(_) => key == RecordKey::DECLARED,
             Self::Tombstone => true,
@@ -137,6 +143,7 @@ impl Body {
             Self::Offer(_) => 2,
             Self::Interest(_) => 3,
             Self::Declared(_) => 4,
+            Self::Service(_) => SERVICE,
         }
     }
 
@@ -148,6 +155,7 @@ impl Body {
             Self::Offer(_) => "offer",
             Self::Interest(_) => "interest",
             Self::Declared(_) => "declaration",
+            Self::Service(_) => "service record",
         }
     }
 
@@ -158,6 +166,7 @@ impl Body {
             Self::Offer(offer) => offer.broken_bound(),
             Self::Interest(interest) => interest.broken_bound(),
             Self::Declared(declared) => declared.broken_bound(),
+            Self::Service(service) => service.broken_bound(),
         }
     }
 
@@ -165,7 +174,7 @@ impl Body {
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Tombstone => true,
-            Self::Node(_) | Self::Offer(_) => false,
+            Self::Node(_) | Self::Offer(_) | Self::Service(_) => false,
             Self::Interest(interest) => interest.lanes.is_empty(),
             Self::Declared(declared) => declared.topics.is_empty(),
         }
@@ -183,6 +192,7 @@ impl Body {
             Self::Offer(offer) => offer.put(out),
             Self::Interest(interest) => interest.put(out),
             Self::Declared(declared) => declared.put(out),
+            Self::Service(service) => service.put(out),
         }
     }
 
@@ -194,6 +204,7 @@ impl Body {
             2 => Self::Offer(Arc::new(OfferRecord::read(reader)?)),
             3 => Self::Interest(Arc::new(InterestRecord::read(reader)?)),
             4 => Self::Declared(Arc::new(DeclaredRecord::read(reader)?)),
+            SERVICE => Self::Service(Arc::new(ServiceRecord::read(reader)?)),
             _ => return Ok(None),
         }))
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! what u8 (0 all, 1 a part without topics, 2 a part with topics), and of a part
-//! services: count varint (≤ 64), then each: namespace str, service str
+//! services, offered or registered by hand: count varint (≤ 64), then each: namespace str, service str
 //! ```
 
 use super::body::Body;
@@ -20,7 +20,7 @@ pub enum Filter {
     All,
     /// A part, and the nodes that it is of.
     Part {
-        /// The offers of these services; at most [`FILTER_MAX`].
+        /// The offers of these services, and what was registered of them by hand; at most [`FILTER_MAX`].
         services: BTreeSet<(Namespace, ServiceName)>,
         /// Who listens and who publishes.
         topics: Topics,
@@ -83,9 +83,10 @@ impl Filter {
         match (self, &record.body) {
             (Self::All, _) => true,
             (Self::Part { services, .. }, Body::Offer(offer)) => {
-                services.iter().any(|(namespace, service)| {
-                    *namespace == offer.namespace && *service == offer.service
-                })
+                is_among(services, &offer.namespace, &offer.service)
+            }
+            (Self::Part { services, .. }, Body::Service(record)) => {
+                is_among(services, &record.namespace, &record.service)
             }
             (Self::Part { topics, .. }, Body::Interest(_) | Body::Declared(_)) => {
                 *topics == Topics::Wanted
@@ -93,6 +94,14 @@ impl Filter {
             (Self::Part { .. }, Body::Node(_) | Body::Tombstone) => false,
         }
     }
+}
+
+fn is_among(
+    services: &BTreeSet<(Namespace, ServiceName)>,
+    namespace: &Namespace,
+    service: &ServiceName,
+) -> bool {
+    services.iter().any(|(one, other)| one == namespace && other == service)
 }
 
 #[cfg(test)]

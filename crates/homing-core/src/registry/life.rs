@@ -6,7 +6,7 @@ use super::owner::{Life, Owner, Reach};
 use super::record::RecordKey;
 use super::{Part, Registry};
 use crate::id::{Epoch, NodeId};
-use crate::limits::LEASE;
+use crate::limits::LIFETIME_MAX;
 use crate::time::Time;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Registry {
     pub(super) fn gone(&mut self, now: Time, node: NodeId) {
         let lives = self.owners.of(&node).is_some_and(|owner| owner.life == Life::Alive);
         if lives && node != self.own.id {
-            self.lease(now, node, LEASE);
+            self.lease(now, node, LIFETIME_MAX);
         }
     }
 
@@ -98,11 +98,37 @@ impl Registry {
 
     /// Marks an owner as gone, or shortens its lease.
     fn lease(&mut self, now: Time, node: NodeId, remaining: Duration) {
-        let until = self.leases.shrink(node, now + remaining.min(LEASE));
+        let end = self.leases.shrink(node, now + remaining.min(LIFETIME_MAX));
         self.owners.change(&node, |owner| owner.life = Life::Gone);
         self.rumours.forget_owner(&node);
+        self.plan_end(&node);
         self.show(&node, None);
-        self.tell_fate(&node, Fate::Leased(until - now));
+        self.tell_fate(&node, Fate::Leased(end - now));
+    }
+
+    /// Plans for when the next record of an owner that is gone ends.
+    pub(super) fn plan_end(&mut self, node: &NodeId) {
+        let Some(lease) = self.leases.end(node) else { return };
+        let Some(owner) = self.owners.of(node) else { return };
+        let last = owner.last_end(lease);
+        let next = owner.ends(lease).map(|(_, end)| end).fold(last, Time::min);
+        self.leases.schedule(node, next);
+    }
+
+    /// Some records of an owner that is gone end, or all of them.
+    pub(super) fn end_lifetimes(&mut self, now: Time, node: NodeId) {
+        let Some(lease) = self.leases.end(&node) else { return };
+        let Some(owner) = self.owners.of(&node) else { return };
+        if owner.last_end(lease) <= now {
+            return self.forget(now, node);
+        }
+        let over = owner.ends(lease).filter(|(_, end)| *end <= now);
+        for key in over.map(|(key, _)| key).collect::<Vec<_>>() {
+            let held = self.owners.change(&node, |owner| owner.remove(key)).flatten();
+            self.tell(held.map(|held| held.record), None);
+        }
+        self.plan_end(&node);
+        self.show(&node, None);
     }
 
     /// An owner that was taken for gone lives after all.

@@ -1,12 +1,9 @@
 //! When is a record taken in, and who has to know?
 
-use super::audience::{Listener, Publisher};
-use super::body::Body;
 use super::message::{WANT, Wanted};
-use super::owner::{Held, Life, Owner, Reach, Refusal};
+use super::owner::{Held, Life, Owner, Refusal};
 use super::record::{BadRecord, Head, Record, RecordKey, is_vouched_for};
-use super::snapshot::{Instance, KnownNode, NodeState, instance_state};
-use super::voice::{Change, Output, Via};
+use super::voice::{Output, Via};
 use super::{Part, Registry};
 use crate::id::{Epoch, NodeId};
 use crate::limits::GOSSIP_FANOUT;
@@ -62,100 +59,12 @@ impl Registry {
             self.rumours.push((record.owner, record.key), bytes.clone(), now);
         }
         self.tell_followers(before.as_deref(), &record, &bytes);
+        let owner = record.owner;
         self.tell(before, Some(record));
-    }
-
-    /// What a record is replaced by, or that it is gone: told to the program, and shown in the next snapshot.
-    pub(super) fn tell(&mut self, before: Option<Arc<Record>>, after: Option<Arc<Record>>) {
-        let token = before.as_deref().and_then(token_in).map(str::to_owned);
-        let before = before.filter(|record| self.hide(record));
-        if let Some(record) = &after {
-            self.show(&record.owner, Some(record.key));
-        }
-        let after = after.filter(|record| record.body.is_live() && self.shows(record));
-        let renewed = after.as_deref().filter(|record| token_in(record) != token.as_deref());
-        let renewed = renewed.map(|record| record.owner);
-        let change = match (before, after) {
-            (_, Some(record)) if matches!(record.body, Body::Node(_)) => Change::Node(record),
-            (None, Some(record)) if is_offer(&record) => Change::Offered(record),
-            (Some(_), Some(record)) if is_offer(&record) => Change::Updated(record),
-            (Some(record), None) if is_offer(&record) => Change::Withdrawn(record),
-            (Some(_) | None, Some(_) | None) => return,
-        };
-        self.outputs.push_back(Output::Changed(change));
-        if let Some(owner) = renewed {
-            self.reconsider(&owner);
-        }
-    }
-
-    /// Asks again who may do what.
-    pub(super) fn reconsider_all(&mut self) {
-        let owners: Vec<NodeId> = self.owners.iter().map(|(id, _)| *id).collect();
-        for owner in &owners {
-            self.reconsider(owner);
-        }
-    }
-
-    /// Asks again what an owner may do of what its records say.
-    fn reconsider(&mut self, id: &NodeId) {
-        let Some(owner) = self.owners.of(id) else { return };
-        let records = owner.records().map(|held| Arc::clone(&held.record));
-        let judged: Vec<Arc<Record>> =
-            records.filter(|record| !matches!(record.body, Body::Node(_))).collect();
-        for record in judged {
-            let was_shown = self.shows(&record);
-            self.show(id, Some(record.key));
-            let change = match (was_shown, self.shows(&record)) {
-                (false, true) if is_offer(&record) => Change::Offered(record),
-                (true, false) if is_offer(&record) => Change::Withdrawn(record),
-                (_, _) => continue,
-            };
-            self.outputs.push_back(Output::Changed(change));
-        }
-    }
-
-    /// Puts into the next snapshot what is held of an owner: one record, or all of them. What it may not do is not in it.
-    pub(super) fn show(&mut self, id: &NodeId, key: Option<RecordKey>) {
-        let Some(owner) = self.owners.of(id) else { return };
-        let until = self.leases.until(id);
-        let (epoch, reach) = (owner.epoch, reach(owner));
-        let token = owner.held(RecordKey::NODE).and_then(|held| token_in(&held.record));
-        let one = key.and_then(|key| owner.held(key));
-        let all = key.is_none().then(|| owner.records());
-        for held in one.into_iter().chain(all.into_iter().flatten()) {
-            match &held.record.body {
-                Body::Offer(offer) if !self.own.may_offer((*id, token), offer) => {
-                    self.view.remove(offer, (*id, held.record.key));
-                    self.stats.refused += 1;
-                }
-                Body::Offer(offer) => self.view.put(Instance {
-                    node: *id,
-                    epoch,
-                    key: held.record.key,
-                    offer: Arc::clone(offer),
-                    state: instance_state(offer, reach),
-                }),
-                Body::Node(node) => self.view.put_node(KnownNode {
-                    id: *id,
-                    epoch,
-                    record: Arc::clone(node),
-                    state: match owner.life {
-                        Life::Alive => NodeState::Alive,
-                        Life::Gone => NodeState::Gone { until: until.unwrap_or(Time::MAX) },
-                    },
-                }),
-                Body::Interest(interest) => {
-                    let lanes = self.own.allowed_lanes((*id, token), interest);
-                    self.stats.refused += u64::from(*lanes != *interest.lanes);
-                    self.view.audience.listen(Listener { node: *id, epoch, lanes, reach });
-                }
-                Body::Declared(declared) => {
-                    let topics = self.own.allowed_topics((*id, token), declared);
-                    self.stats.refused += u64::from(topics.len() < declared.topics.len());
-                    self.view.audience.declare(Publisher { node: *id, epoch, topics, reach });
-                }
-                Body::Tombstone => {}
-            }
+        if self.leases.end(&owner).is_some() {
+            // A visitor hears of the records of those who are gone.
+            self.plan_end(&owner);
+            self.show(&owner, Some(RecordKey::NODE));
         }
     }
 
@@ -226,27 +135,6 @@ impl Registry {
         }
     }
 
-    /// Takes a record out of the next snapshot; whether it was in it.
-    fn hide(&mut self, record: &Record) -> bool {
-        match &record.body {
-            Body::Offer(offer) => self.view.remove(offer, (record.owner, record.key)),
-            Body::Node(_) => self.view.remove_node(&record.owner),
-            Body::Interest(_) => self.view.audience.listeners.remove(&record.owner),
-            Body::Declared(_) => self.view.audience.publishers.remove(&record.owner),
-            Body::Tombstone => false,
-        }
-    }
-
-    fn shows(&self, record: &Record) -> bool {
-        match &record.body {
-            Body::Offer(offer) => self.view.has(offer, (record.owner, record.key)),
-            Body::Node(_) => true,
-            Body::Interest(_) => self.view.audience.listeners.has(&record.owner),
-            Body::Declared(_) => self.view.audience.publishers.has(&record.owner),
-            Body::Tombstone => false,
-        }
-    }
-
     fn may_take(&mut self, head: &Head) -> bool {
         let takes_gone = matches!(self.part, Part::Visitor { .. });
         let owner = self.owners.of(&head.owner);
@@ -277,25 +165,5 @@ impl Registry {
             BadRecord::Malformed(_) => self.stats.malformed += 1,
             BadRecord::Newer(_) => self.stats.unknown += 1,
         }
-    }
-}
-
-/// The token with which a node does what its records say, if the record is a node's and has one.
-fn token_in(record: &Record) -> Option<&str> {
-    match &record.body {
-        Body::Node(node) => node.token.as_deref(),
-        Body::Offer(_) | Body::Interest(_) | Body::Declared(_) | Body::Tombstone => None,
-    }
-}
-
-fn is_offer(record: &Record) -> bool {
-    matches!(record.body, Body::Offer(_))
-}
-
-/// Whether an owner can be talked to: who is gone cannot.
-fn reach(owner: &Owner) -> Reach {
-    match owner.life {
-        Life::Alive => owner.reach,
-        Life::Gone => Reach::Unreachable,
     }
 }

@@ -10,7 +10,8 @@
 //! 5 Want      then each: owner 16, epoch varint, count varint, keys varint       → Records
 //! 6 Records   then each: record bytes       what was wanted, or all of a sync
 //! 7 Rumours   then each: record bytes       news
-//! 8 Lives     then each: owner 16, epoch varint, life u8 (0 alive, 1 leased: remaining ms varint, 2 forgotten)
+//! 8 Lives     then each: owner 16, epoch varint, life u8 (0 alive, 1 leased: remaining ms varint of the
+//!             longest lifetime there can be, 2 forgotten)
 //! 9 End       a sync is complete
 //! 10 Confirm    record bytes   "do you hold and show this, or a later version?"  (no: no answer)   → Confirmed
 //! 11 Confirmed  owner 16   epoch varint   key varint   version varint            the version that is held
@@ -111,7 +112,8 @@ pub(crate) struct Confirmed {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fate {
     Alive,
-    /// Gone; its records live on for so long.
+    /// Gone; so much is left of [`LIFETIME_MAX`](crate::limits::LIFETIME_MAX), from which follows when each of its records
+    /// ends.
     Leased(Duration),
     Forgotten,
 }

@@ -22,6 +22,7 @@ mod exchange;
 mod filter;
 mod followers;
 mod headstones;
+mod host;
 mod index;
 mod interest;
 mod lease;
@@ -34,7 +35,11 @@ mod owners;
 mod packer;
 mod peers;
 mod record;
+mod record_id;
+mod registered;
 mod rumours;
+mod service;
+mod show;
 mod snapshot;
 mod spread;
 mod stats;
@@ -50,9 +55,13 @@ mod tests;
 pub use audience::{Listener, Publisher};
 pub use body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
 pub use filter::{Filter, Topics};
+pub use host::{BadHost, Host, HostName};
 pub use interest::{DeclaredRecord, InterestRecord, Lane, Slow};
 pub use owner::Reach;
 pub use record::{BadRecord, Record, RecordKey, SIGNED_AS, Signature};
+pub use record_id::{BadRecordId, RecordId};
+pub use registered::{Registered, Standing};
+pub use service::{Right, ServiceRecord};
 pub(crate) use snapshot::View;
 pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
 pub(crate) use spread::Spread;
@@ -178,6 +187,10 @@ impl Registry {
             }
             Input::Spread { token, key, until } => self.spread(now, Wish { token, key, until }),
             Input::Sample { token, key, until } => self.sample(now, Wish { token, key, until }),
+            Input::SpreadOf { token, id, until } => {
+                self.spread(now, Wish { token, key: id.key, until });
+            }
+            Input::Free { token, id } => self.free(now, token, id),
             Input::Alone => self.view.set_synced(),
             Input::Alive { node, epoch } => self.alive(now, node, epoch),
             Input::Outlived { epoch } => self.seek_later_life(now, epoch),
@@ -197,8 +210,8 @@ impl Registry {
 
     /// Does what is due. Early and repeated calls are harmless; late ones catch up.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(node) = self.leases.pop_ended(now) {
-            self.forget(now, node);
+        while let Some(node) = self.leases.pop_due(now) {
+            self.end_lifetimes(now, node);
         }
         self.headstones.expire(now);
         if self.rumours.start_round(now) {

@@ -1,14 +1,15 @@
 //! What does this node write itself?
 
-use super::body::{Body, OfferRecord};
+use super::body::Body;
 use super::interest::{DeclaredRecord, InterestRecord, Lane};
 use super::owner::Held;
 use super::record::{Record, RecordKey};
+use super::service::ServiceRecord;
 use crate::authorize::{Action, AllowAll, Authorize, Who};
 use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{EPOCH_LEAD_MAX, GREETING_PERIOD};
-use crate::name::{Namespace, TopicPattern};
+use crate::name::{Namespace, ServiceName, TopicPattern};
 use crate::time::Time;
 use std::fmt;
 use std::sync::Arc;
@@ -44,17 +45,28 @@ impl Own {
         Self { id, epoch, crypto, authorize, version: 0, asked: None, standing, signs }
     }
 
-    /// Whether an offer may be made by this owner, with the token of its node record. One's own always may: others
+    /// Whether a service may be offered, or registered by hand, by this owner, with the token of its node record. One's own always may: others
     /// judge it.
     pub(crate) fn may_offer(
         &self,
         (owner, token): (NodeId, Option<&str>),
-        offer: &OfferRecord,
+        (namespace, service): (&Namespace, &ServiceName),
+        origin: Option<&str>,
     ) -> bool {
-        let who = Who { node: owner, token, origin: offer.origin.as_deref() };
-        let (namespace, service) = (offer.namespace.as_str(), offer.service.as_str());
+        let who = Who { node: owner, token, origin };
+        let (namespace, service) = (namespace.as_str(), service.as_str());
         owner == self.id
             || self.authorize.authorize(&who, Action::Offer, namespace, service).is_ok()
+    }
+
+    /// The same of a record of a service.
+    pub(crate) fn may_register(
+        &self,
+        owner: (NodeId, Option<&str>),
+        service: &ServiceRecord,
+    ) -> bool {
+        let name = (&service.namespace, &service.service);
+        self.may_offer(owner, name, service.origin.as_deref())
     }
 
     /// What a listener may have of what it wants: a lane without the patterns that it may not have, if others are left.

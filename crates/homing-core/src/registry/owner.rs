@@ -7,16 +7,19 @@
 //!
 //! Merging is order-free: of one key the higher version stays.
 
+use super::body::Body;
 use super::digest::{OwnerDigest, record_hash};
 use super::index::Index;
+use super::lease::end_of;
 use super::record::{Record, RecordKey};
 use crate::id::{Epoch, NodeId};
-use crate::limits::OFFERS_MAX;
+use crate::limits::{LEASE, OFFERS_MAX};
+use crate::time::Time;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Records held of one owner: its node record, its interest, the topics it declares, its offers, and the tombstones of
+/// Records held of one owner: its node record, its interest, the topics it declares, its offers and services, and the tombstones of
 /// keys that no offer uses. Further ones are refused.
 pub(crate) const OWNER_RECORDS_MAX: usize = 3 + OFFERS_MAX;
 
@@ -150,6 +153,23 @@ impl Owner {
     /// it is only hearsay that this life began.
     pub(crate) fn is_outlived_by(&self, epoch: Epoch) -> bool {
         epoch > self.epoch || (epoch < self.epoch && self.records.is_empty())
+    }
+
+    /// Which of its records ends when, where the owner is gone and the longest lifetime there can be ends then. The node
+    /// record stays as long as any of the others, and tombstones as long as it.
+    pub(crate) fn ends(&self, lease: Time) -> impl Iterator<Item = (RecordKey, Time)> {
+        self.records.iter().filter_map(move |(key, held)| match &held.record.body {
+            Body::Node(_) | Body::Tombstone => None,
+            Body::Service(service) => Some((*key, end_of(lease, service.lifetime))),
+            Body::Offer(_) | Body::Interest(_) | Body::Declared(_) => {
+                Some((*key, end_of(lease, LEASE)))
+            }
+        })
+    }
+
+    /// When the last of them ends, and the owner is forgotten.
+    pub(crate) fn last_end(&self, lease: Time) -> Time {
+        self.ends(lease).map(|(_, end)| end).fold(end_of(lease, LEASE), Time::max)
     }
 
     /// What this owner's records are in short; `None` while none is known.

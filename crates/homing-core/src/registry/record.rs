@@ -5,13 +5,14 @@
 //!
 //! ```text
 //! format u8 (1)   flags u8 (1: signed)   owner 16   epoch varint   key varint   version varint
-//! kind u8 (0 tombstone, 1 node, 2 offer, 3 interest, 4 declared)   body   [public key 32   signature 64]
+//! kind u8 (0 tombstone, 1 node, 2 offer, 3 interest, 4 declared, 5 service)   body   [public key 32   signature 64]
 //! ```
 //! At most [`RECORD_MAX`] bytes with the signature, for which an unsigned record leaves room. The signature covers
 //! [`SIGNED_AS`] and all bytes in front of the public key. A record of another format, or of a kind that is not known
 //! here, is skipped and counted.
 
 use super::body::Body;
+use super::record_id::RecordId;
 use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::RECORD_MAX;
@@ -36,7 +37,7 @@ impl RecordKey {
     /// The topics to which the node says that it publishes.
     pub const DECLARED: Self = Self(u32::MAX - 1);
 
-    /// Whether an offer may be told under it.
+    /// Whether an offer or a service may be told under it.
     pub(super) fn is_for_offers(self) -> bool {
         ![Self::NODE, Self::INTEREST, Self::DECLARED].contains(&self)
     }
@@ -76,7 +77,7 @@ pub enum BadRecord {
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// A format or a kind that a later version of the protocol may know.
-    #[error("record of an unknown format or kind {0}, known are format 1 and kinds 0 to 4")]
+    #[error("record of an unknown format or kind {0}, known are formats 1 and 2 and kinds 0 to 5")]
     Newer(u8),
 }
 
@@ -110,6 +111,11 @@ impl Record {
             return Err(Malformed("record: a body under a key of another kind").into());
         }
         Ok(Self { owner, epoch, key, version, body, signature })
+    }
+
+    /// Which record it is, in whatever version.
+    pub const fn id(&self) -> RecordId {
+        RecordId { owner: self.owner, epoch: self.epoch, key: self.key }
     }
 
     /// Signs the record where records are signed, and gives its bytes.

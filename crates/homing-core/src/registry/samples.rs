@@ -4,11 +4,14 @@ use super::body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMetho
 use super::interest::{DeclaredRecord, InterestRecord, Lane, Slow};
 use super::owner::Held;
 use super::record::{Record, RecordKey};
+use super::service::{Right, ServiceRecord};
 use crate::crypto::KeyId;
 use crate::id::{Epoch, NodeId};
+use crate::limits::LIFETIME_DEFAULT;
 use crate::name::ServiceName;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The node with this number; numbers are spread over the buckets.
 pub(crate) fn id(number: u8) -> NodeId {
@@ -35,6 +38,31 @@ pub(crate) fn offer(service: &str) -> OfferRecord {
 
 pub(crate) fn offer_body(service: &str) -> Body {
     Body::Offer(Arc::new(offer(service)))
+}
+
+/// A record of a service at 10.0.0.5, which lives for a second longer than an offer when its owner is gone.
+pub(crate) fn service(name: &str) -> ServiceRecord {
+    ServiceRecord {
+        namespace: "default".parse().unwrap(),
+        service: ServiceName::from_peer(name).unwrap(),
+        version: Some("15.2.0".parse().unwrap()),
+        hosts: vec!["10.0.0.5".parse().unwrap(), "db.example".parse().unwrap()],
+        port: 5432,
+        data: Bytes::from_static(br#"{"role":"primary"}"#),
+        lifetime: LIFETIME_DEFAULT + Duration::from_secs(1),
+        written: 1_700_000_000_000,
+        origin: None,
+        lasting: None,
+    }
+}
+
+pub(crate) fn service_body(name: &str) -> Body {
+    Body::Service(Arc::new(service(name)))
+}
+
+/// One that lasts until who has this right ends it.
+pub(crate) fn lasting_body(name: &str, right: Right) -> Body {
+    Body::Service(Arc::new(ServiceRecord { lasting: Some(right), ..service(name) }))
 }
 
 pub(crate) fn node_body(name: &str) -> Body {

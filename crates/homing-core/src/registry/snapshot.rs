@@ -7,6 +7,7 @@ use super::audience::{Audience, Listener, Publisher, Shown};
 use super::body::{NodeRecord, OfferRecord, OfferState};
 use super::owner::Reach;
 use super::record::RecordKey;
+use super::registered::{Desk, Registered, ShownRegistered};
 use super::voice::Output;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{PAST_SERVICES_MAX, UNSAID_MAX};
@@ -27,6 +28,7 @@ pub struct Snapshot {
     /// Services that had instances and have none.
     past: Arc<BTreeSet<Service>>,
     topics: Shown,
+    registered: ShownRegistered,
 }
 
 /// The instances of the services of a namespace, by node and key.
@@ -77,9 +79,9 @@ pub struct KnownNode {
 pub enum NodeState {
     /// It takes part.
     Alive,
-    /// It is gone; what it offered is forgotten at this time.
+    /// It is gone, and is forgotten at this time with the last of what it said.
     Gone {
-        /// When its lease ends.
+        /// When the longest lifetime of its records ends.
         until: Time,
     },
 }
@@ -138,6 +140,17 @@ impl Snapshot {
     pub const fn topics_version(&self) -> u64 {
         self.topics.version
     }
+
+    /// The services that were registered by hand, in the order of namespace, service and id.
+    pub fn registered(&self) -> impl Iterator<Item = &Arc<Registered>> {
+        self.registered.all.iter()
+    }
+
+    /// Another one only where the [`registered`](Self::registered) services are others than in the snapshot before; 0
+    /// while there never were any.
+    pub const fn registered_version(&self) -> u64 {
+        self.registered.version
+    }
 }
 
 /// Keeps what the next snapshot is made of.
@@ -146,6 +159,7 @@ pub(crate) struct View {
     instances: BTreeMap<Service, BTreeMap<Place, Arc<Instance>>>,
     touched: BTreeSet<Service>,
     pub(crate) audience: Audience,
+    pub(crate) registered: Desk,
     /// What may be said once all that is known is shown.
     unsaid: Vec<Output>,
     next: Snapshot,
@@ -227,7 +241,7 @@ impl View {
 
     /// Whether the last snapshot is out of date.
     pub(crate) const fn is_stale(&self) -> bool {
-        self.current.is_none() || self.audience.is_touched()
+        self.current.is_none() || self.audience.is_touched() || self.registered.is_touched()
     }
 
     /// The snapshot of now: a new one only if something changed.
@@ -239,6 +253,7 @@ impl View {
             self.refresh(service);
         }
         self.audience.refresh(&mut self.next.topics);
+        self.registered.refresh(&mut self.next.registered);
         self.next.version += 1;
         let snapshot = Arc::new(self.next.clone());
         self.current = Some(Arc::clone(&snapshot));

@@ -149,8 +149,8 @@ impl Registry {
         let fate = match owner.life {
             Life::Alive => Fate::Alive,
             Life::Gone => {
-                let until = self.leases.until(id).unwrap_or(sync.asked);
-                Fate::Leased(until.since(sync.asked))
+                let end = self.leases.end(id).unwrap_or(sync.asked);
+                Fate::Leased(end.since(sync.asked))
             }
         };
         Lived { owner: *id, epoch: owner.epoch, fate }

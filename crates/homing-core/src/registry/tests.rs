@@ -25,6 +25,9 @@ fn services(changes: &[Change]) -> String {
         Change::Updated(record) => format!("={}", record.key.0),
         Change::Withdrawn(record) => format!("-{}", record.key.0),
         Change::Node(record) => format!("n{}", record.key.0),
+        Change::Registered(record) => format!("+r{}", record.key.0),
+        Change::Reregistered(record) => format!("=r{}", record.key.0),
+        Change::Freed(record) => format!("-r{}", record.key.0),
     };
     changes.iter().map(tell).collect::<Vec<_>>().join(" ")
 }
@@ -273,7 +276,10 @@ fn a_member_with_many_offers_is_learnt_over_datagrams() {
     world.offer(0, 2_000, "one-too-many");
     let refused = &world.node(0).refused;
     assert_eq!(refused[0].0, RecordKey(2_000));
-    assert_eq!(refused[0].1.to_string(), "RESOURCE_EXHAUSTED: a node has at most 1024 offers");
+    assert_eq!(
+        refused[0].1.to_string(),
+        "RESOURCE_EXHAUSTED: a node has at most 1024 offers and services"
+    );
     world.run(SECOND * 60);
     assert_eq!(world.assert_same().len(), 1_024 + 2);
 }

@@ -4,6 +4,8 @@ use super::body::Body;
 use super::filter::Filter;
 use super::owner::Reach;
 use super::record::{Record, RecordKey};
+use super::record_id::RecordId;
+use super::service::ServiceRecord;
 use crate::id::{Epoch, NodeId};
 use crate::talk::Status;
 use crate::time::Time;
@@ -36,7 +38,7 @@ pub enum Input<'a> {
     /// the key.
     Offer {
         /// [`RecordKey::NODE`] for the node record, [`RecordKey::INTEREST`] and [`RecordKey::DECLARED`] for topics, any
-        /// other for an offer.
+        /// other for an offer or a service.
         key: RecordKey,
         /// What it says. A tombstone, an interest without lanes and a declaration without topics are a withdrawal.
         body: Body,
@@ -45,6 +47,14 @@ pub enum Input<'a> {
     Withdraw {
         /// Which.
         key: RecordKey,
+    },
+    /// A record of a service that was registered by hand is to end: this node's own, or a lasting one whose right this node
+    /// holds, or anybody does. [`Output::Freed`] answers.
+    Free {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        id: RecordId,
     },
     /// This node goes above an epoch that a first peer knew of it, before anybody else has heard of it (decisions
     /// A10). All own records are written anew. An epoch that is not higher changes nothing.
@@ -98,6 +108,15 @@ pub enum Input<'a> {
         token: u64,
         /// Which record.
         key: RecordKey,
+        /// When to answer at the latest.
+        until: Time,
+    },
+    /// The same of any record of a service, and of its end: of a lasting one, whoever wrote it, or an own one.
+    SpreadOf {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        id: RecordId,
         /// When to answer at the latest.
         until: Time,
     },
@@ -157,6 +176,14 @@ pub enum Output {
         /// Why, naming the bound.
         status: Status,
     },
+    /// The answer to [`Input::Free`].
+    Freed {
+        /// Of the question.
+        token: u64,
+        /// What the record said last; or why it does not end: it is not known, somebody else's, or this node does not hold
+        /// the right.
+        outcome: Result<Arc<ServiceRecord>, Status>,
+    },
     /// So many members said that they hold the record, or a later one in its place, and show it to their programs. Each
     /// speaks for itself. It is shown here, too.
     Spread {
@@ -193,4 +220,10 @@ pub enum Change {
     Withdrawn(Arc<Record>),
     /// A node says something new of itself.
     Node(Arc<Record>),
+    /// A service that was registered by hand is there that was not.
+    Registered(Arc<Record>),
+    /// It says something else. That it was written again is no change.
+    Reregistered(Arc<Record>),
+    /// It is no longer there, for whatever reason; this is what it said last.
+    Freed(Arc<Record>),
 }

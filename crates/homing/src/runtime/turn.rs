@@ -246,6 +246,8 @@ impl Turner {
                 Output::Connected { connect, outcome } => self.connected(connect, outcome),
                 Output::Event(event) => self.tell(event),
                 Output::Refused { key, status } => self.refuse(key, status),
+                // Nobody asks to free a record yet.
+                Output::Freed { .. } => {}
                 Output::Left => drop(self.askers.leaving.take().map(|asker| asker.send(()))),
                 Output::Raise { above } => self.begin_anew(above),
                 Output::Fatal(status) => self.end(status),

@@ -83,6 +83,7 @@ pub(super) struct Seat {
     /// What became of wishes to connect.
     pub(super) connected: Vec<(ConnectId, Result<NodeId, NotConnected>)>,
     pub(super) spread: Vec<(u64, usize, usize)>,
+    pub(super) freed: Vec<(u64, Result<Arc<ServiceRecord>, Status>)>,
     pub(super) ended: Option<String>,
     pub(super) wakes: u64,
 }
@@ -152,6 +153,7 @@ impl World {
             events: vec![],
             connected: vec![],
             spread: Vec::new(),
+            freed: Vec::new(),
             ended: None,
             wakes: 0,
         });
@@ -233,6 +235,7 @@ impl World {
                 Output::Spread { token, acknowledged, of } => {
                     seat.spread.push((token, acknowledged, of));
                 }
+                Output::Freed { token, outcome } => seat.freed.push((token, outcome)),
                 Output::Event(event) => seat.events.push((self.now, event)),
                 Output::Left => seat.ended = Some("left".into()),
                 Output::Raise { above } => {

@@ -2,7 +2,10 @@
 
 use super::super::body::{OfferRecord, OfferState};
 use super::super::interest::{Lane, Slow};
-use super::super::samples::{declared_body, id, interest_body, lane, node_body, offer};
+use super::super::samples::{
+    declared_body, id, interest_body, lane, lasting_body, node_body, offer, service, service_body,
+};
+use super::super::service::{Right, ServiceRecord};
 use super::*;
 use crate::crypto::fake::Fake;
 use bytes::Bytes;
@@ -10,6 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The records of the golden file, by name.
 fn golden_records() -> Vec<(&'static str, Record)> {
@@ -45,6 +49,8 @@ fn golden_records() -> Vec<(&'static str, Record)> {
         ("interest", record(u32::MAX, 6, interest_body(lanes))),
         ("declared", record(u32::MAX - 1, 7, declared_body(&["orders.**", "a"]))),
         ("tombstone", record(1, 4, Body::Tombstone)),
+        ("service", record(2, 8, service_body("db"))),
+        ("lasting", record(3, 9, lasting_body("db", Right::Key([0xcc; 32])))),
         ("signed", Record { signature: Some(signature), ..record(1, 5, Body::Tombstone) }),
     ]
 }
@@ -146,6 +152,24 @@ proptest! {
         let state = if draining { OfferState::Draining } else { OfferState::Open };
         record.body = Body::Offer(Arc::new(OfferRecord { metadata: metadata.into(), state, ..offer("a") }));
         (record.key, record.version) = (RecordKey(key), version);
+        prop_assert_eq!(Record::decode(&encoded(&record)), Ok(record));
+    }
+
+    #[test]
+    fn every_service_reads_back(
+        (port, written, lifetime) in any::<(u16, u64, u32)>(),
+        (key, has_key) in any::<([u8; 32], Option<bool>)>(),
+        data in "[ -~]{0,400}",
+        hosts in vec("[a-z0-9.:-]{1,20}", 0..8),
+    ) {
+        let mut record = golden_records().remove(1).1;
+        let hosts = hosts.iter().filter_map(|host| host.parse().ok()).collect();
+        let lifetime = Duration::from_millis(u64::from(lifetime) % 86_400_001);
+        let lasting = has_key.map(|has| if has { Right::Key(key) } else { Right::Anybody });
+        let data = Bytes::from(data);
+        record.body = Body::Service(Arc::new(ServiceRecord {
+            port, written, hosts, lifetime, lasting, data, ..service("db")
+        }));
         prop_assert_eq!(Record::decode(&encoded(&record)), Ok(record));
     }
 

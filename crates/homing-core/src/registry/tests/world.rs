@@ -2,7 +2,7 @@
 
 use super::super::samples::{id, node_body, offer_body};
 use super::super::voice::{Change, Input, Output, Role, Via};
-use super::super::{Filter, RecordKey, Registry, message, message_max};
+use super::super::{Filter, RecordKey, Registry, ServiceRecord, message, message_max};
 use crate::crypto::fake::Fake;
 use crate::id::{Epoch, NodeId};
 use crate::rng::Rng;
@@ -37,6 +37,7 @@ pub(super) struct Node {
     pub(super) fatal: Vec<Status>,
     pub(super) refused: Vec<(RecordKey, Status)>,
     pub(super) spread: Vec<(u64, usize, usize)>,
+    pub(super) freed: Vec<(u64, Result<Arc<ServiceRecord>, Status>)>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,6 +87,7 @@ impl World {
             fatal: Vec::new(),
             refused: Vec::new(),
             spread: Vec::new(),
+            freed: Vec::new(),
         };
         self.nodes.insert(me, node);
         self.tell_membership();
@@ -158,6 +160,7 @@ impl World {
                 Output::Synced { .. } => node.synced += 1,
                 Output::Disputed { status, .. } => node.fatal.push(status),
                 Output::Refused { key, status } => node.refused.push((key, status)),
+                Output::Freed { token, outcome } => node.freed.push((token, outcome)),
                 Output::Spread { token, acknowledged, of } => {
                     node.spread.push((token, acknowledged, of));
                 }
