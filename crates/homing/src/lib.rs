@@ -82,8 +82,8 @@ pub use info::{
     NodeInfo, NodeState, PeerInfo, ServiceInfo, TopicInfo, TopicNode,
 };
 pub use node::Node;
-pub use registry::{Record, RecordId, Registry};
 pub use packets::{Delivery, Messages, Packet, Recipients, Sent};
+pub use registry::{Record, RecordId, Registry};
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use scatter::{CallAll, Outcome, Outcomes};

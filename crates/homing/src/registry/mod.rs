@@ -23,18 +23,21 @@
 //! ```
 
 mod events;
-mod id;
+mod free;
 mod picture;
 mod query;
 mod reach;
 mod record;
+mod register;
 mod wait;
 mod watch;
 
 pub use events::{RegistryEvent, RegistryEvents};
-pub use id::RecordId;
+pub use free::Which;
+pub use homing_core::registry::{BadRecordId, RecordId};
 pub use query::{BadQuery, Query};
 pub use record::{Lasting, Record};
+pub use register::{Registered, Spread};
 pub use wait::{Missing, WaitError};
 pub use watch::{Change, Watch};
 
@@ -56,6 +59,34 @@ pub struct Registry {
 impl Registry {
     pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
         Self { runtime }
+    }
+
+    /// Registers a service: a [`Record`], a name, or a name with its data, as in
+    /// `register(("db@15.2.0", json!({"zone": "eu"})))`.
+    ///
+    /// Returns when the record is written here; others learn of it within a second or two, and
+    /// [`Registered::spread`] waits for that. It stands until it is freed or the node closes; dropping what is returned
+    /// changes nothing. An address that was left out is that of this node.
+    ///
+    /// # Errors
+    /// The name is none, the record is larger than 1,024 bytes or its data than 512, its lifetime is under three
+    /// heartbeat intervals, a bound is reached, this node may not, is a visitor, or is closed. Nothing is registered.
+    pub async fn register<R>(&self, record: R) -> Result<Registered, RegisterError>
+    where
+        R: TryInto<Record>,
+        R::Error: Into<RegisterError>,
+    {
+        let record = record.try_into().map_err(Into::into)?;
+        register::register(&self.runtime, &record).await
+    }
+
+    /// Takes a record out of the registry: one of this node's own, by what it returned, its id or its port; or a
+    /// persistent one of anybody, if this node has the right to. The record as it was; none if there is no such record.
+    ///
+    /// # Errors
+    /// It is another node's, or this one has no right to it. It stays.
+    pub async fn free(&self, which: impl Into<Which>) -> Result<Option<Record>, RegisterError> {
+        free::free(&self.runtime, which.into()).await
     }
 
     /// All records, in all namespaces, in the order of their names: what is registered and what is offered. The nodes

@@ -1,13 +1,14 @@
 //! What is in the registry at this moment, as this node sees it?
 
-use super::reach::{Network, Place, networks_here, reachable};
-use super::record::Record;
 use super::RecordId;
+use super::reach::{Network, Place, networks_here, reachable};
+use super::record::{Lasting, Record};
 use crate::runtime::Runtime;
 use homing_core::addr::TransportAddr;
 use homing_core::id::NodeId;
 use homing_core::registry::{
-    Instance, InstanceState, KnownNode, NodeState, OfferRecord, RecordKey, Snapshot,
+    Instance, InstanceState, KnownNode, NodeState, OfferRecord, RecordKey, Registered, Right,
+    ServiceRecord, Snapshot, Standing,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub(super) type Picture = BTreeMap<RecordId, Entry>;
 pub(super) enum Entry {
     /// What a node offers.
     Offered(Arc<Instance>),
+    /// What was registered by hand.
+    Registered(Arc<Registered>),
     /// A node that can be reached.
     Node(Arc<KnownNode>),
 }
@@ -48,6 +51,16 @@ impl Reader {
         Self { host: runtime.host(), networks }
     }
 
+    /// A record of a service that this node knows of, whether it is shown yet or no longer.
+    pub(super) fn read(
+        &self,
+        id: RecordId,
+        service: &ServiceRecord,
+        snapshot: &Snapshot,
+    ) -> Record {
+        registered(id, service, self.place(snapshot, &id.owner), &self.networks)
+    }
+
     /// Where this reader is, as seen from a node.
     fn place(&self, snapshot: &Snapshot, node: &NodeId) -> Place {
         let known = snapshot.node(node).map_or(&[][..], |known| &known.record.addresses);
@@ -67,7 +80,9 @@ pub(super) fn picture(snapshot: &Snapshot) -> Picture {
         let id = RecordId { owner: known.id, epoch: known.epoch, key: RecordKey::NODE };
         (id, Entry::Node(Arc::clone(known)))
     });
-    offered.chain(nodes).collect()
+    let registered = snapshot.registered();
+    let registered = registered.map(|one| (one.id, Entry::Registered(Arc::clone(one))));
+    offered.chain(registered).chain(nodes).collect()
 }
 
 impl Entry {
@@ -76,6 +91,9 @@ impl Entry {
         let place = reader.place(snapshot, &id.owner);
         let mut record = match self {
             Self::Offered(instance) => offered(instance, snapshot, place, &reader.networks),
+            Self::Registered(found) => {
+                return registered(id, &found.record, place, &reader.networks);
+            }
             Self::Node(known) => node(known, place, &reader.networks),
         };
         record.id = Some(id);
@@ -86,9 +104,14 @@ impl Entry {
     /// Whether it is the same as before, so that there is nothing to tell.
     pub(super) fn is_same(&self, before: &Self) -> bool {
         match (self, before) {
-            (Self::Offered(now), Self::Offered(before)) => Arc::ptr_eq(now, before) || now == before,
+            (Self::Offered(now), Self::Offered(before)) => {
+                Arc::ptr_eq(now, before) || now == before
+            }
+            (Self::Registered(now), Self::Registered(before)) => {
+                Arc::ptr_eq(now, before) || now.record == before.record
+            }
             (Self::Node(now), Self::Node(before)) => Arc::ptr_eq(now, before) || now == before,
-            (Self::Offered(_), Self::Node(_)) | (Self::Node(_), Self::Offered(_)) => false,
+            (Self::Offered(_) | Self::Registered(_) | Self::Node(_), _) => false,
         }
     }
 
@@ -96,6 +119,9 @@ impl Entry {
     pub(super) fn is_there(&self) -> bool {
         match self {
             Self::Offered(instance) => instance.state == InstanceState::Ready,
+            Self::Registered(found) => {
+                matches!(found.standing, Standing::Alive | Standing::Lasting)
+            }
             Self::Node(_) => true,
         }
     }
@@ -106,12 +132,33 @@ impl Entry {
     }
 }
 
-fn offered(
-    instance: &Instance,
-    snapshot: &Snapshot,
-    place: Place,
-    networks: &[Network],
-) -> Record {
+/// The record of a service that was registered by hand.
+fn registered(id: RecordId, service: &ServiceRecord, place: Place, networks: &[Network]) -> Record {
+    let mut record = Record::of(service.service.clone(), service.version.clone());
+    let hosts: Vec<String> = service.hosts.iter().map(ToString::to_string).collect();
+    record.id = Some(id);
+    record.owner = Some(id.owner);
+    record.namespace = Some(service.namespace.clone());
+    record.address = reachable(&hosts, place, networks).map(str::to_owned);
+    record.port = Some(service.port).filter(|port| *port != 0);
+    // What is no JSON is shown as the text that it is: its writer is not of this library.
+    let text = || Value::String(String::from_utf8_lossy(&service.data).into_owned());
+    record.data = match &service.data[..] {
+        [] => Value::Null,
+        data => serde_json::from_slice(data).unwrap_or_else(|_| text()),
+    };
+    record.timestamp = Some(service.written);
+    record.origin.clone_from(&service.origin);
+    record.ttl = Some(service.lifetime).filter(|_| service.lasting.is_none());
+    record.lasting = match service.lasting {
+        None => Lasting::No,
+        Some(Right::Anybody) => Lasting::Yes,
+        Some(Right::Key(right)) => Lasting::Until(right),
+    };
+    record
+}
+
+fn offered(instance: &Instance, snapshot: &Snapshot, place: Place, networks: &[Network]) -> Record {
     let offer: &OfferRecord = &instance.offer;
     let mut record = Record::of(offer.service.clone(), offer.version.clone());
     record.namespace = Some(offer.namespace.clone());

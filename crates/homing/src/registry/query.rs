@@ -51,7 +51,9 @@ impl Query {
     pub(super) fn is_like(&self, record: &Record, home: &Namespace) -> bool {
         let is_home = record.namespace.as_ref().is_none_or(|namespace| namespace == home);
         match &self.0 {
-            What::Named { role, range } => is_home && *role == record.role && in_range(range, record),
+            What::Named { role, range } => {
+                is_home && *role == record.role && in_range(range, record)
+            }
             What::Like(fields) => {
                 (is_home || fields.contains_key("namespace")) && has_all(fields, record)
             }
@@ -76,9 +78,7 @@ fn in_range(range: &Option<Range>, record: &Record) -> bool {
 
 fn has_all(fields: &Map<String, Value>, record: &Record) -> bool {
     let shown = serde_json::to_value(record).expect("a record is plain JSON");
-    fields.iter().all(|(path, wanted)| {
-        at(&shown, path).is_some_and(|found| has(found, wanted))
-    })
+    fields.iter().all(|(path, wanted)| at(&shown, path).is_some_and(|found| has(found, wanted)))
 }
 
 /// The field of that name, or else the one at the end of the way that its dots show.
@@ -93,9 +93,9 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 /// An object has another in it that says less.
 fn has(found: &Value, wanted: &Value) -> bool {
     match (found, wanted) {
-        (Value::Object(found), Value::Object(wanted)) => wanted.iter().all(|(name, wanted)| {
-            found.get(name).is_some_and(|found| has(found, wanted))
-        }),
+        (Value::Object(found), Value::Object(wanted)) => wanted
+            .iter()
+            .all(|(name, wanted)| found.get(name).is_some_and(|found| has(found, wanted))),
         (found, wanted) => found == wanted,
     }
 }

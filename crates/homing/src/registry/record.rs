@@ -175,6 +175,22 @@ impl Record {
     }
 }
 
+impl TryFrom<&str> for Record {
+    type Error = BadName;
+
+    fn try_from(name: &str) -> Result<Self, BadName> {
+        Self::new(name)
+    }
+}
+
+impl<D: Into<Value>> TryFrom<(&str, D)> for Record {
+    type Error = BadName;
+
+    fn try_from((name, data): (&str, D)) -> Result<Self, BadName> {
+        Ok(Self::new(name)?.data(data))
+    }
+}
+
 fn host_and_port(address: &str) -> (String, Option<u16>) {
     if let Ok(ip) = address.parse::<IpAddr>() {
         return (ip.to_string(), None);

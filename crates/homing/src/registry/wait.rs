@@ -1,9 +1,9 @@
 //! Is everything there that somebody needs, and if not, what is missing?
 
+use super::RecordId;
 use super::picture::{Picture, Reader, picture};
 use super::query::{BadQuery, Query};
 use super::record::Record;
-use super::RecordId;
 use crate::runtime::Runtime;
 use homing_core::registry::Snapshot;
 use homing_core::talk::Code;
@@ -107,8 +107,7 @@ pub(super) async fn wait(
 fn missing(runtime: &Runtime, snapshot: &Snapshot, wanted: &[Query]) -> Vec<Missing> {
     let there = there(runtime, snapshot);
     let home = &runtime.settings.namespace;
-    let is_missing =
-        |query: &&Query| !there.iter().any(|record| query.is_like(record, home));
+    let is_missing = |query: &&Query| !there.iter().any(|record| query.is_like(record, home));
     let missing = wanted.iter().filter(is_missing).map(|query| {
         let others = there.iter().filter(|record| query.is_of_role(record, home));
         let versions: BTreeSet<_> = others.filter_map(|record| record.version.clone()).collect();

@@ -3,9 +3,9 @@
 //! What is told is the difference between two looks, so that a reader who is slow misses steps but never the truth, and
 //! a refresh, which changes nothing, is not told.
 
+use super::RecordId;
 use super::picture::{Picture, Reader, picture};
 use super::record::Record;
-use super::RecordId;
 use crate::runtime::Runtime;
 use futures_core::Stream;
 use homing_core::registry::Snapshot;

@@ -4,7 +4,7 @@
 //! somebody else is there at all, it beats. A record that was confirmed once is not asked for again, so that at rest a
 //! beat costs nothing. The heart stands still until somebody listens.
 
-use super::{Runtime, Said, Spread};
+use super::{Runtime, Said};
 use homing_core::limits::SPREADS_MAX;
 use homing_core::registry::{NodeState, RecordKey};
 use parking_lot::Mutex;
@@ -44,13 +44,6 @@ impl Runtime {
         let mut beats = heart.beats.subscribe();
         beats.mark_unchanged();
         beats
-    }
-
-    /// Waits until some members hold an own record, or too long; how many of how many do.
-    pub(crate) async fn sample(&self, key: RecordKey) -> Spread {
-        let (answer, known) = oneshot::channel();
-        self.say_surely(Said::Sample { key, answer }).await;
-        known.await.unwrap_or(Spread { acknowledged: 0, of: 0 })
     }
 
     fn is_alone(&self) -> bool {

@@ -20,6 +20,7 @@ mod listen;
 pub(crate) mod offers;
 pub(crate) mod packets;
 mod pipe;
+pub(crate) mod registrar;
 mod show;
 mod slots;
 mod start;
@@ -46,7 +47,9 @@ use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
-use homing_core::registry::{DeclaredRecord, InterestRecord, OfferRecord, RecordKey, Snapshot};
+use homing_core::registry::{
+    DeclaredRecord, InterestRecord, OfferRecord, RecordId, RecordKey, ServiceRecord, Snapshot,
+};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
@@ -144,6 +147,16 @@ pub(crate) enum Said {
     Declared { topics: DeclaredRecord, answer: oneshot::Sender<Result<(), Status>> },
     /// Somebody waits until every member knows a record of this node.
     Spread { key: RecordKey, answer: oneshot::Sender<Spread> },
+    /// A service is registered by hand.
+    Register {
+        key: RecordKey,
+        service: Arc<ServiceRecord>,
+        answer: oneshot::Sender<Result<(), Status>>,
+    },
+    /// A record of a service is to end.
+    Free { id: RecordId, answer: oneshot::Sender<Result<Arc<ServiceRecord>, Status>> },
+    /// Somebody waits until every member knows a record of a service, or its end.
+    SpreadOf { id: RecordId, answer: oneshot::Sender<Spread> },
     /// Somebody waits until some members know a record of this node.
     Sample { key: RecordKey, answer: oneshot::Sender<Spread> },
     /// A call wants a link.

@@ -3,6 +3,7 @@
 use super::Runtime;
 use super::heart::Heart;
 use super::jobs::{self, Job, Reply};
+use super::registrar::Registrar;
 use super::slots::{self, JobSlot};
 use crate::context::Asked;
 use crate::handler::ErasedHandler;
@@ -26,6 +27,7 @@ pub(crate) struct Offers {
     /// The keys in use: a node has few, and uses those of withdrawn offers again.
     keys: Mutex<BTreeSet<RecordKey>>,
     /// What was registered by hand, under keys of the same kind.
+    pub(crate) registered: Registrar,
     pub(crate) heart: Heart,
 }
 
@@ -247,7 +249,7 @@ impl Offers {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.table.load().len()
+        self.keys.lock().len()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<OfferCell>> {
