@@ -112,7 +112,8 @@ impl Registry {
     {
         let query = query.try_into().map_err(Into::into)?;
         let home = &self.runtime.settings.namespace;
-        Ok(self.found(|_, record| query.is_like(record, home)))
+        let nodes = query.asks_for_nodes();
+        Ok(self.found(|entry, record| (nodes || !entry.is_node()) && query.is_like(record, home)))
     }
 
     /// Waits until there is a record for each of these, as for [`get`](Self::get); of what is offered, one that takes

@@ -15,7 +15,8 @@ use std::fmt;
 /// | `"db@^15"` | a range, as npm writes them |
 /// | `json!({"role": "db", "data.zone": "eu"})` | every field that is named has that value; a dot leads into an object |
 ///
-/// Records of other namespaces than the node's own are found only by an object that names the namespace.
+/// Records of other namespaces than the node's own are found only by an object that names the namespace, and nodes only
+/// by their role, `homing`, or their id.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query(What);
 
@@ -57,6 +58,14 @@ impl Query {
             What::Like(fields) => {
                 (is_home || fields.contains_key("namespace")) && has_all(fields, record)
             }
+        }
+    }
+
+    /// Whether nodes are asked for, too: whoever looks for services by what they say does not mean them.
+    pub(super) fn asks_for_nodes(&self) -> bool {
+        match &self.0 {
+            What::Named { .. } => true,
+            What::Like(fields) => fields.contains_key("role") || fields.contains_key("id"),
         }
     }
 

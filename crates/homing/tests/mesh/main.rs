@@ -23,6 +23,7 @@ mod offers;
 mod packets;
 mod pairs;
 mod real;
+mod registry;
 mod slots;
 mod sparing;
 mod streams;
