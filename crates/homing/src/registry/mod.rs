@@ -29,6 +29,7 @@ mod query;
 mod reach;
 mod record;
 mod register;
+mod right;
 mod wait;
 mod watch;
 
@@ -38,6 +39,7 @@ pub use homing_core::registry::{BadRecordId, RecordId};
 pub use query::{BadQuery, Query};
 pub use record::{Lasting, Record};
 pub use register::{Registered, Spread};
+pub use right::{BadRight, Right};
 pub use wait::{Missing, WaitError};
 pub use watch::{Change, Watch};
 
@@ -78,6 +80,21 @@ impl Registry {
     {
         let record = record.try_into().map_err(Into::into)?;
         register::register(&self.runtime, &record).await
+    }
+
+    /// Whether a record could be registered, as far as this node can tell without doing it.
+    ///
+    /// # Errors
+    /// As for [`register`](Self::register), where that is known before.
+    pub fn check(&self, record: &Record) -> Result<(), RegisterError> {
+        register::service(&self.runtime, record).map(drop)
+    }
+
+    /// Waits until all other members hold a registered record, 2 seconds at most, or know that it was freed; how many do.
+    /// A visitor asks those that it is linked to.
+    pub async fn spread(&self, id: RecordId) -> Spread {
+        let found = self.runtime.spread_of(id).await;
+        Spread { acknowledged: found.acknowledged, of: found.of }
     }
 
     /// Takes a record out of the registry: one of this node's own, by what it returned, its id or its port; or a

@@ -153,7 +153,7 @@ fn registered(id: RecordId, service: &ServiceRecord, place: Place, networks: &[N
     record.lasting = match service.lasting {
         None => Lasting::No,
         Some(Right::Anybody) => Lasting::Yes,
-        Some(Right::Key(right)) => Lasting::Until(right),
+        Some(Right::Key(right)) => Lasting::Until(super::Right(right)),
     };
     record
 }

@@ -1,6 +1,6 @@
 //! What does an entry of the registry say?
 
-use super::RecordId;
+use super::{RecordId, Right};
 use crate::info::{maybe_text, text};
 use homing_core::id::NodeId;
 use homing_core::name::{BadName, Namespace, OfferName, ServiceName, Version};
@@ -70,7 +70,7 @@ pub enum Lasting {
     /// It stays until it is freed: by its owner, or in a mesh without a key by anybody.
     Yes,
     /// It stays until it is freed by the holder of this Ed25519 public key.
-    Until([u8; 32]),
+    Until(Right),
 }
 
 impl Lasting {
@@ -150,9 +150,14 @@ impl Record {
     }
 
     /// Keeps it until it is freed by the holder of this Ed25519 public key.
-    pub fn persistent_until(mut self, right: [u8; 32]) -> Self {
+    pub fn persistent_until(mut self, right: Right) -> Self {
         self.lasting = Lasting::Until(right);
         self
+    }
+
+    /// Whether somebody registered it by hand; else it is what a node offers, or a node.
+    pub const fn is_registered(&self) -> bool {
+        self.timestamp.is_some()
     }
 
     /// `db@15.2.0`.

@@ -104,7 +104,7 @@ pub(super) fn read(runtime: &Runtime, id: RecordId, service: &ServiceRecord) -> 
 }
 
 /// What a record comes to where everything is said that it left out.
-fn service(runtime: &Runtime, record: &Record) -> Result<ServiceRecord, RegisterError> {
+pub(super) fn service(runtime: &Runtime, record: &Record) -> Result<ServiceRecord, RegisterError> {
     let settings = &runtime.settings;
     Ok(ServiceRecord {
         namespace: record.namespace.clone().unwrap_or_else(|| settings.namespace.clone()),
@@ -116,7 +116,7 @@ fn service(runtime: &Runtime, record: &Record) -> Result<ServiceRecord, Register
         lifetime: lifetime(runtime, record)?,
         written: unix_millis(),
         origin: record.origin.clone(),
-        lasting: right(runtime, &record.lasting),
+        lasting: right(runtime, &record.lasting)?,
     })
 }
 
@@ -168,14 +168,19 @@ fn data(data: &Value) -> Result<Bytes, RegisterError> {
 }
 
 /// Who may free what lasts: who was named, or the owner; where nothing is signed, anybody.
-fn right(runtime: &Runtime, lasting: &Lasting) -> Option<Right> {
+fn right(runtime: &Runtime, lasting: &Lasting) -> Result<Option<Right>, RegisterError> {
+    let settings = &runtime.settings;
     match lasting {
-        Lasting::No => None,
-        Lasting::Yes if runtime.settings.keys.guard() == Guard::Keyed => {
-            Some(Right::Key(runtime.me.key))
+        Lasting::No => Ok(None),
+        Lasting::Yes if settings.keys.guard() != Guard::Keyed => Ok(Some(Right::Anybody)),
+        Lasting::Yes if settings.identity.is_some() => Ok(Some(Right::Key(runtime.me.key))),
+        Lasting::Yes => {
+            let why = "nobody could free it once this node is gone, whose identity goes with it: keep the identity \
+                       (--identity FILE, Config::identity), or say who may free it (--right KEY, \
+                       Record::persistent_until)";
+            Err(RegisterError::Refused(Status::not_started(Code::FailedPrecondition, why)))
         }
-        Lasting::Yes => Some(Right::Anybody),
-        Lasting::Until(key) => Some(Right::Key(*key)),
+        Lasting::Until(right) => Ok(Some(Right::Key(right.0))),
     }
 }
 
