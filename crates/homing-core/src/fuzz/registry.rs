@@ -4,7 +4,9 @@ use crate::crypto::fake::Fake;
 use crate::id::{Epoch, NodeId};
 use crate::limits::{ANSWERS_MAX, CHUNK_MAX, RECORD_MAX, REGISTRY_DATAGRAM_MAX};
 use crate::node::control::Control;
+use crate::registry::estate_list::put_id;
 use crate::registry::message::{self, Message};
+use crate::registry::withdrawal::Withdrawal;
 use crate::registry::{BadRecord, Input, Output, Record, Registry, Role, Via};
 use crate::rng::Rng;
 use crate::time::Time;
@@ -19,8 +21,17 @@ pub(super) const PEER: NodeId =
 pub(super) const LIFE: Epoch = Epoch(1_700_000_000_000);
 const STRANGER: NodeId = NodeId::from_bytes([3; 16]);
 
-/// A record: it reads back, and does not grow when it is written again.
+/// A record, or what ends one: it reads back, and does not grow when it is written again.
 pub fn record(bytes: &[u8]) {
+    if let Ok(withdrawal) = Withdrawal::decode(bytes) {
+        let out = withdrawal.encode();
+        assert!(out.len() <= bytes.len(), "{} bytes became {}", bytes.len(), out.len());
+        assert_eq!(
+            Withdrawal::decode(&out),
+            Ok(withdrawal),
+            "a withdrawal that does not read back"
+        );
+    }
     match Record::decode(bytes) {
         Ok(record) => {
             assert!(bytes.len() <= RECORD_MAX, "a record of {} bytes was read", bytes.len());
@@ -90,7 +101,7 @@ fn message_reads_back(bytes: &[u8]) {
 fn encoded(message: &Message<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     match message {
-        Message::Summary { hash } => out = message::summary(*hash),
+        Message::Summary { owners, estate } => out = message::summary(*owners, *estate),
         Message::Buckets(buckets) => out = message::bucket_sums(buckets),
         Message::Owners(owners) => out = owners.encode(),
         Message::Indexes { tone, indexes } => {
@@ -124,6 +135,17 @@ fn encoded(message: &Message<'_>) -> Vec<u8> {
             put_bytes(&mut out, record);
         }
         Message::Confirmed(confirmed) => out = confirmed.encode(),
+        Message::EstateSums(sums) => out = message::estate_sums(sums),
+        Message::EstateList(list) => {
+            out.push(message::ESTATE_LIST);
+            list.encode(&mut out);
+        }
+        Message::EstateWant(ids) => {
+            out.push(message::ESTATE_WANT);
+            for id in ids {
+                put_id(&mut out, id);
+            }
+        }
     }
     out
 }

@@ -9,9 +9,12 @@ use crate::membership::{Identity, Input as Told, Membership, Output as Tells};
 use crate::name::Namespace;
 use crate::node::Wish;
 use crate::node::control::{After, Control};
+use crate::registry::estate::{ESTATE_BUCKETS, Rank};
+use crate::registry::estate_list::{EstateList, put_id};
+use crate::registry::message::{ESTATE_LIST, ESTATE_WANT, estate_sums};
 use crate::registry::{
-    Body, DeclaredRecord, Filter, Guard, Input, InterestRecord, Lane, NodeRecord, Output,
-    RecordKey, Registry, Role, Slow, Topics,
+    Body, DeclaredRecord, Filter, Guard, Input, InterestRecord, Lane, NodeRecord, Output, RecordId,
+    RecordKey, Registry, Right, Role, ServiceRecord, Slow, Topics,
 };
 use crate::rng::Rng;
 use crate::time::Time;
@@ -37,7 +40,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("membership", membership()),
         ("name", NAMES.iter().map(|name| name.as_bytes().to_vec()).collect()),
         ("options", golden!("options")),
-        ("record", golden!("record")),
+        ("record", [golden!("record"), golden!("withdrawal")].concat()),
         ("registry", registry()),
         ("slots", golden!("slots")),
     ]
@@ -113,6 +116,14 @@ fn registry() -> Vec<Vec<u8>> {
     registry.handle_input(now, Input::Offer { key: RecordKey::DECLARED, body });
     let body = Body::Interest(Arc::new(interest()));
     registry.handle_input(now, Input::Offer { key: RecordKey::INTEREST, body });
+    let lasting = Some(Right::Anybody);
+    for (key, lasting) in
+        [(1, None), (2, lasting), (3, lasting)].map(|(key, it)| (RecordKey(key), it))
+    {
+        let body = Body::Service(Arc::new(service(lasting)));
+        registry.handle_input(now, Input::Offer { key, body });
+    }
+    registry.handle_input(now, Input::Withdraw { key: RecordKey(3) });
     registry.handle_input(now, Input::Members(vec![ME]));
     registry.handle_input(now, Input::Alive { node: ME, epoch: LIFE });
     registry.handle_input(now, Input::SyncAsked { to: ME, filter: Filter::All, follow: true });
@@ -128,6 +139,7 @@ fn registry() -> Vec<Vec<u8>> {
         }
         now += Duration::from_secs(1);
     }
+    said.extend(estate());
     let together = said.iter().flat_map(|bytes| {
         let len = u16::try_from(bytes.len()).expect("a message is below 64 KiB");
         len.to_be_bytes().into_iter().chain(bytes.iter().copied())
@@ -135,6 +147,32 @@ fn registry() -> Vec<Vec<u8>> {
     let together = together.collect();
     said.push(together);
     said
+}
+
+fn service(lasting: Option<Right>) -> ServiceRecord {
+    ServiceRecord {
+        namespace: Namespace::default(),
+        service: "db".parse().expect("a name"),
+        version: None,
+        hosts: ["10.0.0.5", "::1", "db.example"].map(|host| host.parse().expect("a host")).into(),
+        port: 5432,
+        data: "{}".into(),
+        lifetime: Duration::from_secs(15),
+        written: 7,
+        origin: None,
+        lasting,
+    }
+}
+
+/// What members that know other things that last ask and answer.
+fn estate() -> Vec<Vec<u8>> {
+    let id = RecordId { owner: PEER, epoch: LIFE, key: RecordKey(2) };
+    let entries = vec![(id, Rank::holds(5))];
+    let list = EstateList { buckets: u64::MAX, after: None, to: Some(id), entries };
+    let (mut listed, mut wanted) = (vec![ESTATE_LIST], vec![ESTATE_WANT]);
+    list.encode(&mut listed);
+    put_id(&mut wanted, &id);
+    vec![estate_sums(&[7; ESTATE_BUCKETS]), listed, wanted]
 }
 
 fn interest() -> InterestRecord {

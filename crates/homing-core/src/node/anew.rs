@@ -47,6 +47,7 @@ impl Node {
         next.outbox.extend(self.endings());
         next.outbox.extend(self.unconnected());
         next.peers.keep_as(&mut self.peers);
+        next.registry.inherit(&mut self.registry);
         let known = self.known_members();
         *self = next;
         self.handle_input(now, Input::Listening { addresses });

@@ -4,6 +4,7 @@ mod anew;
 mod faults;
 mod kept;
 mod lives;
+mod registered;
 mod topics;
 mod visitors;
 mod world;

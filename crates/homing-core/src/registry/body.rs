@@ -44,7 +44,7 @@ pub enum Body {
 }
 
 /// The kind of a service registered by hand.
-pub(super) const SERVICE: u8 = 5;
+const SERVICE: u8 = 5;
 
 /// Bytes of a node record's body that surely leave room for the rest of its record.
 const NODE_MAX: usize = RECORD_MAX - 96 - 64;
@@ -123,6 +123,11 @@ impl Body {
     /// Whether it says that something is there.
     pub const fn is_live(&self) -> bool {
         !matches!(self, Self::Tombstone)
+    }
+
+    /// Whether the kind and body of a record in these bytes say that it lasts.
+    pub(super) const fn lasts_in(bytes: &[u8]) -> bool {
+        matches!(bytes, [SERVICE, lasting, ..] if *lasting != 0)
     }
 
     /// Whether this may be said under this key: all but offers and services have one of their own.

@@ -74,14 +74,14 @@ pub(crate) fn prefix(owner: &NodeId) -> u32 {
 }
 
 /// `SplitMix64`'s next number after `state` (Steele, Lea, Flood 2014: "Fast splittable pseudorandom number generators").
-const fn mix(state: u64) -> u64 {
+pub(super) const fn mix(state: u64) -> u64 {
     let mut mixed = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
 }
 
-fn halves(number: u128) -> (u64, u64) {
+pub(super) fn halves(number: u128) -> (u64, u64) {
     let low = u64::try_from(number & u128::from(u64::MAX)).expect("the lower half of 128 bits");
     let high = u64::try_from(number >> 64).expect("the upper half of 128 bits");
     (high, low)

@@ -10,7 +10,7 @@
 //!          <------------------------------ Want, Records
 //!  Records ------------------------------>
 //! ```
-//! Neither keeps anything in between: what was lost on the way differs the next time as well.
+//! What lasts is compared apart (`estate_exchange`). Neither keeps anything in between: what was lost on the way differs the next time as well.
 
 use super::digest::{BUCKETS, bucket, prefix};
 use super::index::{ALL_KEYS, Index};
@@ -20,6 +20,7 @@ use super::message::{
 use super::owner::{Life, Trust};
 use super::packer::Packer;
 use super::record::RecordKey;
+use super::rumours::About;
 use super::voice::Via;
 use super::{Part, Registry, message_max};
 use crate::id::{Epoch, NodeId};
@@ -36,8 +37,8 @@ const KEYS_PER_WANT: usize = 128;
 impl Registry {
     /// Starts a comparison.
     pub(super) fn compare(&mut self, node: NodeId) {
-        let hash = self.hash();
-        self.send((node, self.peers.via(&node)), summary(hash));
+        let bytes = summary(self.owners.sums().hash(), self.estate.hash());
+        self.send((node, self.peers.via(&node)), bytes);
     }
 
     /// Asks a member for its own records, by showing what is known of it.
@@ -48,10 +49,13 @@ impl Registry {
         self.send_all(peer, question.finish());
     }
 
-    pub(super) fn hear_summary(&mut self, peer: (NodeId, Via), hash: u64) {
+    pub(super) fn hear_summary(&mut self, peer: (NodeId, Via), (owners, estate): (u64, u64)) {
         let sums = self.owners.sums();
-        if sums.hash() != hash {
+        if sums.hash() != owners {
             self.send(peer, bucket_sums(&sums.buckets()));
+        }
+        if self.estate.hash() != estate {
+            self.tell_estate_sums(peer);
         }
     }
 
@@ -153,7 +157,7 @@ impl Registry {
     fn heed(&mut self, from: (NodeId, Via), index: &Index) -> Vec<RecordKey> {
         let trust = match &mut self.part {
             Part::Member => Trust::Peer,
-            Part::Visitor { heard } => {
+            Part::Visitor { heard, .. } => {
                 heard.entry(from.0).or_default().insert(index.owner);
                 Trust::Source
             }
@@ -173,7 +177,7 @@ impl Registry {
         let heeded = self.owners.change(&index.owner, |owner| owner.heed(index, trust));
         let heeded = heeded.unwrap_or_default();
         for record in heeded.dropped {
-            self.rumours.forget((record.owner, record.key));
+            self.rumours.forget(About::Record(record.owner, record.key));
             self.tell(Some(record), None);
         }
         heeded.lacking
@@ -255,7 +259,7 @@ impl Registry {
     }
 }
 
-fn packer(kind: u8, tone: Option<Tone>, via: Via) -> Packer {
+pub(super) fn packer(kind: u8, tone: Option<Tone>, via: Via) -> Packer {
     let head = [Some(kind), tone.map(|tone| tone as u8)];
     let head = head.into_iter().flatten().collect::<Vec<_>>();
     Packer::new(&head, message_max(via), ANSWERS_MAX)

@@ -1,6 +1,7 @@
 //! Who is told everything, and who is told what changes?
 
 use super::filter::Filter;
+use super::record_id::RecordId;
 use crate::id::NodeId;
 use crate::limits::FOLLOWERS_MAX;
 use crate::time::Time;
@@ -22,13 +23,15 @@ pub(crate) struct Sync {
     pub(crate) asked: Time,
     /// The last owner told.
     pub(crate) cursor: Option<NodeId>,
+    /// The last of the lasting records told, which follow when all owners are.
+    pub(crate) lasting: Option<RecordId>,
 }
 
 impl Followers {
     /// A peer wants to be told everything. What it was still to be told before is left out.
     pub(crate) fn sync(&mut self, to: NodeId, filter: Filter, asked: Time) {
         self.syncs.retain(|sync| sync.to != to);
-        self.syncs.push_back(Sync { to, filter, asked, cursor: None });
+        self.syncs.push_back(Sync { to, filter, asked, cursor: None, lasting: None });
     }
 
     /// A peer wants to be told of changes. Nothing happens beyond [`FOLLOWERS_MAX`].

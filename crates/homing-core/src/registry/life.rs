@@ -72,7 +72,7 @@ impl Registry {
     pub(super) fn hear_fate(&mut self, now: Time, from: NodeId, lived: Lived) {
         let Lived { owner, epoch, fate } = lived;
         let known = self.owners.of(&owner).map(|known| (known.epoch, known.life));
-        if let Part::Visitor { heard } = &mut self.part {
+        if let Part::Visitor { heard, .. } = &mut self.part {
             heard.entry(from).or_default().insert(owner);
             match fate {
                 Fate::Alive => self.alive(now, owner, epoch),

@@ -1,9 +1,12 @@
 //! When is a record taken in, and who has to know?
 
+use super::body::Body;
 use super::message::{WANT, Wanted};
 use super::owner::{Held, Life, Owner, Refusal};
 use super::record::{BadRecord, Head, Record, RecordKey, is_vouched_for};
+use super::rumours::About;
 use super::voice::{Output, Via};
+use super::withdrawal::Withdrawal;
 use super::{Part, Registry};
 use crate::id::{Epoch, NodeId};
 use crate::limits::GOSSIP_FANOUT;
@@ -15,10 +18,13 @@ use std::sync::Arc;
 impl Registry {
     /// Takes in a record from a peer, or counts why not.
     pub(super) fn hear_record(&mut self, now: Time, from: NodeId, bytes: &[u8]) {
-        let head = match Head::read(bytes) {
-            Ok((head, _)) => head,
-            Err(bad) => return self.count_bad(&bad),
-        };
+        if Withdrawal::is_one(bytes) {
+            return self.hear_withdrawal(now, from, bytes);
+        }
+        let Some((head, rest)) = self.readable(Head::read(bytes)) else { return };
+        if Body::lasts_in(rest.rest()) {
+            return self.hear_lasting(now, from, bytes);
+        }
         let is_own = head.owner == self.own.id;
         let is_news = if is_own {
             self.own.is_behind(head.epoch, head.version)
@@ -28,10 +34,7 @@ impl Registry {
         if !is_news {
             return;
         }
-        let record = match Record::decode(bytes) {
-            Ok(record) => record,
-            Err(bad) => return self.count_bad(&bad),
-        };
+        let Some(record) = self.readable(Record::decode(bytes)) else { return };
         if self.own.signs && !is_vouched_for(&record, bytes, &*self.own.crypto) {
             return self.stats.forged += 1;
         }
@@ -56,7 +59,7 @@ impl Registry {
         let Some(Ok(before)) = before else { return };
         let before = before.map(|held| held.record);
         if keeps_tombstones && self.peers.len() > 0 {
-            self.rumours.push((record.owner, record.key), bytes.clone(), now);
+            self.rumours.push(About::Record(record.owner, record.key), bytes.clone(), now);
         }
         self.tell_followers(before.as_deref(), &record, &bytes);
         let owner = record.owner;
@@ -123,7 +126,7 @@ impl Registry {
     }
 
     /// This node was met in a life, or at a version, that it may not have written.
-    fn meet_own(&mut self, from: NodeId, epoch: Epoch, version: u64) {
+    pub(super) fn meet_own(&mut self, from: NodeId, epoch: Epoch, version: u64) {
         if matches!(self.part, Part::Member) && self.own.is_disputed_by(epoch, version) {
             let (id, own) = (self.own.id, self.own.epoch);
             let why = format!(
@@ -160,10 +163,13 @@ impl Registry {
         false
     }
 
-    fn count_bad(&mut self, bad: &BadRecord) {
-        match bad {
-            BadRecord::Malformed(_) => self.stats.malformed += 1,
-            BadRecord::Newer(_) => self.stats.unknown += 1,
+    /// What was read; counts why nothing was.
+    pub(super) fn readable<T>(&mut self, read: Result<T, BadRecord>) -> Option<T> {
+        match &read {
+            Ok(_) => {}
+            Err(BadRecord::Malformed(_)) => self.stats.malformed += 1,
+            Err(BadRecord::Newer(_)) => self.stats.unknown += 1,
         }
+        read.ok()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! kind u8, then
-//! 1 Summary   hash u64                      "this is all I know; and you?"       (equal: no answer)
+//! 1 Summary   owners u64   estate u64       "this is all I know; and you?"       (equal: no answer)
 //! 2 Buckets   256 × u32                     "in short, this"                     → Owners
 //! 3 Owners    from u32   to u32   mask 32   the owners whose id starts between from and to, in the buckets of the
 //!             then each: owner 16, epoch varint, sum u64                         mask, and nobody else   → Indexes
@@ -14,14 +14,22 @@
 //!             longest lifetime there can be, 2 forgotten)
 //! 9 End       a sync is complete
 //! 10 Confirm    record bytes   "do you hold and show this, or a later version?"  (no: no answer)   → Confirmed
-//! 11 Confirmed  owner 16   epoch varint   key varint   version varint            the version that is held
+//! 11 Confirmed  id   state u8 (0 holds, 1 withdrawn)   version varint             what is held of the record
+//! 12 EstateSums   64 × u32      of what lasts: "in short, this"                  → EstateList
+//! 13 EstateList   see `estate_list`                                              → EstateWant, Records
+//! 14 EstateWant   then each: id                                                  → Records
+//!
+//! id: owner 16   epoch varint   key varint
 //! ```
 //! Each message stands alone: neither side keeps anything between two of them, so any may be lost, doubled or late.
 //! A message of an unknown kind is dropped and counted.
 
 use super::digest::{BUCKETS, OwnerDigest};
+use super::estate::{ESTATE_BUCKETS, Rank};
+use super::estate_list::{EstateList, put_id, put_rank, read_id, read_rank};
 use super::index::Index;
 use super::record::RecordKey;
+use super::record_id::RecordId;
 use crate::id::{Epoch, NodeId};
 use crate::limits::RECORD_MAX;
 use crate::wire::{Malformed, Reader, put_varint};
@@ -38,11 +46,14 @@ pub(crate) const LIVES: u8 = 8;
 pub(crate) const END: u8 = 9;
 pub(crate) const CONFIRM: u8 = 10;
 pub(crate) const CONFIRMED: u8 = 11;
+pub(crate) const ESTATE_SUMS: u8 = 12;
+pub(crate) const ESTATE_LIST: u8 = 13;
+pub(crate) const ESTATE_WANT: u8 = 14;
 
 /// A message, as read. Lists are as long as the message, which the link and the datagram bound.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Message<'a> {
-    Summary { hash: u64 },
+    Summary { owners: u64, estate: u64 },
     Buckets(Box<[u32; BUCKETS]>),
     Owners(Owners),
     Indexes { tone: Tone, indexes: Vec<Index> },
@@ -53,6 +64,9 @@ pub(crate) enum Message<'a> {
     End,
     Confirm(&'a [u8]),
     Confirmed(Confirmed),
+    EstateSums(Box<[u32; ESTATE_BUCKETS]>),
+    EstateList(EstateList),
+    EstateWant(Vec<RecordId>),
 }
 
 /// A part of one node's list of owners.
@@ -99,13 +113,11 @@ pub(crate) struct Lived {
     pub(crate) fate: Fate,
 }
 
-/// Which version of a record somebody holds.
+/// What somebody holds of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Confirmed {
-    pub(crate) owner: NodeId,
-    pub(crate) epoch: Epoch,
-    pub(crate) key: RecordKey,
-    pub(crate) version: u64,
+    pub(crate) id: RecordId,
+    pub(crate) rank: Rank,
 }
 
 /// How an owner fares.
@@ -124,7 +136,7 @@ impl<'a> Message<'a> {
         let mut reader = Reader::new(bytes);
         let reader = &mut reader;
         let message = match reader.u8()? {
-            SUMMARY => Self::Summary { hash: reader.u64()? },
+            SUMMARY => Self::Summary { owners: reader.u64()?, estate: reader.u64()? },
             BUCKET_SUMS => Self::Buckets(read_buckets(reader)?),
             OWNERS => Self::Owners(Owners::decode(reader)?),
             INDEXES => {
@@ -137,6 +149,9 @@ impl<'a> Message<'a> {
             END => Self::End,
             CONFIRM => Self::Confirm(reader.bytes(RECORD_MAX)?),
             CONFIRMED => Self::Confirmed(Confirmed::decode(reader)?),
+            ESTATE_SUMS => Self::EstateSums(read_buckets(reader)?),
+            ESTATE_LIST => Self::EstateList(EstateList::decode(reader)?),
+            ESTATE_WANT => Self::EstateWant(all(reader, read_id)?),
             _ => return Ok(None),
         };
         if reader.is_empty() {
@@ -148,23 +163,32 @@ impl<'a> Message<'a> {
 }
 
 /// The one message without items.
-pub(crate) fn summary(hash: u64) -> Vec<u8> {
+pub(crate) fn summary(owners: u64, estate: u64) -> Vec<u8> {
     let mut out = vec![SUMMARY];
-    out.extend_from_slice(&hash.to_be_bytes());
+    out.extend_from_slice(&owners.to_be_bytes());
+    out.extend_from_slice(&estate.to_be_bytes());
     out
 }
 
 pub(crate) fn bucket_sums(buckets: &[u32; BUCKETS]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1 + 4 * BUCKETS);
-    out.push(BUCKET_SUMS);
+    put_buckets(BUCKET_SUMS, buckets)
+}
+
+pub(crate) fn estate_sums(buckets: &[u32; ESTATE_BUCKETS]) -> Vec<u8> {
+    put_buckets(ESTATE_SUMS, buckets)
+}
+
+fn put_buckets(kind: u8, buckets: &[u32]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + 4 * buckets.len());
+    out.push(kind);
     for sum in buckets {
         out.extend_from_slice(&sum.to_be_bytes());
     }
     out
 }
 
-fn read_buckets(reader: &mut Reader<'_>) -> Result<Box<[u32; BUCKETS]>, Malformed> {
-    let mut buckets = Box::new([0; BUCKETS]);
+fn read_buckets<const N: usize>(reader: &mut Reader<'_>) -> Result<Box<[u32; N]>, Malformed> {
+    let mut buckets = Box::new([0; N]);
     for sum in buckets.iter_mut() {
         *sum = reader.u32()?;
     }
@@ -261,15 +285,13 @@ impl Wanted {
 impl Confirmed {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![CONFIRMED];
-        put_life(&mut out, self.owner, self.epoch);
-        put_varint(&mut out, self.key.0.into());
-        put_varint(&mut out, self.version);
+        put_id(&mut out, &self.id);
+        put_rank(&mut out, self.rank);
         out
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (owner, epoch) = read_life(reader)?;
-        Ok(Self { owner, epoch, key: RecordKey(reader.varint32()?), version: reader.varint()? })
+        Ok(Self { id: read_id(reader)?, rank: read_rank(reader)? })
     }
 }
 
@@ -321,7 +343,7 @@ mod tests {
 
     #[test]
     fn every_message_reads_back() {
-        check(&summary(9), &Message::Summary { hash: 9 });
+        check(&summary(9, 8), &Message::Summary { owners: 9, estate: 8 });
         let mut buckets = Box::new([0; BUCKETS]);
         buckets[255] = 1;
         check(&bucket_sums(&buckets), &Message::Buckets(buckets.clone()));
@@ -346,9 +368,20 @@ mod tests {
         check(&[RUMOURS, 1, 8], &Message::Rumours(vec![&[8]]));
         check(&[END], &Message::End);
         check(&[CONFIRM, 2, 8, 9], &Message::Confirm(&[8, 9]));
-        let (key, version) = (RecordKey::INTEREST, u64::MAX);
-        let confirmed = Confirmed { owner: OWNER, epoch: Epoch(3), key, version };
+        let id = RecordId { owner: OWNER, epoch: Epoch(3), key: RecordKey::INTEREST };
+        let confirmed = Confirmed { id, rank: Rank::withdrawn(u64::MAX) };
         check(&confirmed.encode(), &Message::Confirmed(confirmed));
+        let mut sums = Box::new([0; ESTATE_BUCKETS]);
+        sums[63] = 1;
+        check(&estate_sums(&sums), &Message::EstateSums(sums.clone()));
+        let mut bytes = vec![ESTATE_WANT];
+        put_id(&mut bytes, &id);
+        check(&bytes, &Message::EstateWant(vec![id]));
+        let entries = vec![(id, Rank::holds(1))];
+        let list = EstateList { buckets: 5, after: None, to: Some(id), entries };
+        let mut bytes = vec![ESTATE_LIST];
+        list.encode(&mut bytes);
+        check(&bytes, &Message::EstateList(list));
     }
 
     #[test]
@@ -360,7 +393,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_a_decoder_panic(kind in 0_u8..14, rest: Vec<u8>) {
+        fn no_bytes_make_a_decoder_panic(kind in 0_u8..17, rest: Vec<u8>) {
             let _ = Message::decode(&[&[kind], rest.as_slice()].concat());
         }
     }

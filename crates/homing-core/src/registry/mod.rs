@@ -14,10 +14,17 @@
 //! | crashed and restarted | a higher epoch: all records of the life before go at once; where records are signed, with the first record of the later life |
 //! | restarted with an epoch that is known already | its first comparison shows it records that it did not write: [`Output::Disputed`]; or, before it was announced, [`Input::Raise`] |
 //! | said goodbye | its records go at once |
+//!
+//! Records of services that were registered to last are apart (`estate`): no fate of their owner ends them, only a
+//! withdrawal by who has the right to.
 
 mod audience;
 mod body;
 mod digest;
+pub(crate) mod estate;
+mod estate_exchange;
+pub(crate) mod estate_list;
+mod estate_take;
 mod exchange;
 mod filter;
 mod followers;
@@ -45,6 +52,7 @@ mod spread;
 mod stats;
 mod sync;
 mod voice;
+pub(crate) mod withdrawal;
 mod write;
 
 #[cfg(test)]
@@ -67,6 +75,7 @@ pub use snapshot::{Instance, InstanceState, KnownNode, NodeState, Snapshot};
 pub(crate) use spread::Spread;
 pub use stats::Stats;
 pub use voice::{Change, Input, Output, Role, Via};
+pub use withdrawal::WITHDRAWN_AS;
 
 use crate::authorize::Authorize;
 use crate::crypto::Crypto;
@@ -75,6 +84,7 @@ use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, REGISTRY_DATAGRAM_MAX};
 use crate::rng::Rng;
 use crate::time::Time;
 use bytes::Bytes;
+use estate::Estate;
 use followers::Followers;
 use headstones::Headstones;
 use lease::Leases;
@@ -84,7 +94,6 @@ use owner::{Life, Owner};
 use owners::Owners;
 use peers::{Errand, Peers};
 use rumours::Rumours;
-use spread::Wish;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -95,6 +104,7 @@ pub struct Registry {
     part: Part,
     rng: Rng,
     owners: Owners,
+    estate: Estate,
     rumours: Rumours,
     leases: Leases,
     headstones: Headstones,
@@ -113,6 +123,8 @@ enum Part {
         /// Owners told of since the link to who told of them stands: who is not among them when that one has told all
         /// is not there any more.
         heard: BTreeMap<NodeId, BTreeSet<NodeId>>,
+        /// The lasting records that it wrote or ended: whom it is linked to is told. A part of the estate.
+        handed: BTreeSet<RecordId>,
     },
 }
 
@@ -121,7 +133,7 @@ impl Registry {
     pub fn new(role: Role, me: NodeId, epoch: Epoch, rng: Rng, crypto: Arc<dyn Crypto>) -> Self {
         let part = match role {
             Role::Member => Part::Member,
-            Role::Visitor => Part::Visitor { heard: BTreeMap::new() },
+            Role::Visitor => Part::Visitor { heard: BTreeMap::new(), handed: BTreeSet::new() },
         };
         let mut owners = Owners::default();
         if role == Role::Member {
@@ -132,6 +144,7 @@ impl Registry {
             part,
             rng,
             owners,
+            estate: Estate::default(),
             rumours: Rumours::default(),
             leases: Leases::default(),
             headstones: Headstones::default(),
@@ -171,11 +184,14 @@ impl Registry {
                 self.ask_to_confirm(now);
             }
             Input::Message { from, via, bytes } => self.hear(now, (from, via), bytes),
-            Input::Linked(node) => self.peers.link(node),
+            Input::Linked(node) => {
+                self.peers.link(node);
+                self.hand_in_all(node);
+            }
             Input::LinkDown { node } => {
                 self.peers.unlink(&node);
                 self.followers.remove(&node);
-                if let Part::Visitor { heard } = &mut self.part {
+                if let Part::Visitor { heard, .. } = &mut self.part {
                     heard.remove(&node);
                 }
             }
@@ -185,10 +201,10 @@ impl Registry {
                 }
                 self.followers.sync(to, filter, now);
             }
-            Input::Spread { token, key, until } => self.spread(now, Wish { token, key, until }),
-            Input::Sample { token, key, until } => self.sample(now, Wish { token, key, until }),
+            Input::Spread { token, key, until } => self.spread(now, (token, key), until),
+            Input::Sample { token, key, until } => self.sample(now, (token, key), until),
             Input::SpreadOf { token, id, until } => {
-                self.spread(now, Wish { token, key: id.key, until });
+                self.spread_of(now, (token, id), until);
             }
             Input::Free { token, id } => self.free(now, token, id),
             Input::Alone => self.view.set_synced(),
@@ -295,7 +311,7 @@ impl Registry {
 
     /// One number over all that is compared with other members: equal means that both know the same.
     pub fn hash(&self) -> u64 {
-        self.owners.sums().hash()
+        self.owners.sums().hash() ^ self.estate.hash()
     }
 
     fn hear(&mut self, now: Time, peer: (NodeId, Via), bytes: &[u8]) {
@@ -321,12 +337,17 @@ impl Registry {
                 }
             }
             (_, Message::End) => self.end_sync(now, peer.0),
-            (Part::Member, Message::Summary { hash }) => self.hear_summary(peer, hash),
+            (_, Message::Confirmed(told)) => self.hear_confirmed(now, peer.0, told),
+            (Part::Member, Message::Summary { owners, estate }) => {
+                self.hear_summary(peer, (owners, estate));
+            }
             (Part::Member, Message::Buckets(buckets)) => self.hear_buckets(now, peer, &buckets),
             (Part::Member, Message::Owners(owners)) => self.hear_owners(peer, &owners),
             (Part::Member, Message::Want(wanted)) => self.hear_want(peer, &wanted),
             (Part::Member, Message::Confirm(record)) => self.hear_confirm(now, peer, record),
-            (Part::Member, Message::Confirmed(told)) => self.hear_confirmed(now, peer.0, told),
+            (Part::Member, Message::EstateSums(sums)) => self.hear_estate_sums(now, peer, &sums),
+            (Part::Member, Message::EstateList(list)) => self.hear_estate_list(now, peer, &list),
+            (Part::Member, Message::EstateWant(ids)) => self.send_lasting(now, peer, &ids),
             // A visitor has nothing to compare, and is not asked what it holds.
             (
                 Part::Visitor { .. },
@@ -335,7 +356,9 @@ impl Registry {
                 | Message::Owners(_)
                 | Message::Want(_)
                 | Message::Confirm(_)
-                | Message::Confirmed(_),
+                | Message::EstateSums(_)
+                | Message::EstateList(_)
+                | Message::EstateWant(_),
             ) => {}
         }
     }
@@ -345,6 +368,13 @@ impl Registry {
         for member in self.peers.pick(GOSSIP_FANOUT, &mut self.rng) {
             let Some(bytes) = self.rumours.tell(&[message::RUMOURS], enough) else { return };
             self.send((member, self.peers.via(&member)), bytes);
+        }
+    }
+
+    const fn role(&self) -> Role {
+        match self.part {
+            Part::Member => Role::Member,
+            Part::Visitor { .. } => Role::Visitor,
         }
     }
 

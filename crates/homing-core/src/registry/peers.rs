@@ -1,7 +1,8 @@
 //! Whom does a registry talk to, and when?
 
+use super::estate::Rank;
 use super::spread::{Spreads, Wish};
-use super::voice::Via;
+use super::voice::{Role, Via};
 use crate::id::NodeId;
 use crate::limits::{DIGEST_PERIOD, GREETING_PERIOD, GREETINGS_MAX};
 use crate::rng::Rng;
@@ -52,9 +53,21 @@ impl Peers {
         self.linked.remove(node);
     }
 
-    /// Follows a version of an own record to all members. `false`: too many are followed already.
-    pub(crate) fn spread(&mut self, now: Time, what: (Wish, u64)) -> bool {
-        self.spreads.begin(now, what, &self.members)
+    /// Follows a record to all members, or from a visitor to those it is linked to. `false`: too many are followed
+    /// already.
+    pub(crate) fn spread(&mut self, now: Time, what: (Wish, Rank), role: Role) -> bool {
+        match role {
+            Role::Member => self.spreads.begin(now, what, &self.members),
+            Role::Visitor => {
+                let linked: Vec<NodeId> = self.linked().collect();
+                self.spreads.begin(now, what, &linked)
+            }
+        }
+    }
+
+    /// Who is linked.
+    pub(crate) fn linked(&self) -> impl Iterator<Item = NodeId> {
+        self.linked.iter().copied()
     }
 
     /// So many members at most, whose ids follow this one.

@@ -13,6 +13,8 @@
 
 use super::body::Body;
 use super::record_id::RecordId;
+use super::service::Right;
+use super::withdrawal::Withdrawal;
 use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
 use crate::limits::RECORD_MAX;
@@ -118,13 +120,26 @@ impl Record {
         RecordId { owner: self.owner, epoch: self.epoch, key: self.key }
     }
 
+    /// Who may end it, if it lasts.
+    pub(super) fn right(&self) -> Option<Right> {
+        match &self.body {
+            Body::Service(service) => service.lasting,
+            Body::Node(_)
+            | Body::Offer(_)
+            | Body::Interest(_)
+            | Body::Declared(_)
+            | Body::Tombstone => None,
+        }
+    }
+
     /// Signs the record where records are signed, and gives its bytes.
     ///
-    /// `None`: it is longer than [`RECORD_MAX`], room for a signature included.
+    /// `None`: it is longer than [`RECORD_MAX`], room for a signature included, and where it lasts for what ends it.
     pub(crate) fn seal(&mut self, crypto: &dyn Crypto) -> Option<Vec<u8>> {
         let mut bytes = Vec::with_capacity(256);
         self.encode_unsigned(&mut bytes, FLAG_SIGNED);
-        if bytes.len() + SIGNATURE_LEN > RECORD_MAX {
+        let room = self.right().map_or(0, |_| Withdrawal::ROOM);
+        if bytes.len() + SIGNATURE_LEN + room > RECORD_MAX {
             return None;
         }
         let signature = crypto.sign(&signed_bytes(&bytes));
@@ -171,6 +186,11 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// Which record it is, in whatever version.
+    pub(crate) const fn id(&self) -> RecordId {
+        RecordId { owner: self.owner, epoch: self.epoch, key: self.key }
+    }
+
     /// The front of the record in `bytes`, and what follows.
     pub(crate) fn read(bytes: &[u8]) -> Result<(Self, Reader<'_>), BadRecord> {
         if bytes.len() > RECORD_MAX {

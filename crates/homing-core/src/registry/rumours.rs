@@ -5,6 +5,7 @@
 
 use super::packer::Packer;
 use super::record::RecordKey;
+use super::record_id::RecordId;
 use crate::id::NodeId;
 use crate::limits::{GOSSIP_PERIOD, REGISTRY_DATAGRAM_MAX, RUMOURS_MAX};
 use crate::time::Time;
@@ -17,10 +18,19 @@ use std::collections::BTreeMap;
 pub(crate) struct Rumours {
     /// By how often each was told and when it came.
     queue: BTreeMap<Place, Rumour>,
-    places: BTreeMap<(NodeId, RecordKey), Place>,
+    places: BTreeMap<About, Place>,
     count: u64,
     last_round: Option<Time>,
     due: Option<Time>,
+}
+
+/// What a piece of news is about: a later piece takes its place.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum About {
+    /// A record of an owner that lives: no news once it does not.
+    Record(NodeId, RecordKey),
+    /// A record that lasts.
+    Lasting(RecordId),
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -31,13 +41,13 @@ struct Place {
 
 #[derive(Clone, Debug)]
 struct Rumour {
-    about: (NodeId, RecordKey),
+    about: About,
     record: Bytes,
 }
 
 impl Rumours {
     /// News: replaces what was news of the same record, and is due at once unless a round was just held.
-    pub(crate) fn push(&mut self, about: (NodeId, RecordKey), record: Bytes, now: Time) {
+    pub(crate) fn push(&mut self, about: About, record: Bytes, now: Time) {
         self.forget(about);
         self.count += 1;
         self.insert(Place { told: 0, sequence: self.count }, Rumour { about, record });
@@ -50,9 +60,10 @@ impl Rumours {
         self.due.get_or_insert(earliest.max(now));
     }
 
-    /// Nothing is to be told of this owner any more.
+    /// Nothing is to be told of this owner any more, but for what lasts.
     pub(crate) fn forget_owner(&mut self, owner: &NodeId) {
-        let of_owner = (*owner, RecordKey(0))..=(*owner, RecordKey(u32::MAX));
+        let key = |key| About::Record(*owner, RecordKey(key));
+        let of_owner = key(0)..=key(u32::MAX);
         let gone = self.places.range(of_owner).map(|(about, _)| *about).collect::<Vec<_>>();
         for about in gone {
             self.forget(about);
@@ -103,7 +114,7 @@ impl Rumours {
     }
 
     /// This is no news any more.
-    pub(crate) fn forget(&mut self, about: (NodeId, RecordKey)) {
+    pub(crate) fn forget(&mut self, about: About) {
         if let Some(place) = self.places.remove(&about) {
             self.queue.remove(&place);
         }
@@ -121,12 +132,13 @@ pub(crate) const fn enough(members: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Epoch;
 
     const OWNER: NodeId = NodeId::from_bytes([1; 16]);
 
     fn push(rumours: &mut Rumours, key: u32, text: &'static str, millis: u64) {
         let record = Bytes::from_static(text.as_bytes());
-        rumours.push((OWNER, RecordKey(key)), record, Time::from_millis(millis));
+        rumours.push(About::Record(OWNER, RecordKey(key)), record, Time::from_millis(millis));
     }
 
     fn tell(rumours: &mut Rumours, enough: u32) -> String {
@@ -156,6 +168,16 @@ mod tests {
     }
 
     #[test]
+    fn news_of_what_lasts_outlives_its_owner() {
+        let mut rumours = Rumours::default();
+        push(&mut rumours, 1, "a", 0);
+        let id = RecordId { owner: OWNER, epoch: Epoch(1), key: RecordKey(1) };
+        rumours.push(About::Lasting(id), Bytes::from_static(b"b"), Time::ZERO);
+        rumours.forget_owner(&OWNER);
+        assert_eq!(tell(&mut rumours, 9), "# b");
+    }
+
+    #[test]
     fn the_first_news_is_due_at_once_and_the_next_a_period_after_the_last_round() {
         let mut rumours = Rumours::default();
         push(&mut rumours, 1, "a", 5);
@@ -174,7 +196,7 @@ mod tests {
         tell(&mut rumours, 9);
         (1..=u32::try_from(RUMOURS_MAX).unwrap()).for_each(|key| push(&mut rumours, key, "new", 0));
         assert_eq!(rumours.queue.len(), RUMOURS_MAX);
-        assert!(!rumours.places.contains_key(&(OWNER, RecordKey(0))));
+        assert!(!rumours.places.contains_key(&About::Record(OWNER, RecordKey(0))));
         assert_eq!(rumours.places.len(), rumours.queue.len());
     }
 

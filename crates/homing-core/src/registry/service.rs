@@ -56,7 +56,11 @@ impl fmt::Debug for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anybody => f.write_str("Anybody"),
-            Self::Key([a, b, c, d, ..]) => write!(f, "Key({a:02x}{b:02x}{c:02x}{d:02x})"),
+            Self::Key(key) => {
+                f.write_str("Key(")?;
+                key[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str(")")
+            }
         }
     }
 }

@@ -35,12 +35,18 @@ impl Registry {
     pub(super) fn reconsider_all(&mut self) {
         let owners: Vec<NodeId> = self.owners.iter().map(|(id, _)| *id).collect();
         for owner in &owners {
-            self.reconsider(owner);
+            self.reconsider_records(owner);
         }
+        self.reconsider_lasting(None);
     }
 
     /// Asks again what an owner may do of what its records say.
     fn reconsider(&mut self, id: &NodeId) {
+        self.reconsider_records(id);
+        self.reconsider_lasting(Some(id));
+    }
+
+    fn reconsider_records(&mut self, id: &NodeId) {
         let Some(owner) = self.owners.of(id) else { return };
         let records = owner.records().map(|held| Arc::clone(&held.record));
         let judged: Vec<Arc<Record>> =
@@ -139,7 +145,7 @@ impl Registry {
 }
 
 /// The token with which a node does what its records say, if the record is a node's and has one.
-fn token_in(record: &Record) -> Option<&str> {
+pub(super) fn token_in(record: &Record) -> Option<&str> {
     match &record.body {
         Body::Node(node) => node.token.as_deref(),
         Body::Offer(_)
@@ -151,7 +157,7 @@ fn token_in(record: &Record) -> Option<&str> {
 }
 
 /// What there is to tell where the one record was shown and the other is, or none.
-fn changes(
+pub(super) fn changes(
     before: Option<Arc<Record>>,
     after: Option<Arc<Record>>,
 ) -> impl Iterator<Item = Change> {

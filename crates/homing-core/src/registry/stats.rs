@@ -16,9 +16,10 @@ pub struct Stats {
     /// A record that was here already, or a later one in its place.
     pub known: u64,
     /// A record of an owner beyond [`OFFERS_MAX`](crate::limits::OFFERS_MAX) offers, a record beyond
-    /// [`RECORDS_MAX`](crate::limits::RECORDS_MAX), or an owner beyond [`NODES_MAX`](crate::limits::NODES_MAX).
+    /// [`RECORDS_MAX`](crate::limits::RECORDS_MAX), a lasting one beyond
+    /// [`LASTING_MAX`](crate::limits::LASTING_MAX), or an owner beyond [`NODES_MAX`](crate::limits::NODES_MAX).
     pub full: u64,
-    /// A record that its owner did not sign, where records are signed.
+    /// A record that its owner did not sign, or the end of one by who does not hold the right, where records are signed.
     pub forged: u64,
     /// A record of what its owner may not do, or not all of it, as far as this node is concerned: kept, but not shown, or
     /// that part is not.

@@ -1,6 +1,7 @@
 //! How is a peer told everything, and then what changes?
 //!
-//! Owner by owner: how it fares, which of its records are of interest, and the records; at the end, that this was all.
+//! Owner by owner: how it fares, which of its records are of interest, and the records; then what lasts; at the end, that
+//! this was all.
 //! Somebody who follows is then told of each change in the same words.
 
 use super::filter::Filter;
@@ -55,6 +56,15 @@ impl Registry {
                 size += put(&mut indexes, &|out| page.encode(out));
             }
         }
+        for (id, lasting) in self.estate.after(sync.lasting) {
+            if size > BATCH {
+                break;
+            }
+            sync.lasting = Some(*id);
+            if sync.filter.wants(&lasting.record) {
+                size += put(&mut records, &|out| put_bytes(out, &lasting.bytes));
+            }
+        }
         let peer = (sync.to, Via::Link);
         for packer in [lives, indexes, records] {
             self.send_all(peer, packer.finish());
@@ -71,7 +81,7 @@ impl Registry {
         match &mut self.part {
             // What came before membership knew its owner was refused, and is found by comparing.
             Part::Member => self.peers.plan_comparison(from, now + GREETING_PERIOD),
-            Part::Visitor { heard } => {
+            Part::Visitor { heard, .. } => {
                 let heard = heard.remove(&from).unwrap_or_default();
                 let silent = self.owners.iter().map(|(id, _)| *id).filter(|id| !heard.contains(id));
                 for owner in silent.collect::<Vec<_>>() {

@@ -1,8 +1,11 @@
 //! Do many registries come to know the same, whatever the network does to their messages?
 
 mod confirm;
+mod estate_forged;
+mod lasting;
 mod liars;
 mod permission;
+mod services;
 mod topics;
 mod visitors;
 mod world;
@@ -10,7 +13,7 @@ mod world;
 use super::samples::{declared_body, id, interest_body, lane, node_body, offer_body};
 use super::*;
 use crate::crypto::fake::Fake;
-use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, OFFERS_MAX};
+use crate::limits::{DIGEST_PERIOD, HEADSTONE_TIME, LEASE, LIFETIME_MAX, OFFERS_MAX};
 use crate::rng::Rng;
 use crate::talk::Code;
 use proptest::collection::vec;
@@ -378,7 +381,7 @@ proptest! {
 
     #[test]
     fn no_bytes_from_a_peer_make_a_registry_panic_or_grow(
-        messages in vec((0_u8..11, vec(any::<u8>(), 0..80)), 0..40),
+        messages in vec((0_u8..16, vec(any::<u8>(), 0..80)), 0..40),
         visitor: bool,
     ) {
         let mut world = World::new(2, 1);

@@ -55,8 +55,7 @@ fn what_a_visitor_listens_to_is_refused_to_it() {
     world.suggest(visitor, 0);
     world.run(millis(100));
     world.input(visitor, Input::Interest(interest(&["a"])));
-    let why =
-        "FAILED_PRECONDITION: a visitor offers nothing, and listens to nothing: join as a member";
+    let why = "FAILED_PRECONDITION: a visitor offers and wants nothing, and registers only what lasts: join as a member";
     assert_eq!(world.seats[visitor].ended.as_deref(), Some(why));
 }
 

@@ -1,6 +1,7 @@
 //! Several nodes, virtual time, datagrams that get lost, and links that stand at once.
 
 use super::*;
+use crate::registry::ServiceRecord;
 
 pub(super) const DELAY: Duration = Duration::from_millis(1);
 

@@ -88,6 +88,22 @@ fn the_bytes_of_a_record_are_what_they_were() {
 }
 
 #[test]
+fn the_bytes_of_a_withdrawal_are_what_they_were() {
+    let golden = include_str!("../../../testdata/wire/withdrawal.txt");
+    let golden = golden.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>();
+    let record = |name| golden_records().into_iter().find(|(other, _)| *other == name).unwrap().1;
+    let target = encoded(&record("lasting"));
+    let written = [("unsigned", None), ("signed", Some([0xdd; 64]))];
+    let lines = written.map(|(name, signature)| {
+        let withdrawal = Withdrawal { record: &target, signature };
+        let bytes = withdrawal.encode();
+        assert_eq!(Withdrawal::decode(&bytes), Ok(withdrawal));
+        format!("{name} {}", hex(&bytes))
+    });
+    assert_eq!(lines.as_slice(), golden);
+}
+
+#[test]
 fn what_no_version_writes_is_malformed() {
     refused(|bytes| bytes.push(0), "record: bytes behind its end");
     refused(|bytes| bytes[1] = 2, "record: flags");
@@ -168,7 +184,7 @@ proptest! {
         let lasting = has_key.map(|has| if has { Right::Key(key) } else { Right::Anybody });
         let data = Bytes::from(data);
         record.body = Body::Service(Arc::new(ServiceRecord {
-            port, written, hosts, lifetime, lasting, data, ..service("db")
+            hosts, port, data, lifetime, written, lasting, ..service("db")
         }));
         prop_assert_eq!(Record::decode(&encoded(&record)), Ok(record));
     }

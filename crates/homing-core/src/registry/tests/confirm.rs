@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::limits::{SPREAD_AGAIN, SPREAD_BATCH, SPREADS_MAX};
+use estate::Rank;
 use message::Confirmed;
+use spread::What;
 
 const KEY: RecordKey = RecordKey::INTEREST;
 
@@ -140,7 +142,8 @@ fn a_member_that_lies_speaks_for_itself_only() {
     world.set(3, Awake::Paused);
     spread(&mut world, 1, SECOND);
     let says = |owner, epoch, key, version| {
-        Confirmed { owner, epoch: Epoch(epoch), key, version }.encode()
+        let id = RecordId { owner, epoch: Epoch(epoch), key };
+        Confirmed { id, rank: Rank::holds(version) }.encode()
     };
     let lies = [
         (id(77), says(id(0), 1, KEY, u64::MAX)),
@@ -194,8 +197,8 @@ fn a_crowd_is_asked_in_batches() {
     let (mut spreads, now) = (spread::Spreads::default(), Time::ZERO);
     let members: Vec<NodeId> =
         (0..300_u128).map(|number| NodeId::from_bytes(number.to_be_bytes())).collect();
-    let wish = spread::Wish { token: 1, key: KEY, until: now + SECOND * 9 };
-    assert!(spreads.begin(now, (wish, 1), &members));
+    let wish = spread::Wish { token: 1, what: What::Own(KEY), until: now + SECOND * 9 };
+    assert!(spreads.begin(now, (wish, Rank::holds(1)), &members));
     let mut asked = Vec::new();
     while let Some(due) = spreads.next().filter(|due| *due < now + SPREAD_AGAIN) {
         asked.push((due, spreads.take_due(due).len()));
@@ -206,7 +209,7 @@ fn a_crowd_is_asked_in_batches() {
         [(at(0), SPREAD_BATCH), (at(1), SPREAD_BATCH), (at(2), 300 - 2 * SPREAD_BATCH)]
     );
     for member in &members {
-        spreads.acknowledge(*member, KEY, 1);
+        spreads.acknowledge(*member, What::Own(KEY), Rank::holds(1));
     }
     let spread = spread::Spread { token: 1, acknowledged: 300, of: 300 };
     assert_eq!(spreads.pop_ended(now), Some(spread));

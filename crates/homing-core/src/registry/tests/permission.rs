@@ -66,8 +66,8 @@ fn what_may_not_be_offered_is_refused_and_nothing_changes() {
     assert_eq!(
         refused.collect::<Vec<_>>(),
         [
-            "INVALID_ARGUMENT: key 0 is for the node record, the last two are for topics and all others for offers: no offer under key 0",
-            "INVALID_ARGUMENT: key 0 is for the node record, the last two are for topics and all others for offers: no node record under key 1",
+            "INVALID_ARGUMENT: key 0 is for the node record, the last two are for topics and all others for offers and services: no offer under key 0",
+            "INVALID_ARGUMENT: key 0 is for the node record, the last two are for topics and all others for offers and services: no node record under key 1",
             "RESOURCE_EXHAUSTED: the offer has too many bytes of metadata",
         ]
     );

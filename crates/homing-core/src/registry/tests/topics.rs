@@ -119,7 +119,7 @@ fn topics_out_of_their_bounds_are_refused_and_nothing_changes() {
     let misplaced = Input::Offer { key: RecordKey(7), body: interest_body(Vec::new()) };
     world.input(id(0), misplaced);
     let refused = world.node(0).refused.iter().map(|(_, status)| status.to_string());
-    let keys = "INVALID_ARGUMENT: key 0 is for the node record, the last two are for topics and all others for offers";
+    let keys = "INVALID_ARGUMENT: key 0 is for the node record, the last two are for topics and all others for offers and services";
     assert_eq!(
         refused.collect::<Vec<_>>(),
         [

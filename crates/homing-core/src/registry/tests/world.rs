@@ -1,12 +1,15 @@
 //! What do many registries do to each other over a bad network, in virtual time?
 
-use super::super::samples::{id, node_body, offer_body};
+use super::super::samples::{id, lasting_body, node_body, offer_body};
 use super::super::voice::{Change, Input, Output, Role, Via};
-use super::super::{Filter, RecordKey, Registry, ServiceRecord, message, message_max};
+use super::super::{
+    Body, Filter, RecordId, RecordKey, Registry, Right, ServiceRecord, Standing, message,
+    message_max,
+};
 use crate::crypto::fake::Fake;
 use crate::id::{Epoch, NodeId};
 use crate::rng::Rng;
-use crate::talk::Status;
+use crate::talk::{Code, Status};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -227,14 +230,42 @@ impl World {
     #[track_caller]
     pub(super) fn assert_same(&self) -> Vec<(NodeId, u32, u64)> {
         let mut first: Option<Vec<_>> = None;
+        let mut lasting: Option<Vec<_>> = None;
         for (id, node) in self.nodes.iter().filter(|(_, node)| node.awake == Awake::Yes) {
             let known =
                 node.registry.records().map(|record| (record.owner, record.key.0, record.version));
             let known = known.collect::<Vec<_>>();
             assert!(node.fatal.is_empty(), "{:?}", node.fatal);
+            let estate = node.registry.estate.iter();
+            let estate: Vec<_> = estate.map(|(id, lasting)| (*id, lasting.rank())).collect();
+            assert_eq!(lasting.get_or_insert_with(|| estate.clone()), &estate, "{id}");
             assert_eq!(first.get_or_insert_with(|| known.clone()), &known, "{id} at {}", self.now);
         }
         first.unwrap_or_default()
+    }
+
+    /// Registers a service that anybody may end.
+    pub(super) fn bequeath(&mut self, number: u8, key: u32) -> RecordId {
+        self.register(number, key, lasting_body("db", Right::Anybody))
+    }
+
+    pub(super) fn register(&mut self, number: u8, key: u32, body: Body) -> RecordId {
+        let key = RecordKey(key);
+        self.input(id(number), Input::Offer { key, body });
+        RecordId { owner: id(number), epoch: self.node(number).epoch, key }
+    }
+
+    /// Whether a node could end a record.
+    pub(super) fn free(&mut self, number: u8, record: RecordId) -> Result<(), Code> {
+        self.input(id(number), Input::Free { token: 1, id: record });
+        let outcome = self.node(number).freed.pop().map(|(_, outcome)| outcome).unwrap();
+        outcome.map(drop).map_err(|status| status.code)
+    }
+
+    /// What a node shows of what was registered, by the numbers of keys.
+    pub(super) fn shown(&mut self, number: u8) -> Vec<(u32, Standing)> {
+        let snapshot = self.node(number).registry.snapshot();
+        snapshot.registered().map(|one| (one.id.key.0, one.standing)).collect()
     }
 
     #[track_caller]
