@@ -79,36 +79,38 @@ impl RegistryEvents {
     /// Waits for the next event; `None` once the node is closed and all was heard. May be dropped while it waits.
     pub async fn next(&mut self) -> Option<RegistryEvent> {
         loop {
-            match self.state {
-                State::Open => {}
-                State::Ending => match self.watch.next().await {
-                    Some(change) => match of_change(change) {
-                        Some(event) => return Some(event),
-                        None => continue,
-                    },
-                    None => {
-                        self.state = State::Over;
-                        return Some(RegistryEvent::Closed);
-                    }
-                },
+            let heard = match self.state {
+                State::Open => self.hear().await,
+                State::Ending => self.hear_rest().await,
                 State::Over => return None,
-            }
-            let heard = tokio::select! {
-                biased;
-                Some(change) = self.watch.next() => of_change(change),
-                event = self.events.next() => match event {
-                    Some(Event::Closed) | None => {
-                        self.state = State::Ending;
-                        None
-                    }
-                    Some(event) => of_event(event),
-                },
-                Ok(()) = self.beats.changed() => Some(RegistryEvent::Heartbeat),
             };
             if heard.is_some() {
                 return heard;
             }
         }
+    }
+
+    async fn hear(&mut self) -> Option<RegistryEvent> {
+        tokio::select! {
+            biased;
+            Some(change) = self.watch.next() => of_change(change),
+            event = self.events.next() => match event {
+                Some(Event::Closed) | None => {
+                    self.state = State::Ending;
+                    None
+                }
+                Some(event) => of_event(&event),
+            },
+            Ok(()) = self.beats.changed() => Some(RegistryEvent::Heartbeat),
+        }
+    }
+
+    async fn hear_rest(&mut self) -> Option<RegistryEvent> {
+        if let Some(change) = self.watch.next().await {
+            return of_change(change);
+        }
+        self.state = State::Over;
+        Some(RegistryEvent::Closed)
     }
 }
 
@@ -121,8 +123,8 @@ fn of_change(change: Change) -> Option<RegistryEvent> {
     }
 }
 
-fn of_event(event: Event) -> Option<RegistryEvent> {
-    match event {
+fn of_event(event: &Event) -> Option<RegistryEvent> {
+    match *event {
         Event::LinkUp { node, direction: Direction::Out, .. } => {
             Some(RegistryEvent::Connect { node })
         }

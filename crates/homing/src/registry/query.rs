@@ -53,7 +53,7 @@ impl Query {
         let is_home = record.namespace.as_ref().is_none_or(|namespace| namespace == home);
         match &self.0 {
             What::Named { role, range } => {
-                is_home && *role == record.role && in_range(range, record)
+                is_home && *role == record.role && in_range(range.as_ref(), record)
             }
             What::Like(fields) => {
                 (is_home || fields.contains_key("namespace")) && has_all(fields, record)
@@ -80,7 +80,7 @@ impl Query {
     }
 }
 
-fn in_range(range: &Option<Range>, record: &Record) -> bool {
+fn in_range(range: Option<&Range>, record: &Record) -> bool {
     let Some(range) = range else { return true };
     record.version.as_ref().map_or_else(|| range.is_any(), |version| range.contains(version))
 }
