@@ -104,7 +104,7 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     Pub(PubArgs),
     Sub(SubArgs),
-    Register(RegisterArgs),
+    Register(Box<RegisterArgs>),
     Free(FreeArgs),
     Wait(WaitArgs),
     Ls(ListArgs),

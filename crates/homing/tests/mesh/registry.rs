@@ -397,3 +397,51 @@ async fn a_record_is_found_by_the_text_of_its_id() {
     assert_eq!(id.parse::<RecordId>(), Ok(registered.id()));
     assert_eq!(found(&node, json!({"id": id}), 1).await, [registered.record()]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_alone_forgets_the_dead_as_well() {
+    let network = Network::new(19);
+    let (reader, owner) = (join(&network, "reader").await, join(&network, "owner").await);
+    owner.registry().register(db()).await.unwrap();
+    found(&reader, json!({"role": "db"}), 1).await;
+    network.isolate("reader");
+    let start = Instant::now();
+    found(&reader, json!({"role": "db"}), 0).await;
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    network.heal_all();
+    found(&reader, json!({"role": "db"}), 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_persistent_record_outlives_its_owner_and_stays_freed() {
+    let network = Network::new(20);
+    let nodes = join_many(&network, 3).await;
+    let owner = join(&network, "owner").await;
+    let registered = owner.registry().register(db().persistent()).await.unwrap();
+    let id = registered.id();
+    let mut spread = registered.spread().await;
+    while spread.acknowledged < 3 {
+        spread = registered.spread().await;
+    }
+    owner.close().await;
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    for node in &nodes {
+        let record = found(node, json!({"id": id.to_string()}), 1).await.remove(0);
+        assert!(record.lasting.is_lasting() && record.ttl.is_none(), "{record:?}");
+    }
+    let late = join(&network, "late").await;
+    found(&late, json!({"role": "db"}), 1).await;
+    network.isolate("host-2");
+    let freed = nodes[0].registry().free(id).await.unwrap().unwrap();
+    assert_eq!(freed.place(), db().place());
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    network.heal_all();
+    for node in nodes.iter().chain([&late]) {
+        found(node, json!({"role": "db"}), 0).await;
+    }
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    for node in &nodes {
+        assert_eq!(node.registry().free(id).await.unwrap(), None);
+        assert_eq!(node.registry().services(), []);
+    }
+}

@@ -67,8 +67,5 @@ pub(super) fn print(records: &[Record], output: Output) -> Result<(), Failure> {
 }
 
 fn stays(record: &Record) -> &'static str {
-    match record.lasting.is_lasting() {
-        true => "until freed",
-        false => "with its node",
-    }
+    if record.lasting.is_lasting() { "until freed" } else { "with its node" }
 }
