@@ -80,9 +80,11 @@ fn a_simulator_that_does_wrong_is_caught() {
     // Only a stream that is larger than its window needs its credit back, and few are.
     let busy = |seed| Plan { between_deeds: Duration::from_millis(5), ..Plan::small(seed, 3, &[]) };
     let caught = (3..11)
-        .find_map(|seed| check(&busy(seed).sabotaged(Sabotage::KeepCredit), Listing::Silent).err());
-    let what = caught.expect("a stream that gets no credit").what;
-    assert!(what.contains("does not end"), "{what}");
+        .filter_map(|seed| {
+            check(&busy(seed).sabotaged(Sabotage::KeepCredit), Listing::Silent).err()
+        })
+        .any(|wrong| wrong.what.contains("does not end"));
+    assert!(caught, "a stream that gets no credit does not end");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What becomes of a node's records when it comes, goes, comes back or comes anew?
 
-use super::headstones::Remembered;
+use super::headstones::{Headstones, Remembered};
+use super::lease::Leases;
 use super::message::{Fate, Lived};
 use super::owner::{Life, Owner, Reach};
 use super::record::RecordKey;
@@ -9,6 +10,15 @@ use crate::id::{Epoch, NodeId};
 use crate::limits::LIFETIME_MAX;
 use crate::time::Time;
 use std::time::Duration;
+
+/// What is left of those who went.
+#[derive(Debug, Default)]
+pub(crate) struct Departed {
+    /// Until when their records live on.
+    pub(crate) leases: Leases,
+    /// Which of their lives are over.
+    pub(crate) headstones: Headstones,
+}
 
 impl Registry {
     /// Membership, or for a visitor its member, says that this life takes part.
@@ -29,7 +39,7 @@ impl Registry {
             }
             Some((_, Life::Alive | Life::Gone)) => self.replace(&node, Owner::new(epoch)),
             None => {
-                if self.headstones.lift(&node, epoch) == Remembered::Later {
+                if self.departed.headstones.lift(&node, epoch) == Remembered::Later {
                     return;
                 }
                 if !self.owners.insert(node, Owner::new(epoch)) {
@@ -57,7 +67,7 @@ impl Registry {
         }
         if let Some(owner) = self.drop_owner(&node) {
             let record = owner.held(RecordKey::NODE).map(|held| held.bytes.clone());
-            self.headstones.set(node, (owner.epoch, record), now);
+            self.departed.headstones.set(node, (owner.epoch, record), now);
         }
     }
 
@@ -98,7 +108,7 @@ impl Registry {
 
     /// Marks an owner as gone, or shortens its lease.
     fn lease(&mut self, now: Time, node: NodeId, remaining: Duration) {
-        let end = self.leases.shrink(node, now + remaining.min(LIFETIME_MAX));
+        let end = self.departed.leases.shrink(node, now + remaining.min(LIFETIME_MAX));
         self.owners.change(&node, |owner| owner.life = Life::Gone);
         self.rumours.forget_owner(&node);
         self.plan_end(&node);
@@ -108,16 +118,16 @@ impl Registry {
 
     /// Plans for when the next record of an owner that is gone ends.
     pub(super) fn plan_end(&mut self, node: &NodeId) {
-        let Some(lease) = self.leases.end(node) else { return };
+        let Some(lease) = self.departed.leases.end(node) else { return };
         let Some(owner) = self.owners.of(node) else { return };
         let last = owner.last_end(lease);
         let next = owner.ends(lease).map(|(_, end)| end).fold(last, Time::min);
-        self.leases.schedule(node, next);
+        self.departed.leases.schedule(node, next);
     }
 
     /// Some records of an owner that is gone end, or all of them.
     pub(super) fn end_lifetimes(&mut self, now: Time, node: NodeId) {
-        let Some(lease) = self.leases.end(&node) else { return };
+        let Some(lease) = self.departed.leases.end(&node) else { return };
         let Some(owner) = self.owners.of(&node) else { return };
         if owner.last_end(lease) <= now {
             return self.forget(now, node);
@@ -133,7 +143,7 @@ impl Registry {
 
     /// An owner that was taken for gone lives after all.
     fn revive(&mut self, node: NodeId, reach: Reach) {
-        self.leases.cancel(&node);
+        self.departed.leases.cancel(&node);
         self.owners.change(&node, |owner| {
             owner.life = Life::Alive;
             owner.reach = reach;
@@ -152,7 +162,7 @@ impl Registry {
     fn drop_owner(&mut self, node: &NodeId) -> Option<Owner> {
         self.tell_fate(node, Fate::Forgotten);
         let owner = self.owners.remove(node)?;
-        self.leases.cancel(node);
+        self.departed.leases.cancel(node);
         self.rumours.forget_owner(node);
         self.peers.stop_awaiting(node);
         for held in owner.records() {

@@ -64,7 +64,7 @@ impl Registry {
         self.tell_followers(before.as_deref(), &record, &bytes);
         let owner = record.owner;
         self.tell(before, Some(record));
-        if self.leases.end(&owner).is_some() {
+        if self.departed.leases.end(&owner).is_some() {
             // A visitor hears of the records of those who are gone.
             self.plan_end(&owner);
             self.show(&owner, Some(RecordKey::NODE));

@@ -29,6 +29,7 @@ mod exchange;
 mod filter;
 mod followers;
 mod headstones;
+mod hear;
 mod host;
 mod index;
 mod interest;
@@ -86,9 +87,7 @@ use crate::time::Time;
 use bytes::Bytes;
 use estate::Estate;
 use followers::Followers;
-use headstones::Headstones;
-use lease::Leases;
-use message::Message;
+use life::Departed;
 use own::Own;
 use owner::{Life, Owner};
 use owners::Owners;
@@ -106,8 +105,7 @@ pub struct Registry {
     owners: Owners,
     estate: Estate,
     rumours: Rumours,
-    leases: Leases,
-    headstones: Headstones,
+    departed: Departed,
     peers: Peers,
     followers: Followers,
     view: View,
@@ -146,8 +144,7 @@ impl Registry {
             owners,
             estate: Estate::default(),
             rumours: Rumours::default(),
-            leases: Leases::default(),
-            headstones: Headstones::default(),
+            departed: Departed::default(),
             peers: Peers::default(),
             followers: Followers::default(),
             view: View::default(),
@@ -226,10 +223,10 @@ impl Registry {
 
     /// Does what is due. Early and repeated calls are harmless; late ones catch up.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(node) = self.leases.pop_due(now) {
+        while let Some(node) = self.departed.leases.pop_due(now) {
             self.end_lifetimes(now, node);
         }
-        self.headstones.expire(now);
+        self.departed.headstones.expire(now);
         if self.rumours.start_round(now) {
             self.gossip();
         }
@@ -244,8 +241,12 @@ impl Registry {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None`: not before the next input.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let due =
-            [self.leases.next(), self.headstones.next(), self.rumours.next(), self.peers.next()];
+        let due = [
+            self.departed.leases.next(),
+            self.departed.headstones.next(),
+            self.rumours.next(),
+            self.peers.next(),
+        ];
         due.into_iter().flatten().min()
     }
 
@@ -280,13 +281,13 @@ impl Registry {
     /// The latest life of a node that is known here, the forgotten included; what A10's first question asks for.
     pub fn epoch_of(&self, node: &NodeId) -> Option<Epoch> {
         let present = self.owners.of(node).map(|owner| owner.epoch);
-        present.max(self.headstones.epoch(node))
+        present.max(self.departed.headstones.epoch(node))
     }
 
     /// The bytes of the node record of the latest life that is known of a node, the forgotten included.
     pub(crate) fn node_record(&self, node: &NodeId) -> Option<&Bytes> {
         let present = self.owners.of(node).and_then(|owner| owner.held(RecordKey::NODE));
-        present.map(|held| &held.bytes).or_else(|| self.headstones.record(node))
+        present.map(|held| &held.bytes).or_else(|| self.departed.headstones.record(node))
     }
 
     /// Whether these bytes are a record of this node in a later life than its present one, vouched for where records are
@@ -312,55 +313,6 @@ impl Registry {
     /// One number over all that is compared with other members: equal means that both know the same.
     pub fn hash(&self) -> u64 {
         self.owners.sums().hash() ^ self.estate.hash()
-    }
-
-    fn hear(&mut self, now: Time, peer: (NodeId, Via), bytes: &[u8]) {
-        if !self.peers.knows(&peer.0) {
-            self.stats.stranger += 1;
-            return;
-        }
-        let message = match Message::decode(bytes) {
-            Ok(Some(message)) => message,
-            Ok(None) => return self.stats.unknown += 1,
-            Err(_) => return self.stats.malformed += 1,
-        };
-        match (&self.part, message) {
-            (_, Message::Records(records) | Message::Rumours(records)) => {
-                for record in records {
-                    self.hear_record(now, peer.0, record);
-                }
-            }
-            (_, Message::Indexes { tone, indexes }) => self.hear_indexes(peer, tone, indexes),
-            (_, Message::Lives(lives)) => {
-                for lived in lives {
-                    self.hear_fate(now, peer.0, lived);
-                }
-            }
-            (_, Message::End) => self.end_sync(now, peer.0),
-            (_, Message::Confirmed(told)) => self.hear_confirmed(now, peer.0, told),
-            (Part::Member, Message::Summary { owners, estate }) => {
-                self.hear_summary(peer, (owners, estate));
-            }
-            (Part::Member, Message::Buckets(buckets)) => self.hear_buckets(now, peer, &buckets),
-            (Part::Member, Message::Owners(owners)) => self.hear_owners(peer, &owners),
-            (Part::Member, Message::Want(wanted)) => self.hear_want(peer, &wanted),
-            (Part::Member, Message::Confirm(record)) => self.hear_confirm(now, peer, record),
-            (Part::Member, Message::EstateSums(sums)) => self.hear_estate_sums(now, peer, &sums),
-            (Part::Member, Message::EstateList(list)) => self.hear_estate_list(now, peer, &list),
-            (Part::Member, Message::EstateWant(ids)) => self.send_lasting(now, peer, &ids),
-            // A visitor has nothing to compare, and is not asked what it holds.
-            (
-                Part::Visitor { .. },
-                Message::Summary { .. }
-                | Message::Buckets(_)
-                | Message::Owners(_)
-                | Message::Want(_)
-                | Message::Confirm(_)
-                | Message::EstateSums(_)
-                | Message::EstateList(_)
-                | Message::EstateWant(_),
-            ) => {}
-        }
     }
 
     fn gossip(&mut self) {

@@ -66,7 +66,7 @@ impl Registry {
     /// Puts into the next snapshot what is held of an owner: one record, or all of them. What it may not do is not in it.
     pub(super) fn show(&mut self, id: &NodeId, key: Option<RecordKey>) {
         let Some(owner) = self.owners.of(id) else { return };
-        let lease = self.leases.end(id);
+        let lease = self.departed.leases.end(id);
         let (epoch, reach) = (owner.epoch, reach(owner));
         let token = owner.held(RecordKey::NODE).and_then(|held| token_in(&held.record));
         let one = key.and_then(|key| owner.held(key));

@@ -159,7 +159,7 @@ impl Registry {
         let fate = match owner.life {
             Life::Alive => Fate::Alive,
             Life::Gone => {
-                let end = self.leases.end(id).unwrap_or(sync.asked);
+                let end = self.departed.leases.end(id).unwrap_or(sync.asked);
                 Fate::Leased(end.since(sync.asked))
             }
         };
