@@ -280,7 +280,9 @@ async fn the_events_are_those_of_tallships_page() {
 async fn who_dials_hears_connect_and_who_is_dialled_connection() {
     let network = Network::new(13);
     let mut quiet = ["dialler", "listener"].map(|name| config(&network, name));
-    quiet.iter_mut().for_each(|config| config.discovery.scouting = false);
+    for config in &mut quiet {
+        config.discovery.scouting = false;
+    }
     let [dialler, listener] = quiet;
     let (dialler, listener) =
         (Node::join(dialler).await.unwrap(), Node::join(listener).await.unwrap());
