@@ -66,7 +66,7 @@ impl Registry {
     /// Registers a service: a [`Record`], a name, or a name with its data, as in
     /// `register(("db@15.2.0", json!({"zone": "eu"})))`.
     ///
-    /// Returns when the record is written here; others learn of it within a second or two, and
+    /// Returns when the record is to be seen here; others learn of it within a second or two, and
     /// [`Registered::spread`] waits for that. It stands until it is freed or the node closes; dropping what is returned
     /// changes nothing. An address that was left out is that of this node.
     ///

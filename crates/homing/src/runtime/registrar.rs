@@ -1,12 +1,18 @@
 //! What did this node register by hand, and how does it end?
 
 use super::{Runtime, Said, Spread};
-use homing_core::registry::{RecordId, RecordKey, ServiceRecord};
+use homing_core::limits::SNAPSHOT_PERIOD;
+use homing_core::registry::{RecordId, RecordKey, ServiceRecord, Snapshot};
 use homing_core::talk::{Code, Status};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How long it is waited for a change to be seen here: a few snapshots.
+const SHOWN_WAIT: Duration = SNAPSHOT_PERIOD.saturating_mul(10);
 
 /// The services that a node registered, by the key of their records.
 #[derive(Default)]
@@ -114,7 +120,10 @@ impl Runtime {
         let (answer, freed) = oneshot::channel();
         self.say_surely(Said::Free { id, answer }).await;
         match freed.await.unwrap_or_else(|_| Err(closed())) {
-            Ok(service) => Ok(Some(service)),
+            Ok(service) => {
+                self.shown(|snapshot| snapshot.registered().all(|one| one.id != id)).await;
+                Ok(Some(service))
+            }
             Err(status) if status.code == Code::NotFound => Ok(None),
             Err(status) => Err(status),
         }
@@ -134,8 +143,23 @@ impl Runtime {
 
     async fn write(&self, key: RecordKey, service: Arc<ServiceRecord>) -> Result<(), Status> {
         let (answer, taken) = oneshot::channel();
+        let said = Arc::clone(&service);
         self.say_surely(Said::Register { key, service, answer }).await;
-        taken.await.unwrap_or_else(|_| Err(closed()))
+        taken.await.unwrap_or_else(|_| Err(closed()))?;
+        let id = self.own_record(key);
+        self.shown(|snapshot| {
+            snapshot.registered().any(|one| one.id == id && one.record.says_as(&said))
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Waits until whoever looks at the registry here sees what was just done to it.
+    async fn shown(&self, is_seen: impl FnMut(&Snapshot) -> bool) {
+        let (mut looks, mut is_seen) = (self.snapshots.subscribe(), is_seen);
+        let seen = looks.wait_for(|snapshot| is_seen(snapshot));
+        // Where somebody was faster it is not seen at all, and that is as well.
+        let _ = timeout(SHOWN_WAIT, seen).await;
     }
 
     fn strike(&self, entry: &Entry) {

@@ -447,3 +447,18 @@ async fn a_persistent_record_outlives_its_owner_and_stays_freed() {
         assert_eq!(node.registry().services(), []);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_registers_and_frees_sees_it_at_once() {
+    let network = Network::new(21);
+    let node = join(&network, "node").await;
+    let registry = node.registry();
+    for round in 0..3 {
+        let registered = registry.register(db()).await.unwrap();
+        assert_eq!(registry.services(), [registered.record()], "{round}");
+        registered.update(&db().data(round)).await.unwrap();
+        assert_eq!(registry.get("db").unwrap()[0].data, json!(round));
+        registered.free().await.unwrap();
+        assert_eq!(registry.services(), [], "{round}");
+    }
+}
