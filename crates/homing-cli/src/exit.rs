@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::signals::Signal;
 use homing::security::KeyFileError;
-use homing::{CallError, JoinError, ServeError, Status, TopicError};
+use homing::{CallError, JoinError, RegisterError, ServeError, Status, TopicError};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Partly(Status, usize, usize),
     /// Somebody ended us. Exit code 128 + the signal's number.
     Signal(Signal),
+    /// The program that we ran for somebody ended so. Its exit code.
+    Child(u8),
     /// Nobody reads our output any more: we are done, and that is no error. Exit code 0.
     OutputClosed,
     /// Anything else. Exit code 1.
@@ -42,12 +44,13 @@ impl Failure {
                 10 + status.code.number()
             }
             Self::Signal(signal) => signal.exit_number(),
+            Self::Child(code) => *code,
         }
     }
 
     /// Whether there is something to tell a person: not where they ended it themselves.
     pub(crate) const fn is_worth_telling(&self) -> bool {
-        !matches!(self, Self::OutputClosed | Self::Signal(_))
+        !matches!(self, Self::OutputClosed | Self::Signal(_) | Self::Child(_))
     }
 
     /// The failure of a write to our own output.
@@ -69,6 +72,7 @@ impl fmt::Display for Failure {
                 write!(f, "{failed} of {asked} failed, the first with {status}")
             }
             Self::Signal(signal) => write!(f, "ended by {signal}"),
+            Self::Child(code) => write!(f, "the program ended with {code}"),
             Self::OutputClosed => f.write_str("nobody reads the output"),
             Self::Other(error) => write!(f, "{error:#}"),
         }
@@ -111,6 +115,17 @@ impl From<ServeError> for Failure {
             ServeError::Name(error) => Self::Usage(error.to_string()),
             ServeError::Refused(status) => Self::Mesh(status),
             error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<RegisterError> for Failure {
+    /// What can never be registered is a matter of usage.
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Refused(status) => Self::Mesh(status),
+            RegisterError::Closed => Self::Other(error.into()),
+            error => Self::Usage(error.to_string()),
         }
     }
 }

@@ -89,7 +89,7 @@ impl Settings {
         config.discovery.interfaces = args.interface;
         config.discovery.port = args.discovery_port.unwrap_or(config.discovery.port);
         config.discovery.group = args.discovery_group.or(config.discovery.group);
-        config.discovery.ttl = args.ttl.unwrap_or(config.discovery.ttl);
+        config.discovery.ttl = args.discovery_ttl.unwrap_or(config.discovery.ttl);
         config.transport = args.transport.map_or(config.transport, homing::Transport::from);
         config.token = self.access.token_file.clone().map(TokenSource::File);
         config.audit.clone_from(&self.access.audit);
@@ -100,6 +100,7 @@ impl Settings {
     fn apply_intervals(&self, timings: &mut Timings) {
         let IntervalArgs { handshake_time, before_ping, before_close, .. } = self.intervals;
         let IntervalArgs { dial_time, redial_min, redial_max, idle_time, .. } = self.intervals;
+        let IntervalArgs { heartbeat_interval, registration_lifetime, .. } = self.intervals;
         for (typed, setting) in [
             (handshake_time, &mut timings.handshake),
             (before_ping, &mut timings.before_ping),
@@ -108,6 +109,8 @@ impl Settings {
             (redial_min, &mut timings.redial_min),
             (redial_max, &mut timings.redial_max),
             (idle_time, &mut timings.idle),
+            (heartbeat_interval, &mut timings.heartbeat_interval),
+            (registration_lifetime, &mut timings.registration_lifetime),
         ] {
             *setting = typed.unwrap_or(*setting);
         }

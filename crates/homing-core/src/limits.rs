@@ -203,6 +203,10 @@ pub const STALL: Duration = Duration::from_millis(200);
 
 // --- Registry --------------------------------------------------------------------------------------------------
 
+/// Between two signals of a node's registry that what was registered has arrived elsewhere.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+/// Heartbeats within the lifetime of a record, at least: one that is late, or lost, ends nothing.
+pub const BEATS_PER_LIFETIME: u32 = 3;
 /// Bytes of a record on the wire, key and signature included. A larger offer is refused.
 pub const RECORD_MAX: usize = 1_024;
 /// Offers of one node, and keys that it uses for them in one life: those of withdrawn offers are used again. One more is
@@ -256,6 +260,8 @@ pub const AGENT_MAX: usize = 64;
 /// Records of its own whose way to all members a node follows at once. One more is answered at once: nobody is known to
 /// hold it.
 pub const SPREADS_MAX: usize = 16;
+/// Members that are asked where it is enough that some hold a record.
+pub const SAMPLE: usize = 3;
 /// Members asked at once whether they hold a record. Further ones are asked [`GRID`] later.
 pub const SPREAD_BATCH: usize = 128;
 /// Confirmations that wait for the next snapshot. Further ones are not given: who asked asks again.

@@ -6,7 +6,9 @@ use homing_core::addr::TransportAddr;
 use homing_core::id::NodeId;
 use homing_core::name::BadName;
 use homing_core::talk::{Code, Started, Status};
+use std::convert::Infallible;
 use std::io;
+use std::time::Duration;
 
 /// A setting that cannot be used. Nothing was started.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -114,6 +116,55 @@ impl ServeError {
             Self::Refused(status) => status.code,
             Self::Closed => Code::FailedPrecondition,
         }
+    }
+}
+
+/// Why nothing was registered, or freed. The registry is as it was.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The name is no service's.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// A lifetime that is too short to be kept up.
+    #[error("a lifetime of {given:?}: {problem}")]
+    Lifetime {
+        /// What was given.
+        given: Duration,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// An address that nobody could use.
+    #[error("address {given:?}: {problem}")]
+    Address {
+        /// What was given.
+        given: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// A bound was reached, the record would be too large, or it is not allowed; the status says which.
+    #[error(transparent)]
+    Refused(Status),
+    /// The node is closed, or closing.
+    #[error("the node is closed")]
+    Closed,
+}
+
+impl RegisterError {
+    /// The kind of failure: `INVALID_ARGUMENT` for what can never be registered.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Name(_) | Self::Lifetime { .. } | Self::Address { .. } => Code::InvalidArgument,
+            Self::Refused(status) => status.code,
+            Self::Closed => Code::FailedPrecondition,
+        }
+    }
+}
+
+impl From<Infallible> for RegisterError {
+    /// A record is one.
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 
@@ -296,7 +347,6 @@ mod tests {
     use super::*;
     use homing_core::name::Address;
     use std::error::Error;
-    use std::time::Duration;
 
     #[test]
     fn errors_say_what_was_wrong_and_where() {

@@ -62,6 +62,12 @@ pub enum Event {
         /// Why, for people.
         why: String,
     },
+    /// A node has told all that it knows, over a fresh link; what it said is in the listings.
+    Synced {
+        /// Who.
+        #[serde(serialize_with = "text")]
+        node: NodeId,
+    },
     /// None of the addresses of a node, or of a seed, led to it. It is tried again while somebody wants it.
     Unreachable {
         /// Which node, if it is known who should have been there.

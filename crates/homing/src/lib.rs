@@ -36,6 +36,7 @@ pub mod info;
 pub mod net;
 mod node;
 pub mod packets;
+pub mod registry;
 mod requester;
 mod responder;
 mod runtime;
@@ -53,7 +54,8 @@ pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
 pub use error::{
-    CallError, ConfigError, ConnectError, JoinError, SendError, ServeError, TopicError,
+    CallError, ConfigError, ConnectError, JoinError, RegisterError, SendError, ServeError,
+    TopicError,
 };
 pub use events::{Event, Events};
 pub use handler::{Annotated, Handler, RawHandler, RawStreamHandler, StreamHandler};
@@ -81,6 +83,7 @@ pub use info::{
 };
 pub use node::Node;
 pub use packets::{Delivery, Messages, Packet, Recipients, Sent};
+pub use registry::{Record, RecordId, Registry};
 pub use requester::{Call, Callee, Reply, Requester, RequesterBuilder};
 pub use responder::{Offer, Responder, ResponderBuilder};
 pub use scatter::{CallAll, Outcome, Outcomes};

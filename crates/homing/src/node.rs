@@ -8,6 +8,7 @@ use crate::events::{Event, Events};
 use crate::handler::Handler;
 use crate::info::{Linked, NodeInfo, PeerInfo, ServiceInfo, TopicInfo};
 use crate::packets::{self, Messages, Recipients, Sent};
+use crate::registry::Registry;
 use crate::requester::{Requester, RequesterBuilder};
 use crate::responder::{Offer, ResponderBuilder};
 use crate::runtime::{self, Runtime};
@@ -264,6 +265,11 @@ impl Node {
     /// The services this node knows of, in all namespaces, by name and version.
     pub fn services(&self) -> Vec<ServiceInfo> {
         self.inner.runtime.services()
+    }
+
+    /// The registry: what is offered and what was registered by hand, anywhere in the mesh, and the way to register.
+    pub fn registry(&self) -> Registry {
+        Registry::new(Arc::clone(&self.inner.runtime))
     }
 
     /// What is published and listened to, as far as nodes say so, in all namespaces: patterns in their order, with the

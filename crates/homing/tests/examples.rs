@@ -197,12 +197,35 @@ fn a_rover_holds_the_lowest_slots_of_all_there_are() {
 }
 
 #[test]
+fn a_client_finds_what_a_server_registered_and_both_follow_the_registry() {
+    let mesh = Mesh::new();
+    let server = mesh.start("registry_server", "120");
+    server.line_with(&["registered example@0.1.2 as "]);
+    server.line_with(&["register example@0.1.2"]);
+    let client = mesh.start("registry_client", "120");
+    for (query, count) in
+        [("example", 1), ("example@0.1.2", 1), ("example@^0.1", 1), ("example@^2", 0)]
+    {
+        client.line_with(&[&format!("{query}: {count} found")]);
+    }
+    client.line_with(&["example@0.1.2 is at 127.0.0.1:5678"]);
+    client.line_with(&["synced"]);
+    server.line_with(&["register client@1.0.0"]);
+    server.line_with(&["heartbeat"]);
+    assert!(server.interrupt());
+    client.line_with(&["remove example@0.1.2"]);
+    assert!(client.interrupt());
+}
+
+#[test]
 fn every_example_ends_by_itself_when_told_how_long() {
     let mesh = Mesh::new();
     let examples = [
         "counter",
         "monitor",
         "publisher",
+        "registry_client",
+        "registry_server",
         "requester",
         "responder",
         "rover",

@@ -29,4 +29,10 @@ pub(crate) struct IntervalArgs {
     /// How long a link that nobody uses stays [default: 1m]
     #[arg(long, global = true, hide_short_help = true, value_name = "TIME", value_parser = span::parse_positive)]
     pub(crate) idle_time: Option<Duration>,
+    /// Between two looks at what was registered: checks, and the signal that others know it [default: 5s]
+    #[arg(long, global = true, hide_short_help = true, value_name = "TIME", value_parser = span::parse_positive)]
+    pub(crate) heartbeat_interval: Option<Duration>,
+    /// How long what was registered stays when its node is gone without a word [default: 15s]
+    #[arg(long, global = true, hide_short_help = true, value_name = "TIME", value_parser = span::parse_positive)]
+    pub(crate) registration_lifetime: Option<Duration>,
 }

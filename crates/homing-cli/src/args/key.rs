@@ -25,6 +25,7 @@ pub(crate) struct KeyArgs {
 pub(crate) enum KeyWhat {
     New(KeyNewArgs),
     Id(KeyIdArgs),
+    Right(KeyRightArgs),
     Rotate(KeyRotateArgs),
 }
 
@@ -52,6 +53,17 @@ pub(crate) struct KeyIdArgs {
     /// A key file [default: what --key-file, `HOMING_KEY` or `HOMING_KEY_FILE` say]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// Print the public key of an identity: what `homing register --persistent --right` names as who may free a record.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing key right node.id
+  homing register db --address 10.0.0.5 --persistent --right $(homing key right node.id)")]
+pub(crate) struct KeyRightArgs {
+    /// The file of the identity; made if there is none
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// Exchange the key of a running mesh for a new one: three steps, and no call fails.

@@ -1,6 +1,6 @@
 //! What can be typed to look at a mesh?
 
-/// List the services: name, version, methods, instances, labels. Or the topics: who publishes, who listens.
+/// List the services: name, version, methods, instances, labels; and what was registered by hand, with its address. Or the topics: who publishes, who listens.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing ls
@@ -8,7 +8,7 @@
   homing ls --topics        what is published, and who listens
   homing ls --json | jq '.[].service'")]
 pub(crate) struct ListArgs {
-    /// A line for each instance, in every namespace, also those that cannot be reached
+    /// A line for each instance, in every namespace, also those that cannot be reached, and the nodes, each as homing@VERSION
     #[arg(long)]
     pub(crate) all: bool,
     /// Topics instead: what nodes declare that they publish, and what they listen to

@@ -7,6 +7,7 @@ mod guard;
 mod intervals;
 mod key;
 mod listing;
+mod register;
 mod serve;
 mod stream;
 mod topics;
@@ -21,8 +22,9 @@ pub(crate) use bench::{
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
 pub(crate) use guard::GuardArgs;
 pub(crate) use intervals::IntervalArgs;
-pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRotateArgs, KeyWhat};
+pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRightArgs, KeyRotateArgs, KeyWhat};
 pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
+pub(crate) use register::{Check, FreeArgs, RegisterArgs, WaitArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
 pub(crate) use stream::StreamArgs;
 pub(crate) use topics::{PubArgs, SubArgs};
@@ -103,6 +105,9 @@ pub(crate) enum Command {
     Stream(StreamArgs),
     Pub(PubArgs),
     Sub(SubArgs),
+    Register(Box<RegisterArgs>),
+    Free(FreeArgs),
+    Wait(WaitArgs),
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
@@ -163,7 +168,7 @@ pub(crate) struct MeshArgs {
     pub(crate) discovery_group: Option<IpAddr>,
     /// How many routers a multicast may pass
     #[arg(long, global = true, hide_short_help = true, value_name = "N")]
-    pub(crate) ttl: Option<u8>,
+    pub(crate) discovery_ttl: Option<u8>,
     /// Look for nodes on this network interface only; may be given several times
     #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) interface: Vec<String>,

@@ -4,14 +4,17 @@ mod bench;
 mod call;
 mod demo;
 mod everyone;
+mod free;
 mod key;
 mod ls;
 mod nodes;
 mod publish;
+mod register;
 mod serve;
 mod stream;
 mod subscribe;
 mod token;
+mod wait;
 mod watch;
 
 use std::time::Duration;
@@ -35,6 +38,9 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Stream(args) => stream::run(&args, &settings, output),
         Command::Pub(args) => publish::run(&args, &settings, output),
         Command::Sub(args) => subscribe::run(&args, &settings, output),
+        Command::Register(args) => register::run(&args, &settings, output),
+        Command::Free(args) => free::run(&args, &settings, output),
+        Command::Wait(args) => wait::run(&args, &settings, output),
         Command::Ls(args) => ls::run(&args, &settings, output),
         Command::Nodes(args) => nodes::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),

@@ -187,7 +187,7 @@ async fn drain(node: &Node, signals: &mut Signals) -> Result<(), Failure> {
 }
 
 /// Resolves when the node ends by itself, with the last that it said.
-async fn end_of_node(node: &Node) -> Failure {
+pub(super) async fn end_of_node(node: &Node) -> Failure {
     let mut events = node.events();
     let mut reason = Status::new(Code::Internal, "the node closed by itself");
     while let Some(event) = events.next().await {

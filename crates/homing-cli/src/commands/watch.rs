@@ -12,7 +12,7 @@ use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{Event, Node, NodeState, PeerInfo};
+use homing::{Event, Node, NodeState, PeerInfo, Record, RecordId};
 
 /// Prints what is there, then a line for each change, until a signal or until nobody reads.
 pub(crate) fn run(args: &WatchArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -34,20 +34,25 @@ async fn follow(node: &Node, args: &WatchArgs, output: Output) -> Result<(), Fai
         output.line(output.painted(paint, &line))
     };
     let mut events = node.events();
+    let mut records = node.registry().watch();
     let mut seen = Picture::default();
     loop {
         let now = Picture::of(node).await;
         now.changes_since(&seen).iter().try_for_each(print)?;
         seen = now;
-        match events.next().await {
-            None | Some(Event::Closed) => return Ok(()),
-            Some(event) => told_by(&event).iter().try_for_each(print)?,
+        tokio::select! {
+            event = events.next() => match event {
+                None | Some(Event::Closed) => return Ok(()),
+                Some(event) => told_by(&event).iter().try_for_each(print)?,
+            },
+            // What became of which record, the next look shows.
+            Some(_) = records.next() => {}
         }
     }
 }
 
 /// What there is to tell, and the JSON form of it.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum News {
     Joined { node: String, name: String },
@@ -55,6 +60,9 @@ enum News {
     Offered(OfferNews),
     Changed(OfferNews),
     Withdrawn(OfferNews),
+    Registered(Box<Record>),
+    Updated(Box<Record>),
+    Freed(Box<Record>),
     Unreachable { node: Option<String>, tried: Vec<String> },
     Error { message: String },
 }
@@ -79,6 +87,9 @@ impl News {
             Self::Offered(offer) => (Paint::Green, format!("+ {}", offer.line())),
             Self::Changed(offer) => (Paint::Yellow, format!("~ {}", offer.line())),
             Self::Withdrawn(offer) => (Paint::Red, format!("- {}", offer.line())),
+            Self::Registered(record) => (Paint::Green, format!("+ {}", registered(record))),
+            Self::Updated(record) => (Paint::Yellow, format!("~ {}", registered(record))),
+            Self::Freed(record) => (Paint::Red, format!("- {}", registered(record))),
             Self::Unreachable { node, tried } => {
                 let who = node.as_deref().unwrap_or("a node");
                 (Paint::Yellow, format!("! cannot reach {who}: {}", tried.join("; ")))
@@ -86,6 +97,13 @@ impl News {
             Self::Error { message } => (Paint::Red, format!("! {message}")),
         }
     }
+}
+
+/// `db@15.2.0 at 10.0.0.5:5432, registered (3f1c…-1-1)`
+fn registered(record: &Record) -> String {
+    let place = record.place().map_or_else(String::new, |place| format!(" at {place}"));
+    let id = record.id.map_or_else(String::new, |id| format!(" ({id})"));
+    format!("{}{place}, registered{id}", record.name())
 }
 
 impl OfferNews {
@@ -110,6 +128,8 @@ struct Picture {
     nodes: BTreeMap<String, String>,
     /// By namespace, service, version, node.
     offers: BTreeMap<[String; 4], OfferNews>,
+    /// What was registered by hand.
+    records: BTreeMap<RecordId, Record>,
 }
 
 impl Picture {
@@ -120,7 +140,10 @@ impl Picture {
         let mut picture = Self {
             nodes: nodes.map(|peer| (peer.id.to_string(), peer.name.to_string())).collect(),
             offers: BTreeMap::new(),
+            records: BTreeMap::new(),
         };
+        let records = node.registry().services().into_iter().filter(Record::is_registered);
+        picture.records.extend(records.filter_map(|record| Some((record.id?, record))));
         for service in node.services() {
             for instance in &service.instances {
                 let offer = OfferNews {
@@ -153,6 +176,7 @@ impl Picture {
                 Some(_) => {}
             }
         }
+        self.records_since(before, &mut news);
         for (key, offer) in &before.offers {
             if !self.offers.contains_key(key) {
                 news.push(News::Withdrawn(offer.clone()));
@@ -164,6 +188,19 @@ impl Picture {
             }
         }
         news
+    }
+
+    fn records_since(&self, before: &Self, news: &mut Vec<News>) {
+        for (id, record) in &self.records {
+            let record = || Box::new(record.clone());
+            match before.records.get(id) {
+                None => news.push(News::Registered(record())),
+                Some(old) if *old != *record() => news.push(News::Updated(record())),
+                Some(_) => {}
+            }
+        }
+        let gone = before.records.iter().filter(|(id, _)| !self.records.contains_key(id));
+        news.extend(gone.map(|(_, record)| News::Freed(Box::new(record.clone()))));
     }
 }
 
@@ -206,6 +243,7 @@ mod tests {
         Picture {
             nodes: nodes.iter().map(|name| (format!("id-{name}"), (*name).to_owned())).collect(),
             offers: offers.iter().map(|offer| (offer.key(), offer.clone())).collect(),
+            records: BTreeMap::new(),
         }
     }
 

@@ -16,5 +16,6 @@ mod keys;
 mod listings;
 mod load;
 mod programs;
+mod registry;
 mod streams;
 mod topics;

@@ -214,6 +214,16 @@ pub enum Input<'a> {
         /// When to answer at the latest.
         until: Time,
     },
+    /// As [`Spread`](Self::Spread), of [`SAMPLE`](crate::limits::SAMPLE) members only: whether others hold the record,
+    /// at a price that does not grow with the mesh.
+    Sample {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        key: RecordKey,
+        /// When to answer at the latest.
+        until: Time,
+    },
     /// The same of a record of a service by its id, and of its end: of a lasting one, whoever wrote it, or an own one. For
     /// a visitor, those it is linked to are asked.
     SpreadOf {

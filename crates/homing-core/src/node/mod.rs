@@ -147,6 +147,9 @@ impl Node {
             Input::Spread { token, key, until } => {
                 self.tell_registry(now, registry::Input::Spread { token, key, until });
             }
+            Input::Sample { token, key, until } => {
+                self.tell_registry(now, registry::Input::Sample { token, key, until });
+            }
             Input::Withdraw { key } => self.tell_registry(now, registry::Input::Withdraw { key }),
             Input::Want { node } => self.want(now, node),
             Input::Reconsider => self.tell_registry(now, registry::Input::Reconsider),

@@ -155,6 +155,11 @@ pub enum NodeEvent {
         /// Why.
         why: String,
     },
+    /// A node has told all that it knows, over a fresh link.
+    Synced {
+        /// Who.
+        node: NodeId,
+    },
     /// A dial failed at every address.
     Unreachable {
         /// Who was to be there, if that is known.

@@ -135,6 +135,16 @@ fn of_service(
 }
 
 impl Node {
+    /// A peer has told everything: who listens hears of it when that is shown.
+    pub(super) fn tell_synced(&mut self, peer: NodeId) {
+        let event = NodeEvent::Synced { node: peer };
+        if self.registry.is_changed() {
+            self.show.events.push(event);
+        } else {
+            self.outbox.push_back(Output::Event(event));
+        }
+    }
+
     pub(super) fn show_changes(&mut self, now: Time) {
         let hurries = std::mem::take(&mut self.show.pace) == Pace::Hurried
             || self.show.events.len() >= EVENTS_MAX

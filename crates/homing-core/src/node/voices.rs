@@ -133,7 +133,10 @@ impl Node {
             registry::Output::Spread { token, acknowledged, of } => {
                 self.outbox.push_back(Output::Spread { token, acknowledged, of });
             }
-            registry::Output::Synced { .. } => self.join.told_all(),
+            registry::Output::Synced { from } => {
+                self.join.told_all();
+                self.tell_synced(from);
+            }
             registry::Output::Disputed { known, status } => self.handle_disputed(known, status),
         }
     }

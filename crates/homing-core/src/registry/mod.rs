@@ -199,6 +199,7 @@ impl Registry {
                 self.followers.sync(to, filter, now);
             }
             Input::Spread { token, key, until } => self.spread(now, (token, key), until),
+            Input::Sample { token, key, until } => self.sample(now, (token, key), until),
             Input::SpreadOf { token, id, until } => {
                 self.spread_of(now, (token, id), until);
             }

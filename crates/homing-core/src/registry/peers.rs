@@ -70,6 +70,13 @@ impl Peers {
         self.linked.iter().copied()
     }
 
+    /// So many members at most, whose ids follow this one.
+    pub(crate) fn after(&self, id: &NodeId, count: usize) -> Vec<NodeId> {
+        let start = self.members.partition_point(|member| member <= id);
+        let (before, following) = self.members.split_at(start);
+        following.iter().chain(before).take(count).copied().collect()
+    }
+
     /// How many other members there are.
     pub(crate) const fn len(&self) -> usize {
         self.members.len()

@@ -17,7 +17,7 @@ use super::record_id::RecordId;
 use super::voice::{Output, Via};
 use super::withdrawal::Withdrawal;
 use crate::id::NodeId;
-use crate::limits::{GRID, SPREAD_AGAIN, SPREAD_BATCH, SPREADS_MAX};
+use crate::limits::{GRID, SAMPLE, SPREAD_AGAIN, SPREAD_BATCH, SPREADS_MAX};
 use crate::time::Time;
 use crate::wire::put_bytes;
 use bytes::Bytes;
@@ -162,10 +162,7 @@ impl Spreads {
 impl Registry {
     /// Somebody wants to know when all members hold the own record under this key as it is now.
     pub(super) fn spread(&mut self, now: Time, (token, key): (u64, RecordKey), until: Time) {
-        let id = RecordId { owner: self.own.id, epoch: self.own.epoch, key };
-        let live = self.records_of(&self.own.id).any(|record| record.key == key);
-        let what =
-            if !live && self.estate.of(&id).is_some() { What::Lasting(id) } else { What::Own(key) };
+        let what = self.own_under(key);
         self.follow_spread(now, Wish { token, what, until });
     }
 
@@ -188,6 +185,27 @@ impl Registry {
             return self.outputs.push_back(Output::Spread { token, acknowledged: 0, of });
         }
         self.ask_to_confirm(now);
+    }
+
+    /// Somebody wants to know when some members hold an own record: those whose ids follow this node's, so that each
+    /// is asked by about as many as any other.
+    pub(super) fn sample(&mut self, now: Time, (token, key): (u64, RecordKey), until: Time) {
+        let what = self.own_under(key);
+        let held = self.held(what).map(|(rank, _)| rank);
+        let chosen = self.peers.after(&self.own.id, SAMPLE);
+        let wish = Wish { token, what, until };
+        if !held.is_some_and(|rank| self.peers.spreads.begin(now, (wish, rank), &chosen)) {
+            let of = chosen.len();
+            return self.outputs.push_back(Output::Spread { token, acknowledged: 0, of });
+        }
+        self.ask_to_confirm(now);
+    }
+
+    /// What this node says under a key in its present life.
+    fn own_under(&self, key: RecordKey) -> What {
+        let id = RecordId { owner: self.own.id, epoch: self.own.epoch, key };
+        let live = self.records_of(&self.own.id).any(|record| record.key == key);
+        if !live && self.estate.of(&id).is_some() { What::Lasting(id) } else { What::Own(key) }
     }
 
     /// Asks whom it is time to ask, and says what is known of those whose time is over.

@@ -102,6 +102,15 @@ pub enum Input<'a> {
         /// When to answer at the latest.
         until: Time,
     },
+    /// As [`Spread`](Self::Spread), of [`SAMPLE`](crate::limits::SAMPLE) members only.
+    Sample {
+        /// Comes back with the answer.
+        token: u64,
+        /// Which record.
+        key: RecordKey,
+        /// When to answer at the latest.
+        until: Time,
+    },
     /// The same of any record of a service, and of its end: of a lasting one, whoever wrote it, or an own one.
     SpreadOf {
         /// Comes back with the answer.

@@ -96,6 +96,27 @@ pub struct Timings {
     /// How long a node that closes waits for the calls it has. Default: 30 s, what service supervisors allow before
     /// they kill (decisions D6).
     pub drain: Duration,
+    /// How long a record that was registered by hand stays when its owner is gone without a word. Default: 15 s, as
+    /// offers do. At least three times [`heartbeat_interval`](Self::heartbeat_interval): one beat that is late ends
+    /// nothing.
+    pub registration_lifetime: Duration,
+    /// Between two [heartbeats](crate::registry::RegistryEvent::Heartbeat) of the registry. Default: 5 s.
+    pub heartbeat_interval: Duration,
+}
+
+impl Timings {
+    /// What is wrong with a lifetime of records, and what would be right; none if nothing is.
+    pub(crate) fn flaw_of(&self, lifetime: Duration) -> Option<String> {
+        let interval = self.heartbeat_interval;
+        let least = interval.saturating_mul(limits::BEATS_PER_LIFETIME);
+        (lifetime < least).then(|| {
+            format!(
+                "it is at least {least:?}, {} heartbeat intervals of {interval:?}: under that, one beat that is late \
+                 would end a healthy record",
+                limits::BEATS_PER_LIFETIME
+            )
+        })
+    }
 }
 
 impl Default for Discovery {
@@ -125,6 +146,8 @@ impl Default for Timings {
             redial_max: limits::REDIAL_MAX,
             idle: limits::IDLE_TIME,
             drain: limits::DRAIN_TIME,
+            registration_lifetime: limits::LEASE,
+            heartbeat_interval: limits::HEARTBEAT_INTERVAL,
         }
     }
 }

@@ -256,7 +256,7 @@ impl Config {
 }
 
 fn check_timings(timings: &Timings) -> Result<(), ConfigError> {
-    let positive: [(&'static str, Duration); 8] = [
+    let positive: [(&'static str, Duration); 9] = [
         ("timings.call", timings.call),
         ("timings.handshake", timings.handshake),
         ("timings.before_ping", timings.before_ping),
@@ -265,6 +265,7 @@ fn check_timings(timings: &Timings) -> Result<(), ConfigError> {
         ("timings.redial_min", timings.redial_min),
         ("timings.redial_max", timings.redial_max),
         ("timings.idle", timings.idle),
+        ("timings.heartbeat_interval", timings.heartbeat_interval),
     ];
     if let Some((setting, _)) = positive.into_iter().find(|(_, span)| span.is_zero()) {
         return Err(ConfigError::new(setting, &"0s", "it is more than nothing"));
@@ -273,6 +274,10 @@ fn check_timings(timings: &Timings) -> Result<(), ConfigError> {
         let right = format!("it is at most redial_max, {:?}", timings.redial_max);
         let given = format!("{:?}", timings.redial_min);
         return Err(ConfigError::new("timings.redial_min", &given, right));
+    }
+    if let Some(right) = timings.flaw_of(timings.registration_lifetime) {
+        let given = format!("{:?}", timings.registration_lifetime);
+        return Err(ConfigError::new("timings.registration_lifetime", &given, right));
     }
     Ok(())
 }

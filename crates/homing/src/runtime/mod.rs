@@ -10,6 +10,7 @@ pub(crate) mod calls;
 mod close;
 mod dial;
 mod gate;
+pub(crate) mod heart;
 pub(crate) mod inherited;
 mod jobs;
 mod keys;
@@ -19,6 +20,7 @@ mod listen;
 pub(crate) mod offers;
 pub(crate) mod packets;
 mod pipe;
+pub(crate) mod registrar;
 mod show;
 mod slots;
 mod start;
@@ -45,7 +47,9 @@ use homing_core::crypto::Crypto;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::link;
 use homing_core::node::{DialId, Dialler, LinkId, PeerInfo};
-use homing_core::registry::{DeclaredRecord, InterestRecord, OfferRecord, RecordKey, Snapshot};
+use homing_core::registry::{
+    DeclaredRecord, InterestRecord, OfferRecord, RecordId, RecordKey, ServiceRecord, Snapshot,
+};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use homing_core::wire::hello::{FEATURES, VERSION_MAX, VERSION_MIN};
@@ -142,6 +146,18 @@ pub(crate) enum Said {
     Declared { topics: DeclaredRecord, answer: oneshot::Sender<Result<(), Status>> },
     /// Somebody waits until every member knows a record of this node.
     Spread { key: RecordKey, answer: oneshot::Sender<Spread> },
+    /// A service is registered by hand.
+    Register {
+        key: RecordKey,
+        service: Arc<ServiceRecord>,
+        answer: oneshot::Sender<Result<(), Status>>,
+    },
+    /// A record of a service is to end.
+    Free { id: RecordId, answer: oneshot::Sender<Result<Arc<ServiceRecord>, Status>> },
+    /// Somebody waits until every member knows a record of a service, or its end.
+    SpreadOf { id: RecordId, answer: oneshot::Sender<Spread> },
+    /// Somebody waits until some members know a record of this node.
+    Sample { key: RecordKey, answer: oneshot::Sender<Spread> },
     /// A call wants a link.
     Want { node: NodeId },
     /// Who may offer what is to be asked again.
@@ -290,6 +306,11 @@ impl Runtime {
     /// Waits until it is.
     pub(crate) async fn over(&self) {
         self.life.over.cancelled().await;
+    }
+
+    /// What tells that it is.
+    pub(crate) fn over_token(&self) -> CancellationToken {
+        self.life.over.clone()
     }
 
     /// Ends every task.

@@ -1,7 +1,9 @@
 //! What does this node serve, and who answers which request?
 
 use super::Runtime;
+use super::heart::Heart;
 use super::jobs::{self, Job, Reply};
+use super::registrar::Registrar;
 use super::slots::{self, JobSlot};
 use crate::context::Asked;
 use crate::handler::ErasedHandler;
@@ -24,6 +26,9 @@ pub(crate) struct Offers {
     table: ArcSwap<BTreeMap<RecordKey, Arc<OfferCell>>>,
     /// The keys in use: a node has few, and uses those of withdrawn offers again.
     keys: Mutex<BTreeSet<RecordKey>>,
+    /// What was registered by hand, under keys of the same kind.
+    pub(crate) registered: Registrar,
+    pub(crate) heart: Heart,
 }
 
 /// One offer: its machine, its handler, and who waits for its turn.
@@ -224,7 +229,18 @@ impl Offers {
             table.remove(&offer.key);
             table
         });
-        self.keys.lock().remove(&offer.key);
+        self.release_key(offer.key);
+    }
+
+    /// A key is nobody's again.
+    pub(crate) fn release_key(&self, key: RecordKey) {
+        self.heart.forget(key);
+        self.keys.lock().remove(&key);
+    }
+
+    /// The keys in use.
+    pub(crate) fn keys(&self) -> Vec<RecordKey> {
+        self.keys.lock().iter().copied().collect()
     }
 
     /// Whether this very offer is one of them.
@@ -233,7 +249,7 @@ impl Offers {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.table.load().len()
+        self.keys.lock().len()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<OfferCell>> {

@@ -17,7 +17,7 @@ use homing_core::id::Epoch;
 use homing_core::limits::{READY_WAIT, STALL};
 use homing_core::link;
 use homing_core::node::{self, ConnectId, Input, Node, NodeEvent, Output, Source};
-use homing_core::registry::RecordKey;
+use homing_core::registry::{RecordKey, ServiceRecord};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use std::collections::BTreeMap;
@@ -49,11 +49,27 @@ pub(super) struct Askers {
     offering: Vec<(RecordKey, oneshot::Sender<Result<(), Status>>)>,
     /// When all members hold a record, by token.
     spreads: BTreeMap<u64, oneshot::Sender<Spread>>,
-    next_spread: u64,
+    /// What becomes of a record that is to end, by token.
+    freeing: BTreeMap<u64, oneshot::Sender<Result<Arc<ServiceRecord>, Status>>>,
+    last_token: u64,
     /// Who is at an address.
     pub(super) connecting: BTreeMap<ConnectId, oneshot::Sender<Connected>>,
     /// When the goodbye is said.
     leaving: Option<oneshot::Sender<()>>,
+}
+
+impl Askers {
+    fn next_token(&mut self) -> u64 {
+        self.last_token += 1;
+        self.last_token
+    }
+
+    /// Notes who wants to know how far a record came; the token for it.
+    fn follow(&mut self, answer: oneshot::Sender<Spread>) -> u64 {
+        let token = self.next_token();
+        self.spreads.insert(token, answer);
+        token
+    }
 }
 
 /// Lives that one process begins at most. Who needs more is told lies, or is another one's twin.
@@ -133,10 +149,25 @@ impl Turner {
                 Input::Declare(Arc::new(topics))
             }
             Said::Spread { key, answer } => {
-                let token = self.askers.next_spread;
-                self.askers.next_spread += 1;
-                self.askers.spreads.insert(token, answer);
+                let token = self.askers.follow(answer);
                 Input::Spread { token, key, until: now + READY_WAIT }
+            }
+            Said::Sample { key, answer } => {
+                let token = self.askers.follow(answer);
+                Input::Sample { token, key, until: now + READY_WAIT }
+            }
+            Said::SpreadOf { id, answer } => {
+                let token = self.askers.follow(answer);
+                Input::SpreadOf { token, id, until: now + READY_WAIT }
+            }
+            Said::Register { key, service, answer } => {
+                self.askers.offering.push((key, answer));
+                Input::Register { key, service }
+            }
+            Said::Free { id, answer } => {
+                let token = self.askers.next_token();
+                self.askers.freeing.insert(token, answer);
+                Input::Free { token, id }
             }
             Said::Want { node } => Input::Want { node },
             Said::Reconsider => Input::Reconsider,
@@ -246,8 +277,10 @@ impl Turner {
                 Output::Connected { connect, outcome } => self.connected(connect, outcome),
                 Output::Event(event) => self.tell(event),
                 Output::Refused { key, status } => self.refuse(key, status),
-                // Nobody asks to free a record yet.
-                Output::Freed { .. } => {}
+                Output::Freed { token, outcome } => {
+                    // Who asked may have gone.
+                    drop(self.askers.freeing.remove(&token).map(|asker| asker.send(outcome)));
+                }
                 Output::Left => drop(self.askers.leaving.take().map(|asker| asker.send(()))),
                 Output::Raise { above } => self.begin_anew(above),
                 Output::Fatal(status) => self.end(status),
@@ -343,6 +376,7 @@ impl Turner {
                 }
             }
             NodeEvent::LinkDown { node, why, .. } => Event::LinkDown { node, why },
+            NodeEvent::Synced { node } => Event::Synced { node },
             NodeEvent::Unreachable { node, tried } => {
                 if let Some(node) = node {
                     self.runtime.links.note_failure(node);

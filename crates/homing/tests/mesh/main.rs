@@ -23,6 +23,7 @@ mod offers;
 mod packets;
 mod pairs;
 mod real;
+mod registry;
 mod slots;
 mod sources;
 mod sparing;

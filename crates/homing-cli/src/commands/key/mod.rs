@@ -2,10 +2,11 @@
 
 mod rotate;
 
-use crate::args::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyWhat};
+use crate::args::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRightArgs, KeyWhat};
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::settings::Settings;
+use homing::registry::Right;
 use homing::{Key, KeyFile};
 use std::path::Path;
 
@@ -14,8 +15,14 @@ pub(crate) fn run(args: &KeyArgs, settings: &Settings, output: Output) -> Result
     match &args.what {
         KeyWhat::New(args) => make(args, output),
         KeyWhat::Id(args) => tell_ids(args, settings, output),
+        KeyWhat::Right(args) => tell_right(args, output),
         KeyWhat::Rotate(args) => rotate::run(args, settings, output),
     }
+}
+
+fn tell_right(args: &KeyRightArgs, output: Output) -> Result<(), Failure> {
+    let right = Right::of_identity(&args.file).map_err(anyhow::Error::new)?;
+    output.line(right)
 }
 
 fn make(args: &KeyNewArgs, output: Output) -> Result<(), Failure> {

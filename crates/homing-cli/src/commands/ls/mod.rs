@@ -1,5 +1,7 @@
 //! Which services are there?
 
+mod records;
+
 use std::collections::BTreeSet;
 
 use crate::args::ListArgs;
@@ -9,7 +11,7 @@ use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use homing::{InstanceInfo, InstanceState, Namespace, ServiceInfo, TopicInfo, TopicNode};
+use homing::{InstanceInfo, InstanceState, Namespace, Record, ServiceInfo, TopicInfo, TopicNode};
 
 /// Prints what is offered.
 pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -19,6 +21,7 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
         let info = node.info();
         let namespace = info.namespace.clone();
         let (mut services, topics) = (node.services(), node.topics());
+        let mut records = records::of(&node, args.all);
         node.close().await;
         if args.topics {
             return if args.json {
@@ -29,17 +32,38 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
         }
         if !args.all {
             services.retain(|service| service.namespace == namespace);
+            records.retain(|record| record.namespace.as_ref() == Some(&namespace));
         }
+        let is_empty = services.is_empty() && records.is_empty();
         match args {
-            ListArgs { json: true, .. } => output.document(&services),
-            ListArgs { all: true, .. } => print_instances(&services, output),
-            ListArgs { .. } => print_services(&services, &namespace, output),
+            ListArgs { json: true, .. } => output.document(&records::together(services, records)),
+            ListArgs { all: true, .. } => {
+                print_instances(&services, output)?;
+                print_records(&records, !services.is_empty(), output)
+            }
+            ListArgs { .. } => {
+                if !services.is_empty() || records.is_empty() {
+                    print_services(&services, &namespace, output)?;
+                }
+                print_records(&records, !services.is_empty(), output)
+            }
         }?;
-        if let Some(hint) = hint(&info).filter(|_| services.is_empty()) {
+        if let Some(hint) = hint(&info).filter(|_| is_empty) {
             output.note(hint);
         }
         Ok(())
     })
+}
+
+/// Beneath what is offered, if there is any.
+fn print_records(records: &[Record], beneath: bool, output: Output) -> Result<(), Failure> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    if beneath {
+        output.line("")?;
+    }
+    records::print(records, output)
 }
 
 fn print_services(

@@ -1,0 +1,173 @@
+//! What did this node register by hand, and how does it end?
+
+use super::{Runtime, Said, Spread};
+use homing_core::limits::SNAPSHOT_PERIOD;
+use homing_core::registry::{RecordId, RecordKey, ServiceRecord, Snapshot};
+use homing_core::talk::{Code, Status};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How long it is waited for a change to be seen here: a few snapshots.
+const SHOWN_WAIT: Duration = SNAPSHOT_PERIOD.saturating_mul(10);
+
+/// The services that a node registered, by the key of their records.
+#[derive(Default)]
+pub(crate) struct Registrar {
+    table: Mutex<BTreeMap<RecordKey, Arc<Entry>>>,
+}
+
+/// One of them.
+pub(crate) struct Entry {
+    pub(crate) key: RecordKey,
+    service: Mutex<Arc<ServiceRecord>>,
+    /// Held by who changes or frees it: in between, its key could become another's.
+    alone: tokio::sync::Mutex<()>,
+}
+
+impl Entry {
+    /// What it says at present.
+    pub(crate) fn service(&self) -> Arc<ServiceRecord> {
+        Arc::clone(&self.service.lock())
+    }
+}
+
+impl Registrar {
+    /// The one under this key.
+    pub(crate) fn at(&self, key: RecordKey) -> Option<Arc<Entry>> {
+        self.table.lock().get(&key).cloned()
+    }
+
+    /// The one at this port; of several the one that was registered first, as far as keys tell.
+    pub(crate) fn at_port(&self, port: u16) -> Option<Arc<Entry>> {
+        self.table.lock().values().find(|entry| entry.service.lock().port == port).cloned()
+    }
+
+    /// Whether this very one is still registered.
+    pub(crate) fn holds(&self, entry: &Entry) -> bool {
+        self.table.lock().get(&entry.key).is_some_and(|held| std::ptr::eq(Arc::as_ptr(held), entry))
+    }
+}
+
+impl Runtime {
+    /// Registers a service; returns when its record is written.
+    ///
+    /// # Errors
+    /// The registry takes no such record.
+    pub(crate) async fn register(&self, service: ServiceRecord) -> Result<Arc<Entry>, Status> {
+        let key = self.offers.take_key();
+        let service = Arc::new(service);
+        let entry = Entry {
+            key,
+            service: Mutex::new(Arc::clone(&service)),
+            alone: tokio::sync::Mutex::default(),
+        };
+        let entry = Arc::new(entry);
+        self.offers.registered.table.lock().insert(key, Arc::clone(&entry));
+        let written = self.write(key, service).await;
+        written.inspect_err(|_| self.strike(&entry)).map(|()| entry)
+    }
+
+    /// Says something else of a service; nothing if it was freed.
+    ///
+    /// # Errors
+    /// The registry takes no such record. What was said before still holds.
+    pub(crate) async fn reregister(
+        &self,
+        entry: &Entry,
+        service: ServiceRecord,
+    ) -> Result<(), Status> {
+        let _alone = entry.alone.lock().await;
+        if !self.offers.registered.holds(entry) {
+            let why = "the record was freed: register it again";
+            return Err(Status::not_started(Code::NotFound, why));
+        }
+        let service = Arc::new(service);
+        self.write(entry.key, Arc::clone(&service)).await?;
+        self.offers.heart.forget(entry.key);
+        *entry.service.lock() = service;
+        Ok(())
+    }
+
+    /// Ends an own record; what it said, unless somebody was faster.
+    ///
+    /// # Errors
+    /// The registry cannot end it. It stays.
+    pub(crate) async fn free_own(
+        &self,
+        entry: &Entry,
+    ) -> Result<Option<Arc<ServiceRecord>>, Status> {
+        let _alone = entry.alone.lock().await;
+        if !self.offers.registered.holds(entry) {
+            return Ok(None);
+        }
+        let freed = self.free_record(self.own_record(entry.key)).await?;
+        self.strike(entry);
+        Ok(freed)
+    }
+
+    /// Ends a record, whoever wrote it; what it said, if there was one.
+    ///
+    /// # Errors
+    /// This node may not end it. It stays.
+    pub(crate) async fn free_record(
+        &self,
+        id: RecordId,
+    ) -> Result<Option<Arc<ServiceRecord>>, Status> {
+        let (answer, freed) = oneshot::channel();
+        self.say_surely(Said::Free { id, answer }).await;
+        match freed.await.unwrap_or_else(|_| Err(closed())) {
+            Ok(service) => {
+                self.shown(|snapshot| snapshot.registered().all(|one| one.id != id)).await;
+                Ok(Some(service))
+            }
+            Err(status) if status.code == Code::NotFound => Ok(None),
+            Err(status) => Err(status),
+        }
+    }
+
+    /// Waits until every member knows a record of a service, or its end, or too long; how many of how many do.
+    pub(crate) async fn spread_of(&self, id: RecordId) -> Spread {
+        let (answer, known) = oneshot::channel();
+        self.say_surely(Said::SpreadOf { id, answer }).await;
+        known.await.unwrap_or(Spread { acknowledged: 0, of: 0 })
+    }
+
+    /// The id of an own record in the node's present life.
+    pub(crate) fn own_record(&self, key: RecordKey) -> RecordId {
+        RecordId { owner: self.me.id, epoch: self.epoch(), key }
+    }
+
+    async fn write(&self, key: RecordKey, service: Arc<ServiceRecord>) -> Result<(), Status> {
+        let (answer, taken) = oneshot::channel();
+        let said = Arc::clone(&service);
+        self.say_surely(Said::Register { key, service, answer }).await;
+        taken.await.unwrap_or_else(|_| Err(closed()))?;
+        let id = self.own_record(key);
+        self.shown(|snapshot| {
+            snapshot.registered().any(|one| one.id == id && one.record.says_as(&said))
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Waits until whoever looks at the registry here sees what was just done to it.
+    async fn shown(&self, is_seen: impl FnMut(&Snapshot) -> bool) {
+        let (mut looks, mut is_seen) = (self.snapshots.subscribe(), is_seen);
+        let seen = looks.wait_for(|snapshot| is_seen(snapshot));
+        // Where somebody was faster it is not seen at all, and that is as well.
+        let _ = timeout(SHOWN_WAIT, seen).await;
+    }
+
+    fn strike(&self, entry: &Entry) {
+        self.offers.registered.table.lock().remove(&entry.key);
+        self.offers.release_key(entry.key);
+    }
+}
+
+fn closed() -> Status {
+    Status::not_started(Code::FailedPrecondition, "the node is closed")
+}
