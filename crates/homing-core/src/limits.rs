@@ -437,6 +437,13 @@ pub const RENDEZVOUS_ENTRY_MAX: usize = 4 * 1024;
 pub const SEEDS_MAX: usize = 64;
 /// Interfaces on which a node scouts. Further ones stay silent; a verdict says so.
 pub const SCOUTED_MAX: usize = 32;
+/// Nodes, and addresses that are nobody's yet, that one diagnosis tries. Further ones are not tried.
+pub const DIAGNOSED_MAX: usize = 256;
+/// Nodes of all meshes that are told apart of those heard in one survey, and places where they were heard. Further ones
+/// are not told of.
+pub const AUDIBLE_MAX: usize = 1_024;
+/// Verdicts of discovery that a node keeps, one for each place. Those about further places are not kept.
+pub const VERDICTS_MAX: usize = 256;
 /// Findings of discovery that wait for the node. Then the sources wait, and scouting datagrams are dropped.
 pub const FINDINGS_MAX: usize = 64;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.

@@ -27,6 +27,7 @@ mod clock;
 pub mod config;
 pub mod context;
 mod crank;
+pub mod diagnosis;
 mod discovery;
 pub mod encoding;
 pub mod error;
@@ -52,6 +53,7 @@ pub mod topics;
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
+pub use diagnosis::Diagnosis;
 pub use error::{
     CallError, ConfigError, ConnectError, JoinError, SendError, ServeError, TopicError,
 };
