@@ -419,6 +419,9 @@ pub const SCOUT_START: [Duration; 5] = [
 ];
 /// Between two calls of a member when others ask for it. All that called meanwhile hear the next one.
 pub const SCOUT_ANSWER_PAUSE: Duration = Duration::from_millis(200);
+/// Between a call of a member and the next one that it makes because anybody asked, of whatever mesh: who asks without
+/// end makes no node call more often than this.
+pub const CENSUS_PAUSE: Duration = Duration::from_secs(1);
 /// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
 pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
 /// The longest wait of that kind.
