@@ -445,6 +445,9 @@ pub const DIAGNOSED_MAX: usize = 256;
 /// Nodes of all meshes that are told apart of those heard in one survey, and places where they were heard. Further ones
 /// are not told of.
 pub const AUDIBLE_MAX: usize = 1_024;
+/// Meshes of one user on one host whose rendezvous directories are read by who wants to know of all. Those of further
+/// ones are not.
+pub const RENDEZVOUS_MESHES_MAX: usize = 64;
 /// Verdicts of discovery that a node keeps, one for each place. Those about further places are not kept.
 pub const VERDICTS_MAX: usize = 256;
 /// Findings of discovery that wait for the node. Then the sources wait, and scouting datagrams are dropped.

@@ -4,6 +4,8 @@
 //! what was seen. What implements `Serialize` is what `homing doctor --json` prints; scripts rely on the names, so they
 //! only ever grow.
 
+pub(crate) mod conclude;
+
 use std::fmt::Display;
 
 use homing_core::addr::TransportAddr;

@@ -8,6 +8,7 @@ pub(crate) mod host;
 pub(crate) mod rendezvous;
 pub(crate) mod scout;
 pub(crate) mod seeds;
+pub(crate) mod verdicts;
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,13 @@ pub(crate) enum Outcome {
     Worked(String),
     /// It could not; why, for people.
     Failed(String),
+}
+
+impl Outcome {
+    /// Whether the place could not be used.
+    pub(crate) const fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
 }
 
 /// Tells findings, and a verdict only when it differs from the last about the same place.
