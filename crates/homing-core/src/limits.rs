@@ -438,6 +438,23 @@ pub const GOODBYES_MAX: usize = 16;
 pub const RENDEZVOUS_ENTRY_MAX: usize = 4 * 1024;
 /// Seeds of one node. Further ones are not asked; a verdict says so.
 pub const SEEDS_MAX: usize = 64;
+/// Addresses of one seed that are heeded. Further ones are left out: one peer found knows the others.
+pub const SEED_ADDRESSES_MAX: usize = 64;
+/// Targets of one service record of the DNS that are asked for their addresses. The less preferred ones are left out.
+pub const SRV_TARGETS_MAX: usize = 16;
+/// Sources that a program brings to one node. More are refused when it joins.
+pub const OWN_SOURCES_MAX: usize = 16;
+/// Places of which a program's own source is remembered to have told. Beyond, it is forgotten, and told again.
+pub const PLACES_MAX: usize = 64;
+/// Bytes of a text in a verdict of a program's own source. Longer ones are cut.
+pub const VERDICT_TEXT_MAX: usize = 512;
+/// Entries read from Redis at a time, of as many as there are: so that what is read grows with the nodes, and not with
+/// their square.
+pub const REDIS_SAMPLE: usize = 16;
+/// Bytes of one node's entry in Redis. A longer one is not heeded.
+pub const REDIS_ENTRY_MAX: usize = 640;
+/// Bytes of what Redis answers to one question. Beyond, the connection is given up.
+pub const REDIS_ANSWER_MAX: usize = 64 * 1024;
 /// Interfaces on which a node scouts. Further ones stay silent; a verdict says so.
 pub const SCOUTED_MAX: usize = 32;
 /// Nodes, and addresses that are nobody's yet, that one diagnosis tries. Further ones are not tried.
@@ -509,6 +526,10 @@ const _: () =
     assert!(256 * 4 < REGISTRY_DATAGRAM_MAX, "the sums of all buckets fit a registry message");
 const _: () =
     assert!(REGISTRY_DATAGRAM_MAX <= BODY_MAX, "a registry message is a body of a datagram");
+const _: () = assert!(
+    2 * REDIS_SAMPLE * REDIS_ENTRY_MAX <= REDIS_ANSWER_MAX,
+    "an answer of entries within their bounds is within its own"
+);
 const _: () = assert!(
     2 * HALF_OPEN_PER_SOURCE_MAX <= HALF_OPEN_MAX && HALF_OPEN_MAX < LINKS_MAX,
     "one source cannot take all places, nor those that are half open all links"

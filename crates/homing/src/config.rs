@@ -11,6 +11,8 @@ mod parts;
 pub(crate) mod settings;
 
 use crate::access::{AccessList, Issuer, TokenSource};
+use crate::discovery::PeerSource;
+use crate::discovery::own::OwnSource;
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::Net;
@@ -87,6 +89,8 @@ pub struct Config {
     pub insecure: bool,
     /// How first peers are found.
     pub discovery: Discovery,
+    /// The program's own ways to find peers; see [`source`](Self::source).
+    pub(crate) sources: Vec<OwnSource>,
     /// What links go over. Default: a unix socket where both nodes are on one host, which takes two thirds of the time
     /// of TCP (decisions D1), and TCP otherwise.
     pub transport: Transport,
@@ -191,6 +195,7 @@ impl Config {
     /// |---|---|
     /// | `mesh`, `namespace` | names |
     /// | `listen`, `seeds` | an address, or a list of them |
+    /// | `redis` | the URL of a Redis |
     /// | `key_file`, `identity`, `ca`, `cert`, `cert_key` | files |
     /// | `token_file`, `audit` | files |
     /// | `[[access]]` | a rule of the [`AccessList`] |
@@ -288,6 +293,22 @@ impl Config {
         self
     }
 
+    /// Sets the [Redis](Discovery::redis) in which nodes make themselves known.
+    ///
+    /// # Errors
+    /// The text is no URL of a Redis. The error does not repeat the password.
+    pub fn redis(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.discovery.redis = Some(settings::redis_url("discovery.redis", url)?);
+        Ok(self)
+    }
+
+    /// Adds a way to find peers that homing does not know; see [`PeerSource`]. More than
+    /// [`OWN_SOURCES_MAX`](crate::limits::OWN_SOURCES_MAX) are refused when the node joins.
+    pub fn source(mut self, source: impl PeerSource) -> Self {
+        self.sources.push(OwnSource::new(source));
+        self
+    }
+
     /// Sets the base of the [rendezvous directory](Discovery::rendezvous).
     pub fn rendezvous(mut self, base: impl Into<PathBuf>) -> Self {
         self.discovery.rendezvous = Some(base.into());
@@ -322,6 +343,7 @@ impl fmt::Debug for Config {
             .field("advertise", &self.advertise)
             .field("insecure", &self.insecure)
             .field("discovery", &self.discovery)
+            .field("sources", &self.sources)
             .field("transport", &self.transport)
             .field("timings", &self.timings)
             .field("access", &self.access)

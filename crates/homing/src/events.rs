@@ -18,7 +18,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// This node can be reached.
+    /// This node can be reached: told first, and again when it is reached elsewhere, for the interfaces of its host changed.
     Listening {
         /// Where.
         #[serde(serialize_with = "texts")]

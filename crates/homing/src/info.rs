@@ -84,8 +84,8 @@ pub struct PeerInfo {
     /// Its present life.
     #[serde(serialize_with = "number")]
     pub epoch: Epoch,
-    /// How it was first heard of: `rendezvous`, `broadcast`, `multicast`, `seed`, `gossip`, `itself` (it dialled us),
-    /// `this node`.
+    /// How it was first heard of: by a [source](crate::discovery), `rendezvous`, `broadcast`, `multicast`, `seed`, `dns`,
+    /// `srv`, `redis` or `custom`; or by `gossip`, `manual` (the program said where), `itself` (it dialled us), `this node`.
     pub found: String,
     /// Whether it is there.
     pub state: NodeState,

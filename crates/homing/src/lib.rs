@@ -28,7 +28,7 @@ pub mod config;
 pub mod context;
 mod crank;
 pub mod diagnosis;
-mod discovery;
+pub mod discovery;
 pub mod encoding;
 pub mod error;
 pub mod events;

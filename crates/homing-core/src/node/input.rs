@@ -64,6 +64,14 @@ pub enum Source {
     Multicast,
     /// At an address that was set.
     Seed,
+    /// At an address that a name stands for, which was set.
+    Dns,
+    /// At an address that a service record in the DNS names.
+    Srv,
+    /// In Redis, where members put their addresses.
+    Redis,
+    /// By a source that the program brought.
+    Custom,
     /// Other members told.
     Gossip,
     /// The program said so.
@@ -79,6 +87,10 @@ impl fmt::Display for Source {
             Self::Broadcast => "broadcast",
             Self::Multicast => "multicast",
             Self::Seed => "seed",
+            Self::Dns => "dns",
+            Self::Srv => "srv",
+            Self::Redis => "redis",
+            Self::Custom => "custom",
             Self::Gossip => "gossip",
             Self::Manual => "manual",
             Self::Itself => "itself",

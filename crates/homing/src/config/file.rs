@@ -7,6 +7,7 @@ use super::Config;
 use super::settings::Environment;
 use crate::access::rule::{Parsed, one_or_many};
 use crate::access::{AccessList, Issuer, TokenSource};
+use crate::discovery::RedisUrl;
 use crate::error::ConfigError;
 use crate::security::{Authority, files};
 use homing_core::limits::CONFIG_FILE_MAX;
@@ -31,6 +32,8 @@ pub(crate) struct FileSettings {
     pub(crate) listen: Vec<SocketAddr>,
     #[serde(deserialize_with = "one_or_many")]
     pub(crate) seeds: Vec<String>,
+    #[serde(deserialize_with = "text")]
+    pub(crate) redis: Option<RedisUrl>,
     pub(crate) key_file: Option<PathBuf>,
     pub(crate) identity: Option<PathBuf>,
     pub(crate) ca: Option<PathBuf>,
@@ -126,6 +129,9 @@ impl Config {
         }
         if is_unset("HOMING_SEEDS") && config.discovery.seeds.is_empty() {
             config.discovery.seeds = file.seeds;
+        }
+        if is_unset("HOMING_REDIS") {
+            config.discovery.redis = config.discovery.redis.or(file.redis);
         }
         if is_unset("HOMING_TOKEN") {
             config.token = config.token.or(file.token_file.map(TokenSource::File));

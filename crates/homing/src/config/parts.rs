@@ -1,5 +1,6 @@
 //! How are first peers found, what carries links, and how long may things take?
 
+use crate::discovery::RedisUrl;
 use homing_core::limits;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -31,10 +32,16 @@ pub struct Discovery {
     pub ttl: u8,
     /// The names of the interfaces to scout on, beyond this host only. Default: none given, which means all.
     pub interfaces: Vec<String>,
-    /// Where to ask first, as `host:port`, or a host or an address alone for the node at [`port`](Self::port). Default:
-    /// `HOMING_SEEDS`, separated by commas. Names are resolved again and again; one that cannot be is reported and
-    /// tried again, the others still count.
+    /// Where to ask first, as `host:port`, or a host or an address alone for the node at [`port`](Self::port). With the
+    /// feature `srv` also `srv:example.org`, for the service records of `_homing._tcp.example.org`; a name that begins with
+    /// an underscore is one of its own. Default: `HOMING_SEEDS`, separated by commas. Names are resolved again and again;
+    /// one that cannot be is reported and tried again, the others still count.
     pub seeds: Vec<String>,
+    /// A Redis in which the nodes of a mesh make themselves known, as `redis://HOST`; it needs the feature `redis`. Nodes
+    /// that are to find each other there need the same, and meshes that share one need different names. A node without an
+    /// address beyond its host is told of only in a Redis on that host. Default: `HOMING_REDIS`, or else none, for it is
+    /// one more thing to run where multicast and seeds do not suffice.
+    pub redis: Option<RedisUrl>,
     /// The directory under which each mesh has one where the nodes of this user on this host meet. Default:
     /// `HOMING_RENDEZVOUS`, else `$XDG_RUNTIME_DIR/homing`, else `homing-UID` in the directory for temporary files
     /// (decisions B3). Made where it is absent; refused where others could enter it.
@@ -99,6 +106,7 @@ impl Default for Discovery {
             ttl: 1,
             interfaces: Vec::new(),
             seeds: Vec::new(),
+            redis: None,
             rendezvous: None,
             scouting: true,
         }

@@ -5,12 +5,15 @@ use super::bounds::Bounds;
 use super::keys::Keys;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
 use super::{Config, Defaults, parsed};
-use crate::discovery::seeds::split;
+use crate::discovery::RedisUrl;
+use crate::discovery::own::OwnSource;
+use crate::discovery::redis_url::without_password;
+use crate::discovery::seeds::Seed;
 use crate::error::ConfigError;
 use crate::info::Kind;
 use crate::net::{Net, TokioNet};
 use crate::security::Authority;
-use homing_core::limits::NAME_MAX;
+use homing_core::limits::{NAME_MAX, OWN_SOURCES_MAX};
 use homing_core::name::{MeshName, Namespace, NodeName};
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) identity: Option<PathBuf>,
     pub(crate) tls: Option<Authority>,
     pub(crate) discovery: DiscoverySettings,
+    /// The program's own ways to find peers.
+    pub(crate) sources: Vec<OwnSource>,
     pub(crate) transport: Transport,
     pub(crate) timings: Timings,
     pub(crate) limits: Bounds,
@@ -62,6 +67,7 @@ pub(crate) struct DiscoverySettings {
     pub(crate) interfaces: Vec<String>,
     /// As they were written; resolved while the node runs.
     pub(crate) seeds: Vec<String>,
+    pub(crate) redis: Option<RedisUrl>,
     pub(crate) rendezvous: Rendezvous,
     pub(crate) scouting: bool,
 }
@@ -140,6 +146,7 @@ impl Config {
             identity: self.resolve_identity(environment)?,
             tls: self.tls.clone(),
             discovery: self.resolve_discovery(environment)?,
+            sources: self.resolve_sources()?,
             transport: self.transport,
             timings: self.timings,
             limits: self.limits,
@@ -188,7 +195,7 @@ impl Config {
             wished.seeds.clone()
         };
         for seed in &seeds {
-            if let Err(why) = split(seed, wished.port) {
+            if let Err(why) = Seed::parse(seed, wished.port) {
                 return Err(ConfigError::new("discovery.seeds", seed, format!("it {why}")));
             }
         }
@@ -198,9 +205,33 @@ impl Config {
             ttl: wished.ttl,
             interfaces: wished.interfaces.clone(),
             seeds,
+            redis: self.resolve_redis(environment)?,
             rendezvous: self.resolve_rendezvous(environment)?,
             scouting: wished.scouting,
         })
+    }
+
+    fn resolve_redis(&self, environment: Environment<'_>) -> Result<Option<RedisUrl>, ConfigError> {
+        let (setting, url) = match &self.discovery.redis {
+            Some(url) => ("discovery.redis", url.clone()),
+            None => match text(environment, "HOMING_REDIS")?.trim() {
+                "" => return Ok(None),
+                given => ("HOMING_REDIS", redis_url("HOMING_REDIS", given)?),
+            },
+        };
+        if !cfg!(feature = "redis") {
+            let right = "it needs a program that was built with the feature redis";
+            return Err(ConfigError::new(setting, &url, right));
+        }
+        Ok(Some(url))
+    }
+
+    fn resolve_sources(&self) -> Result<Vec<OwnSource>, ConfigError> {
+        if self.sources.len() > OWN_SOURCES_MAX {
+            let right = format!("it is at most {OWN_SOURCES_MAX}");
+            return Err(ConfigError::new("sources", &self.sources.len(), right));
+        }
+        Ok(self.sources.clone())
     }
 
     fn resolve_rendezvous(&self, environment: Environment<'_>) -> Result<Rendezvous, ConfigError> {
@@ -263,6 +294,14 @@ pub(super) fn text(
     environment(variable)
         .into_string()
         .map_err(|given| ConfigError::new(variable, &given.display(), "it is not UTF-8"))
+}
+
+/// The URL of a Redis. What is refused is shown without its password.
+pub(super) fn redis_url(setting: &'static str, given: &str) -> Result<RedisUrl, ConfigError> {
+    let refused = |error: crate::discovery::BadRedisUrl| {
+        ConfigError::new(setting, &without_password(given), error.to_string())
+    };
+    given.parse().map_err(refused)
 }
 
 fn listed(text: &str) -> Vec<String> {

@@ -1,21 +1,48 @@
-//! How does a node find its first peer? By finders that are tried all at once and say what they tried.
+//! How does a node find its first peer? By sources that are tried all at once and say what they tried.
 //!
-//! A finder knows nothing of the mesh: it suggests addresses, and tells verdicts from which a person can see why nobody
-//! was found. Whether to dial is the node machine's decision.
+//! | source | finds | where it is set |
+//! |---|---|---|
+//! | `rendezvous` | programs of this user on this host, by a directory | [`Discovery::rendezvous`] |
+//! | `broadcast`, `multicast` | whoever is within earshot, on every interface that there is | [`Discovery::scouting`] |
+//! | `seed` | whoever is at an address | [`Discovery::seeds`], `10.0.0.7:7000` |
+//! | `dns` | whoever is at the addresses of a name (A, AAAA), as the system resolves it | [`Discovery::seeds`], `mesh.example.org` |
+//! | `srv` | whoever service records name; with the feature `srv` | [`Discovery::seeds`], `srv:example.org` |
+//! | `redis` | whoever is in the same Redis; with the feature `redis` | [`Discovery::redis`] |
+//! | `custom` | what a program knows | [`Config::source`](crate::Config::source) |
+//!
+//! A source knows nothing of the mesh: it suggests addresses, and tells verdicts from which a person can see why nobody
+//! was found. Whether to dial is the node's decision, and who is there has to prove that it is of the mesh. One peer
+//! found is enough, for it knows the others: so the first answer wins, and no source waits for another.
+//!
+//! [`Discovery::rendezvous`]: crate::Discovery::rendezvous
+//! [`Discovery::scouting`]: crate::Discovery::scouting
+//! [`Discovery::seeds`]: crate::Discovery::seeds
+//! [`Discovery::redis`]: crate::Discovery::redis
 
 pub(crate) mod directory;
 pub(crate) mod host;
+pub(crate) mod own;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+pub(crate) mod redis_url;
 pub(crate) mod rendezvous;
+mod resolve;
 pub(crate) mod scout;
 pub(crate) mod seeds;
+#[cfg(feature = "srv")]
+mod srv;
 pub(crate) mod verdicts;
+
+pub use own::{PeerSource, Search};
+pub use redis_url::{BadRedisUrl, RedisUrl};
 
 use std::collections::BTreeMap;
 
 use homing_core::addr::TransportAddr;
 use homing_core::id::NodeId;
+use homing_core::name::MeshName;
 use homing_core::node::Source;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::net::BoxFuture;
 
@@ -24,6 +51,15 @@ pub(crate) trait Finder: Send + 'static {
     /// Looks until nobody listens any more, or it is dropped. What it finds again it says again, unhurriedly: a peer
     /// that could not be dialled the first time gets its second chance so.
     fn run(self: Box<Self>, findings: mpsc::Sender<Finding>) -> BoxFuture<'static, ()>;
+}
+
+/// What a source may know of the node that looks.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) mesh: MeshName,
+    pub(crate) node: NodeId,
+    /// Where it listens, as others are told.
+    pub(crate) addresses: watch::Receiver<Vec<TransportAddr>>,
 }
 
 /// What a source has to say.

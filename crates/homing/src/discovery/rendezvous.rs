@@ -119,12 +119,17 @@ impl Registration {
         Ok(Self { directory, entry, file })
     }
 
-    /// Says so that the node is in this life and holds these keys.
+    /// Says so that the node is in this life, holds these keys, and listens here.
     ///
     /// # Errors
     /// The system refuses to write; the entry is as it was.
-    pub(crate) fn renew(&mut self, epoch: Epoch, keys: Vec<KeyId>) -> io::Result<()> {
-        let entry = Entry { epoch, keys, ..self.entry.clone() };
+    pub(crate) fn renew(
+        &mut self,
+        epoch: Epoch,
+        keys: Vec<KeyId>,
+        addresses: Vec<TransportAddr>,
+    ) -> io::Result<()> {
+        let entry = Entry { epoch, keys, addresses, ..self.entry.clone() };
         self.file = write(&self.directory, &entry)?;
         self.entry = entry;
         Ok(())

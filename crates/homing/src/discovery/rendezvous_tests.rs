@@ -67,9 +67,11 @@ fn who_holds_no_key_in_common_is_passed_over_until_it_does() {
     assert_eq!(entries, []);
     let why = format!("{:?}", verdicts.values());
     assert!(why.contains("holds no key in common with this node"), "{why}");
-    registration.renew(Epoch(4), vec![KeyId(7), key.id()]).unwrap();
+    let moved = vec![TransportAddr::Tcp(([10, 0, 0, 9], 7).into())];
+    registration.renew(Epoch(4), vec![KeyId(7), key.id()], moved.clone()).unwrap();
     let (entries, _) = reader.read();
-    assert_eq!(entries.iter().map(|entry| entry.epoch).collect::<Vec<_>>(), [Epoch(4)]);
+    let read: Vec<_> = entries.into_iter().map(|entry| (entry.epoch, entry.addresses)).collect();
+    assert_eq!(read, [(Epoch(4), moved)]);
     drop(registration);
     assert_eq!(directory.names().unwrap(), [""; 0], "renewed, it is still one's own to take away");
 }

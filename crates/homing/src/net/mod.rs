@@ -38,6 +38,15 @@ pub trait Net: Send + Sync + 'static {
     /// # Errors
     /// The address is taken or not ours.
     fn bind(&self, addr: SocketAddr) -> io::Result<Box<dyn Datagrams>>;
+
+    /// The addresses of this host now, loopback included: those at which a node can be reached that listens at all of
+    /// them. By default the system's.
+    ///
+    /// # Errors
+    /// The system does not say.
+    fn interfaces(&self) -> io::Result<Vec<IpAddr>> {
+        Ok(if_addrs::get_if_addrs()?.iter().map(if_addrs::Interface::ip).collect())
+    }
 }
 
 /// Accepts connections until it is dropped. Dropping it takes the file of a unix socket away.

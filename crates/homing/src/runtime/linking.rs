@@ -2,7 +2,7 @@
 
 use super::turn::{Turner, direction};
 use super::{Runtime, Said, packets};
-use crate::discovery::seeds::{resolve, split};
+use crate::discovery::seeds::{Seed, resolve};
 use crate::error::ConnectError;
 use crate::info::{Kept, Linked};
 use homing_core::addr::TransportAddr;
@@ -40,7 +40,7 @@ impl Runtime {
         let seed = seed(place)?;
         let bad = |problem: String| ConnectError::Address { given: place.to_owned(), problem };
         let port = self.settings.discovery.port;
-        split(seed, port).map_err(|problem| bad(format!("it {problem}")))?;
+        Seed::parse(seed, port).map_err(|problem| bad(format!("it {problem}")))?;
         let unresolved = |why: String| ConnectError::Unresolved { given: place.to_owned(), why };
         let addresses = match timeout(self.settings.timings.dial, resolve(seed, port)).await {
             Ok(addresses) => addresses.map_err(unresolved)?,

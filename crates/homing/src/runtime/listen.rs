@@ -1,8 +1,8 @@
 //! Where can this node be reached, and who knocks?
 
-use super::Runtime;
 use super::attached::Origin;
 use super::dial::{Connection, attach};
+use super::{Runtime, Said};
 use crate::config::Transport;
 use crate::config::settings::{Listen, Settings};
 use crate::discovery::directory::Directory;
@@ -21,9 +21,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
 
 /// A pause after the system refused a connection: it is out of descriptors, and asking at once would only burn time.
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
+
+/// How often the host's interfaces are looked at.
+const RESCAN_PERIOD: Duration = Duration::from_secs(5);
 
 /// A pause for connections that lost their place to give their descriptors back.
 const AFTER_ROOM: Duration = Duration::from_millis(5);
@@ -33,7 +37,9 @@ const AFTER_ROOM: Duration = Duration::from_millis(5);
 pub(super) struct Ears {
     pub(super) listeners: Vec<Box<dyn Listener>>,
     pub(super) datagrams: Vec<Arc<dyn Datagrams>>,
-    /// What peers are told: the preferred first.
+    /// As they were bound: the preferred first.
+    bound: Vec<TransportAddr>,
+    /// What peers are told.
     pub(super) addresses: Vec<TransportAddr>,
 }
 
@@ -77,13 +83,14 @@ pub(super) fn open(
         match listener {
             Ok(listener) => {
                 ears.listeners.push(listener);
-                ears.addresses.insert(0, address);
+                ears.bound.insert(0, address);
             }
             Err(error) if settings.transport == Transport::Unix => return Err(error),
             Err(error) => tracing::warn!(%error, "no unix socket: programs on this host use TCP"),
         }
     }
-    ears.advertise(settings);
+    let interfaces = interfaces(settings).unwrap_or_default();
+    ears.addresses = told(&ears.bound, &settings.advertise, &interfaces);
     Ok(ears)
 }
 
@@ -109,32 +116,77 @@ impl Ears {
             TransportAddr::Tcp(local) => local.port(),
             _ => at.port(),
         };
-        self.addresses.extend(reachable(local));
+        self.bound.push(local);
         self.listeners.push(listener);
         self.datagrams.push(Arc::from(datagrams));
         Ok(port)
     }
 
-    fn advertise(&mut self, settings: &Settings) {
-        if !settings.advertise.is_empty() {
-            self.addresses.retain(|address| matches!(address, TransportAddr::Unix { .. }));
-            self.addresses.extend(settings.advertise.iter().copied().map(TransportAddr::Tcp));
-        }
-        self.addresses.truncate(ADDRESSES_MAX);
+    /// Where this node listens, if that stands for the interfaces that there are, which come and go.
+    pub(super) fn wide(&self, settings: &Settings) -> Option<Vec<TransportAddr>> {
+        let is_wide = |address: &TransportAddr| match address {
+            TransportAddr::Tcp(at) => at.ip().is_unspecified(),
+            _ => false,
+        };
+        let follows = settings.advertise.is_empty() && self.bound.iter().any(is_wide);
+        follows.then(|| self.bound.clone())
     }
+}
+
+/// Tells the node's task where it is reached, whenever the interfaces of the host are others.
+pub(super) async fn follow_interfaces(runtime: Arc<Runtime>, bound: Vec<TransportAddr>) {
+    let mut rescan = tokio::time::interval(RESCAN_PERIOD);
+    rescan.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = rescan.tick() => {}
+            () = runtime.life.closing.cancelled() => return,
+        }
+        match interfaces(&runtime.settings) {
+            Ok(present) => {
+                let addresses = told(&bound, &[], &present);
+                if addresses != runtime.addresses() {
+                    runtime.say_surely(Said::Listening { addresses }).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the interfaces cannot be read"),
+        }
+    }
+}
+
+/// In an order that is the same whenever they are.
+fn interfaces(settings: &Settings) -> io::Result<Vec<IpAddr>> {
+    let mut present = settings.net.interfaces()?;
+    present.sort_unstable();
+    present.dedup();
+    Ok(present)
+}
+
+/// What peers are told of a node that listens there.
+fn told(
+    bound: &[TransportAddr],
+    advertise: &[SocketAddr],
+    interfaces: &[IpAddr],
+) -> Vec<TransportAddr> {
+    let mut told: Vec<_> =
+        bound.iter().flat_map(|local| reachable(local.clone(), interfaces)).collect();
+    if !advertise.is_empty() {
+        told.retain(|address| matches!(address, TransportAddr::Unix { .. }));
+        told.extend(advertise.iter().copied().map(TransportAddr::Tcp));
+    }
+    told.truncate(ADDRESSES_MAX);
+    told
 }
 
 /// An address of "any interface" stands for those there are: peers can dial none but these. Loopback is told only where
 /// there is nothing else: elsewhere it leads a peer to itself. An IPv6 address that counts on one network only is not
 /// told: on which, each host says in numbers of its own.
-fn reachable(local: TransportAddr) -> Vec<TransportAddr> {
+fn reachable(local: TransportAddr, interfaces: &[IpAddr]) -> Vec<TransportAddr> {
     let TransportAddr::Tcp(at) = local else { return vec![local] };
     if !at.ip().is_unspecified() {
         return vec![local];
     }
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let same_family = |ip: &IpAddr| ip.is_ipv4() == at.is_ipv4();
-    let ips = interfaces.iter().map(if_addrs::Interface::ip).filter(same_family);
+    let ips = interfaces.iter().copied().filter(|ip| ip.is_ipv4() == at.is_ipv4());
     let (here, beyond): (Vec<_>, Vec<_>) = ips.partition(IpAddr::is_loopback);
     let on_one_network = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
     let beyond: Vec<_> = beyond.into_iter().filter(|ip| !on_one_network(ip)).collect();

@@ -56,7 +56,6 @@ use linking::Linking;
 use links::Links;
 use offers::{OfferCell, Offers};
 use packets::Packets;
-use parking_lot::RwLock;
 use stats::Counted;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -94,7 +93,7 @@ struct Seams {
     mesh: [u8; 8],
     host: u64,
     /// Where this node listens, as told to peers.
-    addresses: RwLock<Vec<TransportAddr>>,
+    addresses: watch::Sender<Vec<TransportAddr>>,
     /// What discovery said last.
     verdicts: Verdicts,
 }
@@ -155,6 +154,8 @@ pub(crate) enum Said {
     Credentials,
     /// The keys of the mesh were read again.
     KeysChanged,
+    /// This node is reached elsewhere now.
+    Listening { addresses: Vec<TransportAddr> },
     /// The program sees to its links by hand.
     Linking(Linking),
     /// Somebody asks how the links fare.
@@ -277,7 +278,7 @@ impl Runtime {
 
     /// Where this node listens.
     pub(crate) fn addresses(&self) -> Vec<TransportAddr> {
-        self.seams.addresses.read().clone()
+        self.seams.addresses.borrow().clone()
     }
 
     /// Whether the node is closing, or closed.

@@ -19,7 +19,7 @@ use crate::discovery::rendezvous::{Entry, Part, Registration, Rendezvous};
 use crate::discovery::scout::{Reach, Scout};
 use crate::discovery::seeds::Seeds;
 use crate::discovery::verdicts::Verdicts;
-use crate::discovery::{Finder, Finding};
+use crate::discovery::{About, Finder, Finding};
 use crate::error::{ConfigError, JoinError};
 use crate::events::EventSource;
 use crate::security::identity::Identity;
@@ -34,7 +34,6 @@ use homing_core::registry::{Filter, Snapshot};
 use homing_core::rng::Rng;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::{Kind, Peer};
-use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::sync::{mpsc, watch};
@@ -81,7 +80,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         budget: Arc::new(Budget::new(settings.limits.budget)),
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
-        addresses: RwLock::new(ears.addresses.clone()),
+        addresses: watch::Sender::new(ears.addresses.clone()),
         verdicts: Verdicts::default(),
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
@@ -131,8 +130,11 @@ fn set_going(
     let registration = publish(runtime, &ears, ground)?;
     let (finder, findings) = mpsc::channel(FINDINGS_MAX);
     let scout = start_discovery(runtime, ground, finder);
-    let Ears { listeners, datagrams, addresses } = ears;
     let tasks = &runtime.life.tasks;
+    if let Some(bound) = ears.wide(&runtime.settings) {
+        tasks.spawn(listen::follow_interfaces(Arc::clone(runtime), bound));
+    }
+    let Ears { listeners, datagrams, addresses, .. } = ears;
     for listener in listeners {
         tasks.spawn(listen::accept(Arc::clone(runtime), listener));
     }
@@ -246,6 +248,11 @@ fn start_discovery(
         let source = Seeds::new(discovery.seeds.clone(), discovery.port);
         look(runtime, Box::new(source), finder.clone());
     }
+    for source in &runtime.settings.sources {
+        look(runtime, Box::new(source.clone().about(about(runtime))), finder.clone());
+    }
+    #[cfg(feature = "redis")]
+    look_in_redis(runtime, &finder);
     if !discovery.scouting {
         return None;
     }
@@ -264,6 +271,28 @@ pub(super) fn reach(discovery: &DiscoverySettings) -> Reach {
         ttl: discovery.ttl.into(),
         interfaces: discovery.interfaces.clone(),
     }
+}
+
+fn about(runtime: &Runtime) -> About {
+    About {
+        mesh: runtime.settings.mesh.clone(),
+        node: runtime.me.id,
+        addresses: runtime.seams.addresses.subscribe(),
+    }
+}
+
+/// It sees by itself when the node closes, for then it has something left to do.
+#[cfg(feature = "redis")]
+fn look_in_redis(runtime: &Runtime, findings: &mpsc::Sender<Finding>) {
+    use crate::discovery::redis::{Part, Redis};
+    let Some(url) = &runtime.settings.discovery.redis else { return };
+    let part = match runtime.me.kind {
+        Kind::Member => Part::Member,
+        Kind::Visitor => Part::Visitor,
+    };
+    let source = Redis::new(url.clone(), about(runtime), part);
+    let closing = runtime.life.closing.clone();
+    runtime.life.tasks.spawn(source.run(findings.clone(), closing));
 }
 
 fn look(runtime: &Runtime, finder: Box<dyn Finder>, findings: mpsc::Sender<Finding>) {

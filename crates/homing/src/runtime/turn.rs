@@ -145,6 +145,12 @@ impl Turner {
                 self.renew_registration();
                 Input::KeysChanged
             }
+            Said::Listening { addresses } => {
+                self.runtime.seams.addresses.send_replace(addresses.clone());
+                self.renew_registration();
+                self.runtime.events.tell(Event::Listening { addresses: addresses.clone() });
+                Input::Listening { addresses }
+            }
             Said::Linking(linking) => return self.link(linking),
             Said::Peers(asker) => {
                 // Who asked may have gone.
@@ -269,10 +275,11 @@ impl Turner {
         self.machine.begin_anew(self.runtime.clock.now(), epoch);
     }
 
-    /// Others on this host read in it which keys are held here, and in which life.
+    /// Others on this host read in it which keys are held here, in which life, and where.
     fn renew_registration(&mut self) {
         let (epoch, keys) = (self.runtime.epoch(), self.runtime.seams.crypto.keys());
-        let renewed = self.registration.as_mut().map(|entry| entry.renew(epoch, keys));
+        let addresses = self.runtime.addresses();
+        let renewed = self.registration.as_mut().map(|entry| entry.renew(epoch, keys, addresses));
         if let Some(Err(error)) = renewed {
             tracing::warn!(%error, "the entry in the rendezvous directory is as it was");
         }

@@ -24,6 +24,7 @@ mod packets;
 mod pairs;
 mod real;
 mod slots;
+mod sources;
 mod sparing;
 mod streams;
 mod topics;

@@ -131,6 +131,10 @@ impl Net for Host {
         })
     }
 
+    fn interfaces(&self) -> io::Result<Vec<IpAddr>> {
+        Ok(vec![Ipv4Addr::LOCALHOST.into(), self.ip])
+    }
+
     fn bind(&self, addr: SocketAddr) -> io::Result<Box<dyn Datagrams>> {
         let mut state = self.fabric.state.lock();
         let at = if is_shared(addr.ip()) {
