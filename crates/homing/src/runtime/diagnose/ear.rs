@@ -199,12 +199,14 @@ fn guard(entry: &Entry, local: Option<KeyId>) -> Guard {
     }
 }
 
-/// Whether a node with this one's settings could join the mesh of those keys, under whatever name.
+/// Whether this program could join a mesh of those keys, under whatever name: by the keys of its node, or by the local
+/// one, which it can read.
 fn is_held(runtime: &Runtime, keys: &[KeyId], local: Option<KeyId>) -> bool {
-    let held = match runtime.settings.keys.guard() {
-        Guard::Local => local.into_iter().collect(),
-        Guard::Keyed | Guard::Insecure => runtime.seams.crypto.keys(),
-    };
+    is_mine(runtime, keys) || local.is_some_and(|local| keys.contains(&local))
+}
+
+fn is_mine(runtime: &Runtime, keys: &[KeyId]) -> bool {
+    let held = runtime.seams.crypto.keys();
     keys.iter().any(|key| held.contains(key))
 }
 
@@ -213,5 +215,6 @@ pub(super) fn strangers_here(runtime: &Runtime) -> Vec<Audible> {
     let Ok(Some(directory)) = open_directory(&runtime.settings) else { return Vec::new() };
     let mesh = runtime.settings.mesh.clone();
     let all = of_directory(runtime, &mesh, directory);
-    all.into_iter().filter(|entry| !entry.held).collect()
+    let strangers = all.into_iter().filter(|entry| !is_mine(runtime, &entry.keys));
+    strangers.map(|stranger| Audible { held: false, ..stranger }).collect()
 }
