@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use homing::diagnosis::Audible;
-use homing::{Guard, MeshName, Node, NodeState, PeerInfo};
+use homing::{Guard, MeshName, Node, NodeState, PeerInfo, TransportAddr};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -13,6 +13,9 @@ use crate::exit::Failure;
 use crate::output::{Output, Paint};
 use crate::progress::Waiting;
 use crate::settings::Settings;
+
+/// Addresses of a mesh that are tried: one node that answers tells of all.
+const PLACES: usize = 8;
 
 /// A mesh that is heard.
 #[derive(Debug, Serialize)]
@@ -45,15 +48,19 @@ pub(super) async fn listen(
     for ((mesh, _), heard) in meshes {
         let guard = heard[0].guard;
         let held = heard.iter().any(|one| one.held);
-        let nodes = if held { nodes_of(settings, &mesh, guard).await } else { Vec::new() };
+        let nodes = if held { nodes_of(settings, &mesh, &heard).await } else { Vec::new() };
         all.push(Heard { mesh: mesh.to_string(), guard, held, nodes, heard });
     }
     Ok(all)
 }
 
 /// The nodes of a mesh, ourselves left out; none where it does not let us in after all.
-async fn nodes_of(settings: &Settings, mesh: &MeshName, guard: Guard) -> Vec<PeerInfo> {
-    let Ok(node) = Node::join(settings.visitor_of(mesh, guard)).await else { return Vec::new() };
+async fn nodes_of(settings: &Settings, mesh: &MeshName, heard: &[Audible]) -> Vec<PeerInfo> {
+    let mut config = settings.visitor_of(mesh, heard[0].guard);
+    // Heard once, they need not be looked for again.
+    let places = heard.iter().flat_map(|one| &one.addresses).filter_map(TransportAddr::tcp);
+    config.discovery.seeds.extend(places.take(PLACES).map(|at| at.to_string()));
+    let Ok(node) = Node::join(config).await else { return Vec::new() };
     let _ = timeout(SYNC_TIME, node.synced()).await; // late is told as what is known by then
     let mut nodes = node.nodes().await;
     node.close().await;
