@@ -11,7 +11,8 @@ use crate::span;
 #[command(after_help = "Examples:
   homing bench call
   homing bench stream
-  homing bench pub")]
+  homing bench pub
+  homing bench mesh")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) what: BenchWhat,
@@ -23,6 +24,7 @@ pub(crate) enum BenchWhat {
     Call(BenchCallArgs),
     Stream(BenchStreamArgs),
     Pub(BenchPubArgs),
+    Mesh(BenchMeshArgs),
 }
 
 /// Calls to an echo service in a second process, alternating with a bare echo over TCP and over a unix socket.
@@ -110,6 +112,28 @@ pub(crate) struct BenchPubArgs {
     pub(crate) span: RoundArgs,
 }
 
+/// Many processes started at once: how long after the last start does each of them know all others and what they offer?
+///
+/// Each is a member of a mesh of their own on this host, with one service. Its clock is this process's: from the moment
+/// at which the last of them was started until the last of them said that it sees everybody.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing bench mesh
+  homing bench mesh --nodes 100 --rounds 1 --json")]
+pub(crate) struct BenchMeshArgs {
+    /// Processes
+    #[arg(long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(2..=200))]
+    pub(crate) nodes: u32,
+    /// Rounds: all of them are started anew in each
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How long is measured, and what is printed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RoundArgs {
@@ -145,4 +169,12 @@ pub(crate) struct EchoArgs {
     /// Where to bind the unix socket.
     #[arg(long)]
     pub(crate) socket: PathBuf,
+}
+
+/// What the benchmark tells one of many.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MemberArgs {
+    /// How many there will be.
+    #[arg(long)]
+    pub(crate) nodes: usize,
 }

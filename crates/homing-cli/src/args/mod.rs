@@ -16,8 +16,8 @@ pub(crate) use access::{
     AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
 };
 pub(crate) use bench::{
-    BenchArgs, BenchCallArgs, BenchPubArgs, BenchStreamArgs, BenchWhat, EchoArgs, FloodArgs,
-    RoundArgs,
+    BenchArgs, BenchCallArgs, BenchMeshArgs, BenchPubArgs, BenchStreamArgs, BenchWhat, EchoArgs,
+    FloodArgs, MemberArgs, RoundArgs,
 };
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
 pub(crate) use doctor::DoctorArgs;
@@ -123,6 +123,9 @@ pub(crate) enum Command {
     /// Who writes as fast as it can for the benchmark, in a process of its own.
     #[command(hide = true)]
     BenchFlood(FloodArgs),
+    /// One of the many of the benchmark, in a process of its own.
+    #[command(hide = true)]
+    BenchMember(MemberArgs),
 }
 
 /// Which mesh, and how to reach it.

@@ -49,9 +49,11 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
             BenchWhat::Call(args) => bench::run(&args, &settings, output),
             BenchWhat::Stream(args) => bench::flows::run_stream(&args, &settings, output),
             BenchWhat::Pub(args) => bench::flows::run_pub(&args, &settings, output),
+            BenchWhat::Mesh(args) => bench::gather::run(&args, output),
         },
         Command::BenchEcho(args) => bench::echo::run(&args, output),
         Command::BenchFlood(args) => bench::flood::run(&args, &settings, output),
+        Command::BenchMember(args) => bench::gather::run_member(&args, &settings, output),
     }
 }
 

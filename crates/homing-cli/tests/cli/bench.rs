@@ -94,3 +94,18 @@ fn bench_pub_prints_the_floor_and_that_nothing_was_lost() {
     let ran = house.run("bench pub --duration 20ms --rounds 1");
     assert!(ran.stdout.starts_with("READERS"), "{}", ran.stdout);
 }
+
+#[test]
+fn bench_mesh_starts_processes_that_all_see_each_other() {
+    let house = House::new();
+    let document = house.run("bench mesh --nodes 5 --rounds 2 --json").json();
+    let row = &document["rows"][0];
+    assert_eq!(
+        (&row["work"], &row["concurrency"], &row["rounds"]),
+        (&"mesh".into(), &5.into(), &2.into())
+    );
+    assert!(row["meshed_ms"].as_f64().unwrap() <= row["worst_ms"].as_f64().unwrap(), "{row}");
+
+    let ran = house.run("bench mesh --nodes 2 --rounds 1");
+    assert!(ran.stdout.starts_with("PROCESSES"), "{}", ran.stdout);
+}

@@ -7,6 +7,7 @@ pub(crate) mod echo;
 pub(crate) mod flood;
 mod flow;
 pub(crate) mod flows;
+pub(crate) mod gather;
 mod load;
 mod meshes;
 mod report;

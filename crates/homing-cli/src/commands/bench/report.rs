@@ -230,7 +230,7 @@ pub(super) fn paint(system: System) -> Paint {
 }
 
 /// The middle one, or the mean of the middle two; 0 of nothing.
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_unstable_by(f64::total_cmp);
     let middle = figures.len() / 2;
@@ -248,12 +248,12 @@ fn spread(rounds: &[Round]) -> f64 {
 }
 
 /// Three decimals: more are noise.
-fn rounded(figure: f64) -> f64 {
+pub(super) fn rounded(figure: f64) -> f64 {
     (figure * 1e3).round() / 1e3
 }
 
 /// What the figures were measured on: they mean little elsewhere.
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let model = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
