@@ -58,6 +58,7 @@ const GATES: &[Gate] = &[
     // As it is by default, so that both are compiled.
     always("build", |sandbox| cargo(sandbox, "build --workspace --bins --examples")),
     always("network tools", network_tools),
+    always("redis server", redis_server),
     always("tests", |sandbox| {
         let words = "test --workspace --lib --bins --tests --examples --features homing/tower";
         cargo(sandbox, words)
@@ -142,24 +143,40 @@ fn core_without_os(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
     cargo(sandbox, &format!("check --package homing-core --target {TARGET}"))
 }
 
-/// Tests in network namespaces need `ip`. It is the one thing installed here, and only where that asks nobody: as root,
-/// with apt.
+/// Tests in network namespaces need `ip`.
 fn network_tools(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
-    if answers(sandbox.program("ip").arg("-V")) {
+    let there = answers(sandbox.program("ip").arg("-V"));
+    installed(sandbox, there, ("ip", "iproute2", "tests in network namespaces"))
+}
+
+/// Discovery by Redis is tested with the real one.
+fn redis_server(sandbox: &Sandbox) -> anyhow::Result<Outcome> {
+    let there = answers(sandbox.program("redis-server").arg("--version"));
+    installed(sandbox, there, ("redis-server", "redis-server", "tests with a real Redis"))
+}
+
+/// Debian packages are the one thing installed here, and only where that asks nobody: as root, with apt.
+fn installed(
+    sandbox: &Sandbox,
+    is_there: bool,
+    (program, package, tests): (&str, &str, &str),
+) -> anyhow::Result<Outcome> {
+    if is_there {
         return Ok(Outcome::Passed);
     }
     let missing = |why: &str| {
         Ok(Outcome::Skipped(format!(
-            "`ip` is missing and {why}: tests in network namespaces say that they are skipped"
+            "`{program}` is missing and {why}: {tests} say that they are skipped"
         )))
     };
     let user = sandbox.program("id").arg("-u").output().context("cannot run id")?;
     if user.stdout.trim_ascii() != b"0" || !answers(sandbox.program("apt-get").arg("--version")) {
-        return missing("only root with apt-get could install it (Debian package iproute2)");
+        let why = format!("only root with apt-get could install it (Debian package {package})");
+        return missing(&why);
     }
-    output::say("installing iproute2, for the tests in network namespaces");
-    let installed = passes(sandbox.program("apt-get").arg("update"))
-        .and_then(|_| passes(sandbox.program("apt-get").args(["install", "-y", "iproute2"])));
+    output::say(&format!("installing {package}, for the {tests}"));
+    let install = || passes(sandbox.program("apt-get").args(["install", "-y", package]));
+    let installed = passes(sandbox.program("apt-get").arg("update")).and_then(|_| install());
     installed.or_else(|error| missing(&format!("could not be installed ({error})")))
 }
 

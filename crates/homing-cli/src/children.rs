@@ -68,6 +68,7 @@ impl PrivateMesh {
         config.mesh = Some(self.name.clone());
         config.discovery.rendezvous = Some(self.dir.clone());
         config.discovery.seeds.clear();
+        config.discovery.redis = None;
         config
     }
 

@@ -1,6 +1,6 @@
 //! What did the person mean? The mesh options that were typed, as the configuration of a node.
 
-use crate::args::{AccessArgs, GuardArgs, IntervalArgs, MeshArgs, Transport};
+use crate::args::{AccessArgs, GuardArgs, IntervalArgs, MeshArgs, Transport, Unread};
 use crate::exit::Failure;
 use homing::{Authority, Config, Guard, Kind, MeshName, Timings, TokenSource};
 use std::path::Path;
@@ -12,7 +12,7 @@ pub(crate) struct Settings {
     guard: GuardArgs,
     access: AccessArgs,
     intervals: IntervalArgs,
-    /// What the configuration file says.
+    /// What the configuration file says, and what of the typed could be wrong.
     file: Config,
 }
 
@@ -27,10 +27,14 @@ impl Settings {
         access: AccessArgs,
         intervals: IntervalArgs,
     ) -> Result<Self, Failure> {
-        let file = match &access.config {
-            Some(path) => Config::from_file(path).map_err(|bad| Failure::Usage(bad.to_string()))?,
+        let usage = |bad: homing::ConfigError| Failure::Usage(bad.to_string());
+        let mut file = match &access.config {
+            Some(path) => Config::from_file(path).map_err(usage)?,
             None => Config::default(),
         };
+        if let Some(Unread(url)) = args.redis.as_ref().filter(|url| !url.0.trim().is_empty()) {
+            file = file.redis(url.trim()).map_err(usage)?;
+        }
         Ok(Self { args, guard, access, intervals, file })
     }
 

@@ -261,7 +261,8 @@ impl Config {
         self
     }
 
-    /// Takes no key, whatever the environment says: for nodes that have nothing to do with the user's mesh.
+    /// Takes no key, whatever the environment says, and no Redis but one that is [set](Discovery::redis): for nodes that
+    /// have nothing to do with the user's mesh.
     pub fn keyless(mut self) -> Self {
         self.key.clear();
         self.key_file = None;

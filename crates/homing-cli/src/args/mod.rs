@@ -31,6 +31,7 @@ pub(crate) use topics::{PubArgs, SubArgs};
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -147,7 +148,7 @@ pub(crate) struct MeshArgs {
     /// What to tell others to dial, when it differs from where we listen
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) advertise: Vec<SocketAddr>,
-    /// A node to try, besides those that are found
+    /// A node to try, besides those that are found; or srv:NAME, for those of a service record
     #[arg(
         long,
         global = true,
@@ -156,6 +157,9 @@ pub(crate) struct MeshArgs {
         value_delimiter = ','
     )]
     pub(crate) seed: Vec<String>,
+    /// A Redis in which the nodes of the mesh make themselves known, as redis://[[USER]:PASSWORD@]HOST[:PORT]
+    #[arg(long, global = true, env = "HOMING_REDIS", hide_env_values = true, value_name = "URL")]
+    pub(crate) redis: Option<Unread>,
     /// The UDP port on which nodes look for each other
     #[arg(long, global = true, hide_short_help = true, value_name = "PORT")]
     pub(crate) discovery_port: Option<u16>,
@@ -171,6 +175,22 @@ pub(crate) struct MeshArgs {
     /// What links run over [default: auto]
     #[arg(long, global = true, value_enum, value_name = "KIND")]
     pub(crate) transport: Option<Transport>,
+}
+
+/// What was typed, and may have a password in it: it is read where a refusal does not repeat it.
+#[derive(Clone)]
+pub(crate) struct Unread(pub(crate) String);
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl From<String> for Unread {
+    fn from(typed: String) -> Self {
+        Self(typed)
+    }
 }
 
 /// What a link may run over.

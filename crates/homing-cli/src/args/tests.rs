@@ -53,6 +53,13 @@ fn mesh_options_may_stand_after_the_command() {
 }
 
 #[test]
+fn a_password_is_not_in_what_is_logged_of_the_arguments() {
+    let args = Args::try_parse_from("homing ls --redis redis://:s3cret@h".split(' ')).unwrap();
+    assert_eq!(args.mesh.redis.as_ref().unwrap().0, "redis://:s3cret@h");
+    assert!(!format!("{args:?}").contains("s3cret"));
+}
+
+#[test]
 fn each_command_takes_its_least() {
     for line in [
         "homing serve words@1.2.0/count --reply x",

@@ -26,7 +26,13 @@ fn settings_are_refused_by_name() {
     refused("call words -n --balancer dice", "dice");
     refused("serve words --echo --listen here", "like 127.0.0.1:0");
     refused("ls --seed :99", "discovery.seeds \":99\": it names no host");
+    refused("ls --redis http://h", "discovery.redis \"http://h\": it does not begin with redis://");
+    refused("ls --redis redis://:s3cret@h:0", "redis://***@h:0");
     let house = House::new();
+    let ran = house.homing("ls").env("HOMING_REDIS", "redis://:s3cret@h/x").output().unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(said.contains("a database that is no number") && !said.contains("s3cret"), "{said}");
     let ran = house.homing("ls").env("HOMING_NAMESPACE", "a b").output().unwrap();
     assert_eq!(ran.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&ran.stderr).contains("a b"));

@@ -130,7 +130,7 @@ impl Config {
         if is_unset("HOMING_SEEDS") && config.discovery.seeds.is_empty() {
             config.discovery.seeds = file.seeds;
         }
-        if is_unset("HOMING_REDIS") {
+        if is_unset("HOMING_REDIS") && !config.keyless {
             config.discovery.redis = config.discovery.redis.or(file.redis);
         }
         if is_unset("HOMING_TOKEN") {

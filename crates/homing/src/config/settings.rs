@@ -214,6 +214,7 @@ impl Config {
     fn resolve_redis(&self, environment: Environment<'_>) -> Result<Option<RedisUrl>, ConfigError> {
         let (setting, url) = match &self.discovery.redis {
             Some(url) => ("discovery.redis", url.clone()),
+            None if self.keyless => return Ok(None),
             None => match text(environment, "HOMING_REDIS")?.trim() {
                 "" => return Ok(None),
                 given => ("HOMING_REDIS", redis_url("HOMING_REDIS", given)?),

@@ -104,6 +104,31 @@ fn a_value_that_cannot_be_used_is_named_with_its_place() {
 }
 
 #[test]
+fn a_redis_is_given_by_the_config_or_the_environment_and_its_password_never_shown() {
+    let variable = [("HOMING_REDIS", "redis://:s3cret@a")];
+    let chosen = |config: &Config| {
+        let settings = decide(config, &variable).map_err(|error| error.to_string());
+        settings.map(|settings| settings.discovery.redis.map(|url| url.to_string()))
+    };
+    let plain = Config::default();
+    let set = plain.clone().redis("redis://:s3cret@b/1").unwrap();
+    if cfg!(feature = "redis") {
+        assert_eq!(chosen(&plain), Ok(Some("redis://:***@a:6379/0".to_owned())));
+        assert_eq!(chosen(&set), Ok(Some("redis://:***@b:6379/1".to_owned())));
+    } else {
+        let refused = decide(&plain, &variable).err().unwrap().to_string();
+        assert!(refused.contains("built with the feature redis"), "{refused}");
+    }
+    assert_eq!(chosen(&plain.clone().keyless()), Ok(None));
+    assert!(!format!("{set:?}").contains("s3cret"));
+    check_refused(
+        &plain,
+        &[("HOMING_REDIS", "redis://s3cret@a")],
+        "HOMING_REDIS \"redis://***@a\": it has a user without a password; right is redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]",
+    );
+}
+
+#[test]
 fn a_variable_that_is_not_text_is_refused() {
     let error = Config::default()
         .resolve_in(&|variable| match variable {

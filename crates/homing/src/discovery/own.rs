@@ -134,7 +134,7 @@ impl Search {
 
     async fn say(&self, finding: Finding) {
         if self.findings.send(finding).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

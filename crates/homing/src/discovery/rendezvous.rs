@@ -129,7 +129,7 @@ impl Registration {
         keys: Vec<KeyId>,
         addresses: Vec<TransportAddr>,
     ) -> io::Result<()> {
-        let entry = Entry { epoch, keys, addresses, ..self.entry.clone() };
+        let entry = Entry { epoch, addresses, keys, ..self.entry.clone() };
         self.file = write(&self.directory, &entry)?;
         self.entry = entry;
         Ok(())

@@ -32,7 +32,7 @@ const LOOKUP_TIME: Duration = Duration::from_secs(5);
 
 /// The seeds of a node.
 pub(crate) struct Seeds {
-    seeds: Vec<String>,
+    given: Vec<String>,
     default_port: u16,
     resolver: Arc<dyn Resolve>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Seeds {
 impl Seeds {
     /// Seeds as the user wrote them. Beyond [`SEEDS_MAX`] they are left out, with a verdict.
     pub(crate) fn new(seeds: Vec<String>, default_port: u16) -> Self {
-        Self { seeds, default_port, resolver: Arc::new(System) }
+        Self { given: seeds, default_port, resolver: Arc::new(System) }
     }
 }
 
@@ -48,7 +48,7 @@ impl Finder for Seeds {
     fn run(self: Box<Self>, findings: mpsc::Sender<Finding>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let mut asking = JoinSet::new();
-            for (number, text) in self.seeds.into_iter().enumerate() {
+            for (number, text) in self.given.into_iter().enumerate() {
                 let findings = findings.clone();
                 match Seed::parse(&text, self.default_port) {
                     Ok(seed) if number < SEEDS_MAX => {

@@ -78,10 +78,10 @@ impl Hunt {
     fn start(seeds: &[&str], names: Names) -> Self {
         let (findings, found) = mpsc::channel(64);
         let names = Arc::new(names);
-        let seeds = seeds.iter().map(|seed| (*seed).to_owned()).collect();
+        let given = seeds.iter().map(|seed| (*seed).to_owned()).collect();
         let resolver = Arc::clone(&names) as Arc<dyn Resolve>;
         let mut running = JoinSet::new();
-        running.spawn(Box::new(Seeds { seeds, default_port: 7, resolver }).run(findings));
+        running.spawn(Box::new(Seeds { given, default_port: 7, resolver }).run(findings));
         Self { names, found, _running: running }
     }
 

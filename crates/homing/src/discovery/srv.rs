@@ -3,10 +3,10 @@
 //! The system's resolver answers for hosts only. Its settings are read each time, so that name servers may change.
 
 use super::resolve::Found;
-use hickory_resolver::TokioResolver;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::rdata::SRV;
 use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use homing_core::limits::SRV_TARGETS_MAX;
 use std::net::SocketAddr;
 
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 /// # Errors
 /// The name servers are not known, do not answer, or know no such service.
 pub(super) async fn look_up(name: String) -> Found {
-    let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+    let resolver = TokioResolver::builder_tokio().and_then(ResolverBuilder::build);
     let resolver = resolver.map_err(|error| format!("the system names no name server: {error}"))?;
     ask(&resolver, name).await
 }

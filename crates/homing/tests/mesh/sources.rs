@@ -22,7 +22,7 @@ impl PeerSource for Told {
     async fn run(&self, mut search: Search) {
         search.worked("the word", format!("{} of {}", self.0, search.mesh())).await;
         search.suggest(vec![self.0.clone()]).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

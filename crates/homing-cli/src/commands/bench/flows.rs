@@ -68,7 +68,7 @@ fn run(
                 None
             };
             let sources = Sources { floor: Floor::start().await?, plain, keyed: keyed_mesh };
-            sources.measured(cases, work.systems(keyed), span).await
+            Box::pin(sources.measured(cases, work.systems(keyed), span)).await
         };
         let report = signals.or(Box::pin(measured)).await?;
         if span.json { output.document(&report.document()) } else { print(&report, output) }

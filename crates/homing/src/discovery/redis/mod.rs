@@ -121,7 +121,7 @@ impl Redis {
             };
             let moved = async {
                 if addresses.changed().await.is_err() {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             tokio::select! {

@@ -117,3 +117,18 @@ fn mouth(speaks: Speaks, ttl: u32) -> io::Result<UdpSocket> {
     }
     UdpSocket::from_std(socket.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[tokio::test]
+    async fn a_call_goes_as_far_as_it_is_set_to() {
+        let speaks = Speaks::V4 { ip: Ipv4Addr::LOCALHOST, broadcast: None };
+        for ttl in [0, 1, 8] {
+            let socket = mouth(speaks, ttl).unwrap();
+            assert_eq!(socket2::SockRef::from(&socket).multicast_ttl_v4().unwrap(), ttl);
+        }
+    }
+}
