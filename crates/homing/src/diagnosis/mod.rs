@@ -258,3 +258,61 @@ words! {
         LoopbackTold = "loopback-told",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_names_that_scripts_rely_on_stay() {
+        let looked = Looked {
+            source: "multicast".into(),
+            place: "eth0 10.0.0.7: multicast to 239.1.2.3:7".into(),
+            interface: Some("eth0".into()),
+            state: LookState::Worked,
+            said: "called".into(),
+            for_ms: 5,
+            heard: 2,
+        };
+        let tried = Tried {
+            protocol: Protocol::Udp,
+            address: "10.0.0.8:4000".into(),
+            verdict: Reach::NoRoute,
+            said: "there is no route to it".into(),
+            took_us: None,
+        };
+        let (id, name) = (Some(NodeId::from_bytes([1; 16])), Some("b".parse().unwrap()));
+        let found = "gossip".into();
+        let probed = Probed { id, name, found, state: Some(NodeState::Alive), tried: vec![tried] };
+        let finding = Finding {
+            severity: Severity::Warning,
+            kind: FindingKind::UdpBlocked,
+            place: "b".into(),
+            what: "w".into(),
+            means: "m".into(),
+            remedy: "r".into(),
+        };
+        assert_eq!(
+            serde_json::to_value((looked, probed, finding, Outlook::Warnings)).unwrap(),
+            json!([
+                {
+                    "source": "multicast", "place": "eth0 10.0.0.7: multicast to 239.1.2.3:7",
+                    "interface": "eth0", "state": "worked", "said": "called", "for_ms": 5, "heard": 2,
+                },
+                {
+                    "id": "01010101010101010101010101010101", "name": "b", "found": "gossip", "state": "alive",
+                    "tried": [{
+                        "protocol": "udp", "address": "10.0.0.8:4000", "verdict": "no-route",
+                        "said": "there is no route to it", "took_us": null,
+                    }],
+                },
+                {
+                    "severity": "warning", "kind": "udp-blocked", "place": "b",
+                    "what": "w", "means": "m", "remedy": "r",
+                },
+                "warnings",
+            ])
+        );
+    }
+}

@@ -41,7 +41,7 @@ pub(crate) fn conclude(seen: Seen<'_>) -> (Outlook, String, Vec<Finding>) {
     let reached = seen.nodes.iter().filter(|node| is_reached(node)).count();
     let mut findings: Vec<_> =
         seen.sources.iter().filter_map(|looked| of_place(seen, looked)).collect();
-    findings.extend(seen.nodes.iter().flat_map(|node| of_node(node)));
+    findings.extend(seen.nodes.iter().flat_map(of_node));
     findings.extend(interfaces(seen).into_iter().filter_map(|name| of_interface(seen, name)));
     findings.extend(of_strangers(seen, reached));
     findings.extend(of_myself(seen, reached));

@@ -31,7 +31,7 @@ pub(super) fn of_node(node: &Probed) -> Vec<Finding> {
         }
         (None, []) => {}
         (None, failed) => {
-            findings.push(unreachable(&name, failed, count(node, Protocol::Udp, Reach::Reached)))
+            findings.push(unreachable(&name, failed, count(node, Protocol::Udp, Reach::Reached)));
         }
     }
     findings

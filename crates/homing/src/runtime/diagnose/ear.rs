@@ -66,7 +66,9 @@ pub(super) async fn survey(runtime: &Arc<Runtime>, scope: Scope, patience: Durat
                     return heard;
                 }
                 questions.next();
-                scouts.iter().for_each(|scout| scout.send(heard.survey.question()));
+                for scout in &scouts {
+                    scout.send(heard.survey.question());
+                }
             }
         }
     }

@@ -302,7 +302,7 @@ fn of_refusal(status: &Status) -> (Reach, String) {
         Code::Unavailable if status.message.contains("lives here") => Reach::OtherNode,
         _ => Reach::Failed,
     };
-    (verdict, status.message.to_string())
+    (verdict, status.message.clone())
 }
 
 #[cfg(test)]
