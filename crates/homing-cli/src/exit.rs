@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::signals::Signal;
+use homing::diagnosis::Outlook;
 use homing::security::KeyFileError;
 use homing::{CallError, JoinError, RegisterError, ServeError, Status, TopicError};
 
@@ -19,6 +20,8 @@ pub(crate) enum Failure {
     Nowhere(Status, &'static str),
     /// Of all who were asked, so many failed, the first of them so. Exit code 10 + its canonical code.
     Partly(Status, usize, usize),
+    /// A diagnosis, which was told, is not all good. Exit code 3 with warnings, 4 where nobody is found.
+    Outlook(Outlook),
     /// Somebody ended us. Exit code 128 + the signal's number.
     Signal(Signal),
     /// The program that we ran for somebody ended so. Its exit code.
@@ -38,7 +41,9 @@ impl Failure {
     fn number(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
-            Self::Other(_) => 1,
+            Self::Outlook(Outlook::Warnings) => 3,
+            Self::Outlook(Outlook::Alone) => 4,
+            Self::Other(_) | Self::Outlook(_) => 1,
             Self::Usage(_) => 2,
             Self::Mesh(status) | Self::Nowhere(status, _) | Self::Partly(status, ..) => {
                 10 + status.code.number()
@@ -50,7 +55,7 @@ impl Failure {
 
     /// Whether there is something to tell a person: not where they ended it themselves.
     pub(crate) const fn is_worth_telling(&self) -> bool {
-        !matches!(self, Self::OutputClosed | Self::Signal(_) | Self::Child(_))
+        !matches!(self, Self::OutputClosed | Self::Signal(_) | Self::Child(_) | Self::Outlook(_))
     }
 
     /// The failure of a write to our own output.
@@ -71,6 +76,7 @@ impl fmt::Display for Failure {
             Self::Partly(status, failed, asked) => {
                 write!(f, "{failed} of {asked} failed, the first with {status}")
             }
+            Self::Outlook(outlook) => outlook.fmt(f),
             Self::Signal(signal) => write!(f, "ended by {signal}"),
             Self::Child(code) => write!(f, "the program ended with {code}"),
             Self::OutputClosed => f.write_str("nobody reads the output"),
@@ -171,6 +177,8 @@ mod tests {
     #[test]
     fn the_other_ends_have_their_numbers() {
         check(&Failure::Usage("bad".into()), 2, "bad");
+        check(&Failure::Outlook(Outlook::Warnings), 3, "warnings");
+        check(&Failure::Outlook(Outlook::Alone), 4, "alone");
         check(&Failure::Signal(Signal::Interrupt), 130, "ended by SIGINT");
         check(&Failure::Signal(Signal::Terminate), 143, "ended by SIGTERM");
         check(&Failure::Other(anyhow::anyhow!("why").context("what")), 1, "what: why");

@@ -12,6 +12,7 @@ mod logging;
 mod opening;
 mod output;
 mod payload;
+mod progress;
 mod runtime;
 mod settings;
 mod signals;

@@ -2,7 +2,7 @@
 
 use crate::args::{AccessArgs, GuardArgs, IntervalArgs, MeshArgs, Transport, Unread};
 use crate::exit::Failure;
-use homing::{Authority, Config, Kind, Timings, TokenSource};
+use homing::{Authority, Config, Guard, Kind, MeshName, Timings, TokenSource};
 use std::path::Path;
 
 /// How every node of this command joins the mesh.
@@ -65,6 +65,16 @@ impl Settings {
         let mut config = self.file.clone();
         config.kind = Kind::Visitor;
         self.applied_to(config)
+    }
+
+    /// The same for another mesh, with no key where it is one of this user's programs, and else with what was typed.
+    pub(crate) fn visitor_of(&self, mesh: &MeshName, guard: Guard) -> Config {
+        let mut config = self.visitor();
+        config.mesh = Some(mesh.clone());
+        match guard {
+            Guard::Local => config.keyless(),
+            _ => config,
+        }
     }
 
     fn apply_guard(&self, config: &mut Config) {

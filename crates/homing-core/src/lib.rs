@@ -27,6 +27,7 @@ pub mod requester;
 pub mod responder;
 pub mod rng;
 pub mod slots;
+pub mod survey;
 pub mod talk;
 pub mod time;
 pub mod topics;

@@ -440,6 +440,9 @@ pub const SCOUT_START: [Duration; 5] = [
 ];
 /// Between two calls of a member when others ask for it. All that called meanwhile hear the next one.
 pub const SCOUT_ANSWER_PAUSE: Duration = Duration::from_millis(200);
+/// Between a call of a member and the next one that it makes because anybody asked, of whatever mesh: who asks without
+/// end makes no node call more often than this.
+pub const CENSUS_PAUSE: Duration = Duration::from_secs(1);
 /// For each member that heard a scout: how long the one that answers it may wait, so that not all do.
 pub const SCOUT_SPREAD: Duration = Duration::from_millis(20);
 /// The longest wait of that kind.
@@ -475,6 +478,16 @@ pub const REDIS_ENTRY_MAX: usize = 640;
 pub const REDIS_ANSWER_MAX: usize = 64 * 1024;
 /// Interfaces on which a node scouts. Further ones stay silent; a verdict says so.
 pub const SCOUTED_MAX: usize = 32;
+/// Nodes, and addresses that are nobody's yet, that one diagnosis tries. Further ones are not tried.
+pub const DIAGNOSED_MAX: usize = 256;
+/// Nodes of all meshes that are told apart of those heard in one survey, and places where they were heard. Further ones
+/// are not told of.
+pub const AUDIBLE_MAX: usize = 1_024;
+/// Meshes of one user on one host whose rendezvous directories are read by who wants to know of all. Those of further
+/// ones are not.
+pub const RENDEZVOUS_MESHES_MAX: usize = 64;
+/// Verdicts of discovery that a node keeps, one for each place. Those about further places are not kept.
+pub const VERDICTS_MAX: usize = 256;
 /// Findings of discovery that wait for the node. Then the sources wait, and scouting datagrams are dropped.
 pub const FINDINGS_MAX: usize = 64;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 const SEND_BUFFER: usize = 256 * 1024;
 
 /// The mesh of all simulated nodes.
-pub(crate) const MESH: [u8; 8] = *b"simulate";
+const MESH: [u8; 8] = *b"simulate";
 
 /// The connections of a process.
 pub(crate) struct Wires {

@@ -41,6 +41,7 @@ macro_rules! words {
         }
     };
 }
+pub(crate) use words;
 
 /// A node as it sees itself.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

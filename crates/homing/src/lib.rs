@@ -27,6 +27,7 @@ mod clock;
 pub mod config;
 pub mod context;
 mod crank;
+pub mod diagnosis;
 pub mod discovery;
 pub mod encoding;
 pub mod error;
@@ -53,6 +54,7 @@ pub mod topics;
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
 pub use config::{Bounds, Config, Discovery, Timings, Transport};
 pub use context::Context;
+pub use diagnosis::Diagnosis;
 pub use error::{
     CallError, ConfigError, ConnectError, JoinError, RegisterError, SendError, ServeError,
     TopicError,

@@ -2,6 +2,7 @@
 
 use crate::access::{AccessList, RefusalStats};
 use crate::config::Config;
+use crate::diagnosis::{Audible, Diagnosis};
 use crate::encoding::to_payload;
 use crate::error::{CallError, ConnectError, JoinError, SendError, ServeError, TopicError};
 use crate::events::{Event, Events};
@@ -23,6 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A program's membership in a mesh: a cheap handle, to clone as often as is handy.
 ///
@@ -281,6 +283,28 @@ impl Node {
     /// The nodes this node knows of, itself first, with the links to them.
     pub async fn nodes(&self) -> Vec<PeerInfo> {
         self.inner.runtime.nodes().await
+    }
+
+    /// Finds out why others are found and reached, or not: looks in every place, listens to everybody, tries every
+    /// address of every known node by links and by datagrams. Takes about `patience`, of which a third, at most 1.5
+    /// seconds, is listening.
+    ///
+    /// Others see a visitor come and go for each address. This node's own links stay as they are.
+    ///
+    /// # Errors
+    /// The keys, certificates or the rendezvous directory cannot be read any more.
+    pub async fn diagnose(&self, patience: Duration) -> Result<Diagnosis, JoinError> {
+        self.inner.runtime.diagnose(patience).await
+    }
+
+    /// The nodes of every mesh that can be heard from here within `patience`, whatever their mesh and key: those in the
+    /// rendezvous directories of this user, and those that call on this host or on its networks when anybody asks who is
+    /// there. Up to [`AUDIBLE_MAX`](crate::limits::AUDIBLE_MAX) of them, this node left out.
+    ///
+    /// The question goes to every network of this host also where the node itself has no key, and stays on its host; it
+    /// tells nothing but that somebody asks.
+    pub async fn audible(&self, patience: Duration) -> Vec<Audible> {
+        self.inner.runtime.audible(patience).await
     }
 
     /// How often a bound was reached since this node joined, and what was dropped of what others sent.

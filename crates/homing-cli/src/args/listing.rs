@@ -1,5 +1,9 @@
 //! What can be typed to look at a mesh?
 
+use std::time::Duration;
+
+use crate::span;
+
 /// List the services: name, version, methods, instances, labels; and what was registered by hand, with its address. Or the topics: who publishes, who listens.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -23,8 +27,15 @@ pub(crate) struct ListArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing nodes
+  homing nodes --all        of every mesh that this host hears
   homing nodes --json | jq '.[] | select(.state == \"alive\") | .name'")]
 pub(crate) struct NodesArgs {
+    /// The nodes of every mesh that this host can hear: in full where a key of it is held, else name and address
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How long to listen, with --all
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = span::parse_positive)]
+    pub(crate) timeout: Duration,
     /// One JSON document: an array of nodes
     #[arg(long)]
     pub(crate) json: bool,

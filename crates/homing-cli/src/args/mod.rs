@@ -3,6 +3,7 @@
 mod access;
 mod bench;
 mod call;
+mod doctor;
 mod guard;
 mod intervals;
 mod key;
@@ -20,6 +21,7 @@ pub(crate) use bench::{
     FloodArgs, MemberArgs, RoundArgs,
 };
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use guard::GuardArgs;
 pub(crate) use intervals::IntervalArgs;
 pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRightArgs, KeyRotateArgs, KeyWhat};
@@ -45,6 +47,7 @@ Examples:
   homing call words/count < README.md              and is called from anywhere
   homing ls                                        what is offered
   homing sub 'orders.*'                            what is published
+  homing doctor                                    why nodes are found, or not
   homing demo                                      the whole in one terminal
 
 Exit codes:
@@ -52,6 +55,7 @@ Exit codes:
   1        other failures
   2        wrong usage or configuration
   10 + N   the mesh failed with gRPC's code N: 14 DEADLINE_EXCEEDED, 15 NOT_FOUND, 24 UNAVAILABLE …
+  3 4      `homing doctor`: it works with warnings, nobody is found
   130 143  ended by SIGINT, SIGTERM";
 
 /// What was typed to start this process. Help, the version and refusals are printed here; the exit code is for `main`.
@@ -111,6 +115,7 @@ pub(crate) enum Command {
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
+    Doctor(DoctorArgs),
     Token(TokenArgs),
     Key(KeyArgs),
     Demo(DemoArgs),

@@ -68,6 +68,8 @@ fn each_command_takes_its_least() {
         "homing call words --all --json --subset zone=a",
         "homing ls",
         "homing nodes --json",
+        "homing nodes --all --timeout 3s",
+        "homing doctor --timeout 3s --json",
         "homing watch",
         "homing key new",
         "homing key new mesh.key --force",

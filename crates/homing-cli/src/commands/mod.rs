@@ -3,7 +3,9 @@
 mod bench;
 mod call;
 mod demo;
+mod doctor;
 mod everyone;
+mod everywhere;
 mod free;
 mod key;
 mod ls;
@@ -43,6 +45,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Wait(args) => wait::run(&args, &settings, output),
         Command::Ls(args) => ls::run(&args, &settings, output),
         Command::Nodes(args) => nodes::run(&args, &settings, output),
+        Command::Doctor(args) => doctor::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),
         Command::Token(args) => token::run(&args, output),
         Command::Key(args) => key::run(&args, &settings, output),

@@ -1,5 +1,6 @@
 //! Which nodes are there, and how do we reach them?
 
+use super::everywhere;
 use crate::args::NodesArgs;
 use crate::exit::Failure;
 use crate::opening::hint;
@@ -14,6 +15,10 @@ use homing::{Guard, LinkInfo, NodeState, PeerInfo};
 pub(crate) fn run(args: &NodesArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
+        if args.all {
+            let all = signals.or(everywhere::listen(args, settings, output)).await?;
+            return if args.json { output.document(&all) } else { everywhere::print(&all, output) };
+        }
         let node = signals.or(super::visit(settings)).await?;
         let nodes = node.nodes().await;
         let info = node.info();

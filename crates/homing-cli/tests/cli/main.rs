@@ -7,6 +7,7 @@ mod bench;
 mod calls;
 mod demo;
 mod descriptors;
+mod doctor;
 mod ends;
 mod everyone;
 mod house;

@@ -90,13 +90,14 @@ pub fn node(post: &Post) {
     }
 }
 
-const KINDS: [DatagramKind; 6] = [
+const KINDS: [DatagramKind; 7] = [
     DatagramKind::Scout,
     DatagramKind::Membership,
     DatagramKind::Registry,
     DatagramKind::Goodbye,
     DatagramKind::Nonce,
     DatagramKind::Superseded,
+    DatagramKind::Census,
 ];
 
 /// A node that is linked to one peer.
@@ -119,7 +120,7 @@ impl World {
     fn new() -> Self {
         let config = NodeConfig {
             me: about(200),
-            mesh: [7; 8],
+            mesh: "fuzz".parse().expect("a name"),
             host: 1,
             seeds: vec![],
             redial: BackOff::default(),
@@ -217,8 +218,8 @@ impl World {
 
 /// Datagrams that were not taken, for whatever reason.
 fn dropped(stats: Stats) -> u64 {
-    let Stats { malformed, not_for_us, forged, foreign, replayed, stale, .. } = stats;
-    malformed + not_for_us + forged + foreign + replayed + stale
+    let Stats { malformed, not_for_us, forged, foreign, replayed, stale, censuses, .. } = stats;
+    malformed + not_for_us + forged + foreign + replayed + stale + censuses
 }
 
 fn asker() -> SocketAddr {

@@ -6,10 +6,10 @@ use crate::id::{Epoch, NodeId};
 use crate::limits::{ADDRESSES_MAX, DATAGRAM_MAX, FRAME_MAX, HELLO_MAX, OPTIONS_MAX};
 use crate::talk::Options;
 use crate::wire::addr::{put_addrs, read_addrs};
-use crate::wire::datagram::{self, DatagramKind, HEADER_LEN, Refused, Scout};
+use crate::wire::datagram::{self, DatagramKind, HEADER_LEN, Refused};
 use crate::wire::options::{options_len, put_options, read_options};
 use crate::wire::slots::Letter;
-use crate::wire::{Frame, Hello, Reader};
+use crate::wire::{Frame, Hello, Reader, Scout};
 use bytes::BytesMut;
 
 /// Bytes of a link after its handshake: every frame reads back, however its bytes are cut, and no more is kept than may

@@ -21,6 +21,9 @@ use crate::wire::{Frame, Hello, Malformed, Reader, Windows};
 use bytes::BytesMut;
 use std::sync::Arc;
 
+/// What a side says, or concludes, whose mesh has another name.
+pub const OTHER_MESH: &str = "the other side is of another mesh";
+
 /// A handshake under way, from one side.
 pub(super) struct Handshake {
     role: Role,
@@ -161,7 +164,7 @@ impl Handshake {
     /// The key to prove: the first of the dialler's that the acceptor holds too. Without one they are strangers.
     fn common_key(&self, theirs: &Hello) -> Result<KeyId, Status> {
         if theirs.mesh != self.mine.mesh {
-            return Err(refusal("the other side is of another mesh"));
+            return Err(refusal(OTHER_MESH));
         }
         let (dialler, acceptor) = match self.role {
             Role::Dialler => (&self.mine.keys, &theirs.keys),

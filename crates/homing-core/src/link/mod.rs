@@ -50,6 +50,7 @@ pub use config::{Channel, LinkConfig, Times};
 pub use conversation::{
     Asks, Conversation, Item, Open, Outcome, Party, Place, Request, Room, Shape,
 };
+pub use handshake::OTHER_MESH;
 pub use io::{Input, Output};
 pub use items::Receipt;
 pub use keepalive::{Action, Keepalive, Patience};

@@ -13,8 +13,8 @@ use crate::membership::{self, Identity};
 use crate::registry::{self, Body, Record, RecordKey, Via};
 use crate::rng::Rng;
 use crate::time::Time;
-use crate::wire::datagram::{HEADER_LEN, Header, Refused, open, seal};
-use crate::wire::{DatagramKind, Kind, Scout};
+use crate::wire::datagram::{HEADER_LEN, Header, Refused, is_census, open, seal};
+use crate::wire::{Banner, DatagramKind, Kind, Scout};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +86,10 @@ impl Sealer {
 fn names_us(kind: DatagramKind) -> bool {
     match kind {
         DatagramKind::Membership | DatagramKind::Registry | DatagramKind::Goodbye => true,
-        DatagramKind::Scout | DatagramKind::Nonce | DatagramKind::Superseded => false,
+        DatagramKind::Scout
+        | DatagramKind::Nonce
+        | DatagramKind::Superseded
+        | DatagramKind::Census => false,
     }
 }
 
@@ -128,9 +131,10 @@ impl Node {
 
     /// Calls out to everybody.
     pub(super) fn scout(&mut self) {
-        let (mesh, me) = (self.config.mesh, &self.config.me);
-        let mut body = Vec::with_capacity(128);
-        Scout { mesh, kind: me.kind, addresses: me.addresses.clone() }.encode(&mut body);
+        let me = &self.config.me;
+        let banner = Banner { mesh: self.config.mesh.clone(), guard: self.config.guard };
+        let mut body = Vec::with_capacity(256);
+        Scout { banner, kind: me.kind, addresses: me.addresses.clone() }.encode(&mut body);
         let bytes = self.sealer.seal((DatagramKind::Scout, None, 0), &body);
         self.outbox.extend(bytes.map(Output::Scout));
     }
@@ -141,6 +145,9 @@ impl Node {
         (from, source): (SocketAddr, Source),
         bytes: &mut Vec<u8>,
     ) {
+        if is_census(bytes) {
+            return self.handle_census(now, source);
+        }
         let Some((header, verdict)) = self.sealer.open(now, bytes) else { return };
         match verdict {
             Verdict::Take => {}
@@ -165,6 +172,7 @@ impl Node {
                 }
             }
             DatagramKind::Nonce => {} // It was noted when it was judged.
+            DatagramKind::Census => self.sealer.stats.malformed += 1, // Nobody seals one.
             DatagramKind::Superseded => {
                 if let Some(epoch) = body.first_chunk() {
                     let later = Epoch(u64::from_be_bytes(*epoch));
@@ -195,6 +203,25 @@ impl Node {
         self.outbox.extend(bytes.map(|bytes| Output::Datagram { to, bytes }));
     }
 
+    /// Somebody asks who is there, of whatever mesh, and proves nothing: at most a reason to call sooner what is called
+    /// anyway, to everybody and not to who asks. Heeded only where everybody within earshot heard it too, for that is
+    /// not far.
+    fn handle_census(&mut self, now: Time, source: Source) {
+        self.sealer.stats.censuses += 1;
+        let was_to_all = matches!(source, Source::Broadcast | Source::Multicast);
+        if was_to_all && self.config.me.kind == Kind::Member {
+            let at = now + self.spread();
+            self.scouting.answer_census(at);
+        }
+    }
+
+    /// How long to wait, so that not all who heard something answer at once.
+    fn spread(&mut self) -> Duration {
+        let members = u32::try_from(self.members().count()).unwrap_or(u32::MAX);
+        let spread = SCOUT_SPREAD.saturating_mul(members).min(SCOUT_SPREAD_MAX);
+        Duration::from_nanos(self.rng.below(u64::try_from(spread.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// Somebody calls: at most a reason to dial (decisions B5). Of many members that hear it, chance picks who is
     /// first, and the others learn of the new node from it.
     fn handle_scout(
@@ -209,14 +236,11 @@ impl Node {
             return;
         }
         match Scout::decode(body) {
-            Ok(scout) if scout.mesh != self.config.mesh => self.sealer.stats.foreign += 1,
+            Ok(scout) if scout.banner.mesh != self.config.mesh => self.sealer.stats.foreign += 1,
             // Two that pass through have nothing to say to each other.
             Ok(Scout { kind: Kind::Visitor, .. }) if self.config.me.kind == Kind::Visitor => {}
             Ok(scout) => {
-                let members = u32::try_from(self.members().count()).unwrap_or(u32::MAX);
-                let spread = SCOUT_SPREAD.saturating_mul(members).min(SCOUT_SPREAD_MAX);
-                let wait = self.rng.below(u64::try_from(spread.as_nanos()).unwrap_or(u64::MAX));
-                let at = now + Duration::from_nanos(wait);
+                let at = now + self.spread();
                 if scout.addresses.is_empty() {
                     return self.scouting.answer(at);
                 }

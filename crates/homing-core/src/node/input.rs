@@ -3,6 +3,7 @@
 use super::dials::BackOff;
 use crate::addr::TransportAddr;
 use crate::id::NodeId;
+use crate::name::MeshName;
 use crate::registry::{
     DeclaredRecord, Filter, Guard, InterestRecord, OfferRecord, RecordId, RecordKey, ServiceRecord,
 };
@@ -19,8 +20,8 @@ use std::time::Duration;
 pub struct NodeConfig {
     /// Ourselves, as in our `Hello`; the addresses come with [`Input::Listening`].
     pub me: Peer,
-    /// The first 8 bytes of the digest of the mesh's name, as in our `Hello`.
-    pub mesh: [u8; 8],
+    /// The mesh, as in our scouts; `Hello`s have a digest of it.
+    pub mesh: MeshName,
     /// Hash of boot id and network namespace: unix sockets of other hosts are not dialled.
     pub host: u64,
     /// Addresses to try from the start and for as long as nobody there is known.

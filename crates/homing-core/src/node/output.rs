@@ -280,6 +280,9 @@ pub struct Stats {
     pub stale: u64,
     /// Scouts beyond [`SCOUTS_PER_SECOND`](crate::limits::SCOUTS_PER_SECOND).
     pub too_many_scouts: u64,
+    /// Questions who is there, of whatever mesh; further ones within
+    /// [`CENSUS_PAUSE`](crate::limits::CENSUS_PAUSE) get the same answer.
+    pub censuses: u64,
     /// `Control` frames that made no sense.
     pub bad_control: u64,
     /// Suggestions beyond [`SUGGESTIONS_MAX`](crate::limits::SUGGESTIONS_MAX).

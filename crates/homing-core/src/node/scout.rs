@@ -2,7 +2,8 @@
 
 use crate::id::NodeId;
 use crate::limits::{
-    SCOUT_ANSWER_PAUSE, SCOUT_FAST, SCOUT_SLOW, SCOUT_START, SCOUTS_PER_SECOND, SUGGESTIONS_MAX,
+    CENSUS_PAUSE, SCOUT_ANSWER_PAUSE, SCOUT_FAST, SCOUT_SLOW, SCOUT_START, SCOUTS_PER_SECOND,
+    SUGGESTIONS_MAX,
 };
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,8 @@ struct Call {
     done: usize,
     /// Before that, for somebody who called.
     answer: Option<Time>,
+    /// Before that, for anybody who asked who is there.
+    census: Option<Time>,
     /// When we called last.
     last: Option<Time>,
 }
@@ -44,6 +47,7 @@ impl Scouting {
             next: now + SCOUT_START[0],
             done: 0,
             answer: None,
+            census: None,
             last: None,
         });
     }
@@ -60,7 +64,7 @@ impl Scouting {
             call.done += 1;
             call.next = now + pause(call.done, company);
         }
-        (call.answer, call.last) = (None, Some(now));
+        (call.answer, call.census, call.last) = (None, None, Some(now));
         true
     }
 
@@ -69,6 +73,14 @@ impl Scouting {
         if let Some(call) = &mut self.call {
             let at = call.last.map_or(at, |last| at.max(last + SCOUT_ANSWER_PAUSE));
             call.answer = Some(call.answer.map_or(at, |before| before.min(at)));
+        }
+    }
+
+    /// Anybody asks who is there, of whatever mesh: we are to call then, unless we did just before.
+    pub(super) fn answer_census(&mut self, at: Time) {
+        if let Some(call) = &mut self.call {
+            let at = call.last.map_or(at, |last| at.max(last + CENSUS_PAUSE));
+            call.census.get_or_insert(at);
         }
     }
 
@@ -103,7 +115,7 @@ impl Scouting {
 
 impl Call {
     fn due(self) -> Time {
-        self.answer.map_or(self.next, |answer| answer.min(self.next))
+        [self.answer, self.census].into_iter().flatten().fold(self.next, Time::min)
     }
 }
 
@@ -155,6 +167,26 @@ mod tests {
         assert_eq!(scouting.poll_timeout(), Some(next), "the next caller waits");
         scouting.leave_answer();
         assert_eq!(scouting.poll_timeout(), Some(at(33_500)), "somebody else called");
+    }
+
+    #[test]
+    fn who_asks_without_end_makes_nobody_call_more_than_once_a_second() {
+        let at = Time::from_millis;
+        let mut scouting = Scouting::default();
+        scouting.answer_census(at(0));
+        assert_eq!(scouting.poll_timeout(), None, "who does not call yet is not made to");
+        scouting.begin(at(0));
+        let mut calls = Vec::new();
+        for now in (0..20_000).step_by(10).map(at) {
+            scouting.answer_census(now + Duration::from_millis(5));
+            scouting.leave_answer();
+            if scouting.is_due(now, Company::Some) {
+                calls.push(now.as_millis());
+            }
+        }
+        let later: Vec<_> = calls.into_iter().filter(|call| *call > 3_500).collect();
+        assert_eq!(later[..3], [4_500, 5_500, 6_500]);
+        assert_eq!(later.len(), 16);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Do nodes find each other, link once, and rest?
 
 mod anew;
+mod census;
 mod faults;
 mod kept;
 mod lives;
@@ -43,7 +44,7 @@ fn a_newcomer_knows_all_within_a_quarter_of_a_second() {
     let mut world = World::members(10, 2);
     (0..10).for_each(|number| world.offer(number, "words"));
     world.run(seconds(5));
-    let new = world.add(Kind::Member, *b"the-mesh");
+    let new = world.add(Kind::Member, "the-mesh");
     world.suggest(new, 4);
     world.run(millis(250));
     assert!(world.seats[new].snapshot.synced);
@@ -57,7 +58,7 @@ fn who_just_joined_is_told_over_its_link_who_comes_after_it() {
     let mut world = World::members(3, 2);
     world.run(millis(300));
     world.lost_percent = 100;
-    let later = world.add(Kind::Member, *b"the-mesh");
+    let later = world.add(Kind::Member, "the-mesh");
     world.suggest(later, 0);
     world.run(millis(300));
     for number in [0, 1, 2] {
@@ -71,7 +72,7 @@ fn who_joined_long_ago_is_left_to_gossip() {
     let mut world = World::members(3, 2);
     world.run(NEWCOMER_TIME + seconds(1));
     world.lost_percent = 100;
-    let later = world.add(Kind::Member, *b"the-mesh");
+    let later = world.add(Kind::Member, "the-mesh");
     world.suggest(later, 0);
     world.run(millis(300));
     let knows = |number: usize| world.seats[number].node.members().any(|one| one == id(later));
@@ -82,12 +83,12 @@ fn who_joined_long_ago_is_left_to_gossip() {
 fn scouting_alone_is_enough_and_does_not_make_everybody_dial() {
     let mut world = World::new(3);
     (0..20).for_each(|_| {
-        world.add(Kind::Member, *b"the-mesh");
+        world.add(Kind::Member, "the-mesh");
     });
     world.run(seconds(5));
     world.all_know_all();
     let before = world.wires.len();
-    world.add(Kind::Member, *b"the-mesh");
+    world.add(Kind::Member, "the-mesh");
     world.run(seconds(3));
     world.all_know_all();
     let links = world.wires.len() - before;
@@ -99,7 +100,7 @@ fn crossing_dials_leave_one_link_which_both_sides_use() {
     for seed in 0..1_000 {
         let mut world = World::new(seed);
         (0..2).for_each(|_| {
-            world.add(Kind::Member, *b"the-mesh");
+            world.add(Kind::Member, "the-mesh");
         });
         world.jitter = millis(40);
         world.suggest(0, 1);
@@ -120,8 +121,8 @@ fn crossing_dials_leave_one_link_which_both_sides_use() {
 #[test]
 fn nodes_of_another_mesh_never_link() {
     let mut world = World::new(9);
-    world.add(Kind::Member, *b"one-mesh");
-    world.add(Kind::Member, *b"two-mesh");
+    world.add(Kind::Member, "one-mesh");
+    world.add(Kind::Member, "two-mesh");
     world.suggest(0, 1);
     world.run(seconds(10));
     assert!(world.wires.is_empty());
@@ -132,7 +133,7 @@ fn nodes_of_another_mesh_never_link() {
 #[test]
 fn a_lone_node_knows_after_a_second_that_it_is_alone() {
     let mut world = World::new(10);
-    world.add(Kind::Member, *b"the-mesh");
+    world.add(Kind::Member, "the-mesh");
     world.run(millis(900));
     assert!(!world.seats[0].snapshot.synced);
     world.run(millis(200));
@@ -202,6 +203,7 @@ fn no_bytes_and_no_order_of_inputs_make_a_node_panic() {
         DatagramKind::Goodbye,
         DatagramKind::Nonce,
         DatagramKind::Superseded,
+        DatagramKind::Census,
     ];
     for round in 1..5_000 {
         let mut bytes: Vec<u8> =

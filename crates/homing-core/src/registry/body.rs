@@ -21,7 +21,7 @@ use crate::limits::{
 use crate::name::{Label, MethodPattern, Namespace, NodeName, ServiceName, Version};
 use crate::wire::addr::{put_addrs, read_addrs};
 use crate::wire::hello::{put_keys, read_keys};
-use crate::wire::{Malformed, Reader, put_bytes, put_str, put_varint};
+use crate::wire::{Guard, Malformed, Reader, put_bytes, put_str, put_varint};
 use bytes::Bytes;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -65,18 +65,6 @@ pub struct NodeRecord {
     /// What it shows for the right to offer what it offers: a token that is of use to this node alone; at most
     /// [`TOKEN_MAX`] bytes.
     pub token: Option<String>,
-}
-
-/// What keeps strangers away from a node.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Guard {
-    /// It stays on its host, among the programs of one user.
-    #[default]
-    Local,
-    /// A key of the mesh.
-    Keyed,
-    /// Nothing: `--insecure`.
-    Insecure,
 }
 
 /// What a node promises to serve.
@@ -230,11 +218,7 @@ impl NodeRecord {
     }
 
     fn put_credentials(&self, out: &mut Vec<u8>) {
-        out.push(match self.guard {
-            Guard::Local => 0,
-            Guard::Keyed => 1,
-            Guard::Insecure => 2,
-        });
+        out.push(self.guard.number());
         put_keys(out, &self.keys);
         // A part of a token is none.
         let token = self.token.as_deref().filter(|token| token.len() <= TOKEN_MAX);
@@ -245,12 +229,7 @@ impl NodeRecord {
         let name = parsed(reader.str(NAME_MAX)?, "record: node name")?;
         let agent = reader.str(AGENT_MAX)?.to_owned();
         let addresses = read_addrs(reader)?;
-        let guard = match reader.u8()? {
-            0 => Guard::Local,
-            1 => Guard::Keyed,
-            2 => Guard::Insecure,
-            _ => return Err(Malformed("record: guard")),
-        };
+        let guard = Guard::from_number(reader.u8()?).ok_or(Malformed("record: guard"))?;
         let keys = read_keys(reader)?;
         let token = some(reader.str(TOKEN_MAX)?).map(str::to_owned);
         Ok(Self { name, addresses, agent, guard, keys, token })

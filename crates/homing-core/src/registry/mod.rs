@@ -61,8 +61,9 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use crate::wire::Guard;
 pub use audience::{Listener, Publisher};
-pub use body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
+pub use body::{Body, NodeRecord, OfferRecord, OfferState, OfferedMethod};
 pub use filter::{Filter, Topics};
 pub use host::{BadHost, Host, HostName};
 pub use interest::{DeclaredRecord, InterestRecord, Lane, Slow};

@@ -1,6 +1,7 @@
 //! What do the tests of the registry offer to whom?
 
-use super::body::{Body, Guard, NodeRecord, OfferRecord, OfferState, OfferedMethod};
+use super::Guard;
+use super::body::{Body, NodeRecord, OfferRecord, OfferState, OfferedMethod};
 use super::interest::{DeclaredRecord, InterestRecord, Lane, Slow};
 use super::owner::Held;
 use super::record::{Record, RecordKey};

@@ -4,17 +4,15 @@
 //! version u8 = 1   kind u8   flags u16   key u32   sender 16   receiver 16   epoch u64   counter u64   nonce u64
 //! body (≤ BODY_MAX; may be encrypted)   tag 16
 //! ```
-//! All of the header is in the clear and proven by the tag. A receiver of zeros is everybody's, which only a scout may
+//! All of the header is in the clear and proven by the tag, and so is the beginning of a scout's body. A receiver of zeros is everybody's, which only a scout may
 //! be. `key` names the mesh's key (zero: it has none), `nonce` the receiver's boot (decisions B4, B5). In a scout the nonce
 //! means nothing; in a [`Nonce`](DatagramKind::Nonce) it is the sender's.
 
-use crate::addr::TransportAddr;
 use crate::crypto::{Crypto, KeyId, Seal, TAG_LEN};
 use crate::id::{Epoch, NodeId};
 use crate::limits::{BODY_MAX, DATAGRAM_MAX};
-use crate::wire::addr::{put_addrs, read_addrs};
 use crate::wire::codec::{Malformed, Reader};
-use crate::wire::hello::Kind;
+use crate::wire::scout::{self, Banner};
 
 /// The version of the header spoken here. Another is dropped and counted.
 pub const DATAGRAM_VERSION: u8 = 1;
@@ -27,7 +25,7 @@ const _: () = assert!(HEADER_LEN + BODY_MAX + TAG_LEN <= DATAGRAM_MAX, "a body f
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum DatagramKind {
-    /// I am here: a [`Scout`]. Changes nothing but where a link is tried.
+    /// I am here: a [`Scout`](super::Scout). Changes nothing but where a link is tried.
     Scout = 1,
     /// A packet of membership.
     Membership = 2,
@@ -41,6 +39,10 @@ pub enum DatagramKind {
     /// A later life of the receiver is known here: its epoch, u64. One that reads this and has joined runs twice, and has
     /// to stop (decisions A10). Needs no nonce: it was true once, so it is true for ever.
     Superseded = 6,
+    /// Who is there, of whatever mesh? Whoever hears it on its network or host calls out, once in a while, as it does
+    /// anyway ([`CENSUS_PAUSE`](crate::limits::CENSUS_PAUSE)). No body and no seal: it tells nothing of who asks, and is
+    /// believed of anybody.
+    Census = 7,
 }
 
 impl DatagramKind {
@@ -52,6 +54,7 @@ impl DatagramKind {
             4 => Self::Goodbye,
             5 => Self::Nonce,
             6 => Self::Superseded,
+            7 => Self::Census,
             _ => return Err(Malformed("datagram: unknown kind")),
         })
     }
@@ -77,6 +80,16 @@ pub struct Header {
 }
 
 impl Header {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[DATAGRAM_VERSION, self.kind as u8, 0, 0]);
+        out.extend_from_slice(&self.key.0.to_be_bytes());
+        out.extend_from_slice(self.sender.as_bytes());
+        out.extend_from_slice(self.receiver.map_or([0; 16], |id| *id.as_bytes()).as_slice());
+        out.extend_from_slice(&self.epoch.0.to_be_bytes());
+        out.extend_from_slice(&self.counter.to_be_bytes());
+        out.extend_from_slice(&self.nonce.to_be_bytes());
+    }
+
     fn seal(&self) -> Seal {
         let Self { key, sender, epoch, counter, .. } = *self;
         Seal { key, sender, epoch, counter }
@@ -108,15 +121,9 @@ pub enum Refused {
 pub fn seal(header: &Header, body: &[u8], crypto: &dyn Crypto) -> Option<Vec<u8>> {
     assert!(body.len() <= BODY_MAX, "the makers of bodies keep to their bound");
     let mut out = Vec::with_capacity(HEADER_LEN + body.len() + TAG_LEN);
-    out.extend_from_slice(&[DATAGRAM_VERSION, header.kind as u8, 0, 0]);
-    out.extend_from_slice(&header.key.0.to_be_bytes());
-    out.extend_from_slice(header.sender.as_bytes());
-    out.extend_from_slice(header.receiver.map_or([0; 16], |id| *id.as_bytes()).as_slice());
-    out.extend_from_slice(&header.epoch.0.to_be_bytes());
-    out.extend_from_slice(&header.counter.to_be_bytes());
-    out.extend_from_slice(&header.nonce.to_be_bytes());
+    header.encode(&mut out);
     out.extend_from_slice(body);
-    crypto.seal(&header.seal(), HEADER_LEN, &mut out).then_some(out)
+    crypto.seal(&header.seal(), clear_len(header.kind, body), &mut out).then_some(out)
 }
 
 /// Opens in place what [`seal`] made for `me`; the body is what stands behind [`HEADER_LEN`].
@@ -138,8 +145,9 @@ pub fn open(me: NodeId, datagram: &mut Vec<u8>, crypto: &dyn Crypto) -> Result<H
     if !crypto.keys().contains(&header.key) {
         return Err(Refused::OtherKey(header.key));
     }
-    let fits = datagram.len() >= HEADER_LEN + TAG_LEN;
-    if !fits || !crypto.open(&header.seal(), HEADER_LEN, datagram) {
+    let body = datagram.len().checked_sub(TAG_LEN).and_then(|end| datagram.get(HEADER_LEN..end));
+    let clear = body.map(|body| clear_len(header.kind, body));
+    if !clear.is_some_and(|clear| crypto.open(&header.seal(), clear, datagram)) {
         return Err(Refused::Forged);
     }
     Ok(header)
@@ -162,52 +170,50 @@ fn read_header(reader: &mut Reader<'_>) -> Result<Header, Malformed> {
     })
 }
 
-/// The body of a scout: which mesh the sender is of, and where it can be dialled.
-///
-/// ```text
-/// mesh 8   kind u8 (0 member, 1 visitor)   addresses   (more, from a newer node: ignored)
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Scout {
-    /// The first 8 bytes of the digest of the mesh's name.
-    pub mesh: [u8; 8],
-    /// Member or visitor.
-    pub kind: Kind,
-    /// Where the sender listens.
-    pub addresses: Vec<TransportAddr>,
+/// The beginning of a sealed datagram that stays readable: its header, and what a scout says in the clear.
+fn clear_len(kind: DatagramKind, body: &[u8]) -> usize {
+    match kind {
+        DatagramKind::Scout => HEADER_LEN + scout::clear_len(body),
+        _ => HEADER_LEN,
+    }
 }
 
-impl Scout {
-    /// Appends the body.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.mesh);
-        out.push(match self.kind {
-            Kind::Member => 0,
-            Kind::Visitor => 1,
-        });
-        put_addrs(out, &self.addresses);
+/// What anybody can read of a scout, whoever sealed it; nobody has proven that it is true.
+///
+/// # Errors
+/// It is no scout.
+pub fn peek(datagram: &[u8]) -> Result<(Header, Banner), Malformed> {
+    let mut reader = Reader::new(datagram);
+    let header = read_header(&mut reader)?;
+    if header.kind != DatagramKind::Scout || datagram.len() > DATAGRAM_MAX {
+        return Err(Malformed("datagram: no scout"));
     }
+    Ok((header, Banner::decode(reader.rest())?))
+}
 
-    /// Reads a body.
-    ///
-    /// # Errors
-    /// It is none.
-    pub fn decode(body: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(body);
-        let mesh = reader.array()?;
-        let kind = match reader.u8()? {
-            0 => Kind::Member,
-            1 => Kind::Visitor,
-            _ => return Err(Malformed("scout: unknown kind of node")),
-        };
-        Ok(Self { mesh, kind, addresses: read_addrs(&mut reader)? })
-    }
+/// A census, from whoever draws this id for it: the header alone, and no seal.
+pub fn census(sender: NodeId) -> Vec<u8> {
+    let (key, epoch) = (KeyId::NONE, Epoch(0));
+    let kind = DatagramKind::Census;
+    let header = Header { kind, key, sender, receiver: None, epoch, counter: 0, nonce: 0 };
+    let mut out = Vec::with_capacity(HEADER_LEN);
+    header.encode(&mut out);
+    out
+}
+
+/// Whether a datagram is a [`census`].
+pub fn is_census(datagram: &[u8]) -> bool {
+    datagram.len() == HEADER_LEN
+        && read_header(&mut Reader::new(datagram))
+            .is_ok_and(|header| header.kind == DatagramKind::Census && header.receiver.is_none())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addr::TransportAddr;
     use crate::crypto::fake::Fake;
+    use crate::wire::{Guard, Kind, Scout};
     use std::fmt::Write as _;
 
     fn header(kind: DatagramKind, receiver: Option<NodeId>) -> Header {
@@ -229,7 +235,8 @@ mod tests {
             TransportAddr::Unix { host: 9, path: "/run/a".into() },
         ];
         let mut body = Vec::new();
-        Scout { mesh: *b"meshmesh", kind: Kind::Member, addresses }.encode(&mut body);
+        let banner = Banner { mesh: "shop".parse().unwrap(), guard: Guard::Keyed };
+        Scout { banner, kind: Kind::Member, addresses }.encode(&mut body);
         seal(&header(DatagramKind::Scout, None), &body, &Fake::PLAIN).unwrap()
     }
 
@@ -242,6 +249,7 @@ mod tests {
             ("goodbye", sealed(DatagramKind::Goodbye, b"")),
             ("nonce", sealed(DatagramKind::Nonce, b"")),
             ("superseded", sealed(DatagramKind::Superseded, &7_u64.to_be_bytes())),
+            ("census", census(NodeId::from_bytes([0xaa; 16]))),
         ];
         let mut text = String::new();
         for (name, bytes) in all {
@@ -298,11 +306,26 @@ mod tests {
         assert_eq!(open(me(), &mut other, &Fake::PLAIN), Err(Refused::NotForUs));
     }
 
+    #[test]
+    fn who_holds_no_key_reads_of_a_scout_its_mesh_and_of_nothing_else_anything() {
+        let (header, banner) = peek(&scout()).unwrap();
+        assert_eq!((header.sender, banner.mesh.as_str()), (NodeId::from_bytes([0xaa; 16]), "shop"));
+        assert!(peek(&sealed(DatagramKind::Membership, b"\x06\x01\x04shop")).is_err());
+    }
+
+    #[test]
+    fn a_census_is_nobodys_and_opens_for_nobody() {
+        let mut bytes = census(NodeId::from_bytes([0xaa; 16]));
+        assert!(is_census(&bytes) && !is_census(&scout()) && !is_census(&bytes[1..]));
+        assert_eq!(open(me(), &mut bytes, &Fake::PLAIN), Err(Refused::NotForUs));
+    }
+
     proptest::proptest! {
         #[test]
         fn no_bytes_make_opening_panic(bytes: Vec<u8>) {
             let _ = open(me(), &mut bytes.clone(), &Fake::PLAIN);
             let _ = Scout::decode(&bytes);
+            let _ = (peek(&bytes), is_census(&bytes));
         }
     }
 }

@@ -11,9 +11,11 @@ pub mod frame;
 pub(crate) mod golden;
 pub mod hello;
 pub mod options;
+pub mod scout;
 pub mod slots;
 
 pub use codec::{Malformed, Reader, put_bytes, put_str, put_varint};
-pub use datagram::{DatagramKind, Scout};
+pub use datagram::DatagramKind;
 pub use frame::{Callee, Frame, Piece, Target, Then};
 pub use hello::{DialClaim, Hello, Kind, LinkName, Peer, Windows};
+pub use scout::{Banner, Guard, Scout};

@@ -31,6 +31,7 @@ pub(crate) mod scout;
 pub(crate) mod seeds;
 #[cfg(feature = "srv")]
 mod srv;
+pub(crate) mod verdicts;
 
 pub use own::{PeerSource, Search};
 pub use redis_url::{BadRedisUrl, RedisUrl};
@@ -99,6 +100,13 @@ pub(crate) enum Outcome {
     Worked(String),
     /// It could not; why, for people.
     Failed(String),
+}
+
+impl Outcome {
+    /// Whether the place could not be used.
+    pub(crate) const fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
 }
 
 /// Tells findings, and a verdict only when it differs from the last about the same place.

@@ -196,10 +196,20 @@ impl Entry {
     }
 }
 
+/// What is said of an entry of another host.
+pub(crate) const OTHER_HOST: &str = "is of another host, or of this one before it started";
+/// Of one whose node holds other keys.
+pub(crate) const OTHER_KEY: &str =
+    "holds no key in common with this node: another mesh of that name";
+/// Of one whose addresses lead elsewhere from here.
+pub(crate) const OTHER_NAMESPACE: &str = "is in another network namespace (a container?)";
+
 /// What a file of the directory turned out to be.
 enum Read {
     Alive(Entry),
-    Elsewhere(String),
+    /// Its node holds none of our keys.
+    Stranger,
+    Elsewhere(&'static str),
     Stale,
     Unusable(String),
 }
@@ -234,7 +244,9 @@ impl Rendezvous {
                     continue;
                 }
                 Ok(Read::Stale) => continue,
-                Ok(Read::Elsewhere(why) | Read::Unusable(why)) => why,
+                Ok(Read::Stranger) => OTHER_KEY.to_owned(),
+                Ok(Read::Elsewhere(why)) => why.to_owned(),
+                Ok(Read::Unusable(why)) => why,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => error.to_string(),
             };
@@ -259,22 +271,18 @@ impl Rendezvous {
         };
         if entry.host.boot_id != self.here.boot_id {
             // A lock on a shared file system says nothing of another host, so it is not asked.
-            return Ok(Read::Elsewhere(
-                "is of another host, or of this one before it started".into(),
-            ));
+            return Ok(Read::Elsewhere(OTHER_HOST));
         }
         if !is_held(&file)? {
             self.bury(&file, name)?;
             return Ok(Read::Stale);
         }
         Ok(if !self.may_know(&entry) {
-            Read::Elsewhere(
-                "holds no key in common with this node: another mesh of that name".into(),
-            )
+            Read::Stranger
         } else if entry.host.network == self.here.network {
             Read::Alive(entry)
         } else {
-            Read::Elsewhere("is in another network namespace (a container?)".to_owned())
+            Read::Elsewhere(OTHER_NAMESPACE)
         })
     }
 

@@ -92,7 +92,7 @@ fn sort(
     (allowed, refused)
 }
 
-fn refusal(runtime: &Runtime, address: &TransportAddr) -> Option<&'static str> {
+pub(super) fn refusal(runtime: &Runtime, address: &TransportAddr) -> Option<&'static str> {
     let settings = &runtime.settings;
     match (settings.transport, address) {
         (Transport::Unix, TransportAddr::Tcp(_)) => Some("only unix sockets are to be used"),
@@ -120,7 +120,7 @@ async fn shake_hands(
     outcome.await.unwrap_or_else(|_| Ok(()))
 }
 
-fn times(timings: &Timings) -> Times {
+pub(super) fn times(timings: &Timings) -> Times {
     let Timings { handshake, before_ping, before_close, idle, .. } = *timings;
     Times { handshake, patience: Patience { before_ping, before_close }, idle }
 }

@@ -8,6 +8,7 @@ mod all;
 pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
+mod diagnose;
 mod dial;
 mod gate;
 pub(crate) mod heart;
@@ -36,6 +37,7 @@ pub(crate) use start::start;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::crank::{LinkCell, batch};
+use crate::discovery::verdicts::Verdicts;
 use crate::events::EventSource;
 use crate::security::Tls;
 use access::Access;
@@ -96,6 +98,8 @@ struct Seams {
     host: u64,
     /// Where this node listens, as told to peers.
     addresses: watch::Sender<Vec<TransportAddr>>,
+    /// What discovery said last.
+    verdicts: Verdicts,
 }
 
 /// The node's present life, and the next numbers to give out in it.

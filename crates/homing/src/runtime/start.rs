@@ -12,12 +12,13 @@ use super::turn::{Askers, Turner};
 use super::{Life, Numbers, Runtime, SAID_MAX, Seams};
 use crate::clock::Clock;
 use crate::config::Keys;
-use crate::config::settings::{Rendezvous as Place, Settings};
+use crate::config::settings::{DiscoverySettings, Rendezvous as Place, Settings};
 use crate::discovery::directory::Directory;
 use crate::discovery::host::HostMark;
 use crate::discovery::rendezvous::{Entry, Part, Registration, Rendezvous};
 use crate::discovery::scout::{Reach, Scout};
 use crate::discovery::seeds::Seeds;
+use crate::discovery::verdicts::Verdicts;
 use crate::discovery::{About, Finder, Finding};
 use crate::error::{ConfigError, JoinError};
 use crate::events::EventSource;
@@ -80,6 +81,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         mesh: *digest.first_chunk().expect("a digest has 32 bytes"),
         host: ground.here.token(),
         addresses: watch::Sender::new(ears.addresses.clone()),
+        verdicts: Verdicts::default(),
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
     let epoch = AtomicU64::new(me.epoch.0);
@@ -161,7 +163,7 @@ fn set_going(
 fn node_machine(runtime: &Runtime) -> Node {
     let config = NodeConfig {
         me: runtime.peer(),
-        mesh: runtime.seams.mesh,
+        mesh: runtime.settings.mesh.clone(),
         host: runtime.seams.host,
         seeds: Vec::new(), // They are resolved, and suggested, by discovery.
         redial: BackOff {
@@ -179,7 +181,7 @@ fn node_machine(runtime: &Runtime) -> Node {
     machine
 }
 
-fn open_directory(settings: &Settings) -> Result<Option<Arc<Directory>>, JoinError> {
+pub(super) fn open_directory(settings: &Settings) -> Result<Option<Arc<Directory>>, JoinError> {
     let base = match &settings.discovery.rendezvous {
         Place::Nowhere => return Ok(None),
         Place::Usual => None,
@@ -255,16 +257,20 @@ fn start_discovery(
         return None;
     }
     Some(if runtime.settings.leaves_host() {
-        let reach = Reach {
-            port: discovery.port,
-            groups: discovery.groups.clone(),
-            ttl: discovery.ttl.into(),
-            interfaces: discovery.interfaces.clone(),
-        };
-        Scout::on_network(reach, finder)
+        Scout::on_network(reach(discovery), finder)
     } else {
         Scout::on_host(&runtime.settings.net, discovery.port, finder)
     })
+}
+
+/// How far calls to everybody are to go.
+pub(super) fn reach(discovery: &DiscoverySettings) -> Reach {
+    Reach {
+        port: discovery.port,
+        groups: discovery.groups.clone(),
+        ttl: discovery.ttl.into(),
+        interfaces: discovery.interfaces.clone(),
+    }
 }
 
 fn about(runtime: &Runtime) -> About {

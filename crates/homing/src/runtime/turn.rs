@@ -236,6 +236,7 @@ impl Turner {
             }
             Finding::Verdict(verdict) => {
                 tracing::debug!(source = %verdict.source, tried = verdict.tried, outcome = ?verdict.outcome, "discovery");
+                self.runtime.seams.verdicts.note(self.runtime.clock.now(), verdict);
             }
         }
     }

@@ -11,7 +11,7 @@ use super::MeshKey;
 use crate::discovery::directory::{Directory, file_flaw};
 
 /// The name of the file.
-const KEY_FILE: &str = "key";
+pub(crate) const KEY_FILE: &str = "key";
 
 /// Bytes of the key.
 const KEY_LEN: usize = 32;

@@ -42,7 +42,7 @@ impl Mesh {
 
     /// One more process with this identity, in this life. It is told of member 0.
     fn start(self, world: &mut World, own: u8, epoch: Epoch) -> usize {
-        let number = world.add(Kind::Member, *b"the-mesh");
+        let number = world.add(Kind::Member, "the-mesh");
         let mut config = world.seats[number].node.config.clone();
         config.me = About { epoch, id: self.id(own), ..config.me };
         world.seats[number].about = config.me.clone();

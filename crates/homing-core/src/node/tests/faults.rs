@@ -135,7 +135,7 @@ fn another_node_at_the_address_of_one_that_died_disturbs_nobody() {
     (0..5).for_each(|number| world.offer(number, "words"));
     world.run(seconds(5));
     world.crash(4);
-    let new = world.add(Kind::Member, *b"the-mesh");
+    let new = world.add(Kind::Member, "the-mesh");
     world.seats[new].address = socket(4);
     world.input(new, Input::Listening { addresses: vec![tcp(4)] });
     world.seats[new].about.addresses = vec![tcp(4)];

@@ -8,7 +8,7 @@ const ONE: ConnectId = ConnectId(1);
 fn strangers(seed: u64) -> World {
     let mut world = World::new(seed);
     (0..2).for_each(|_| {
-        world.add(Kind::Member, *b"the-mesh");
+        world.add(Kind::Member, "the-mesh");
     });
     // Their first scouts are lost, and it is some seconds until the next.
     world.cut_before = 1;

@@ -58,7 +58,7 @@ fn a_goodbye_takes_all_but_what_lasts_and_each_is_told_once() {
 fn a_visitor_registers_what_lasts_and_frees_it() {
     let mut world = World::members(3, 2);
     world.run(seconds(3));
-    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    let visitor = world.add(Kind::Visitor, "the-mesh");
     let record = register(&mut world, visitor, 5, Some(Right::Anybody));
     world.suggest(visitor, 0);
     world.run(seconds(1));

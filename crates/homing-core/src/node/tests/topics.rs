@@ -51,7 +51,7 @@ fn a_node_that_listens_is_known_to_all_when_all_confirmed() {
 #[test]
 fn what_a_visitor_listens_to_is_refused_to_it() {
     let mut world = World::members(1, 2);
-    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    let visitor = world.add(Kind::Visitor, "the-mesh");
     world.suggest(visitor, 0);
     world.run(millis(100));
     world.input(visitor, Input::Interest(interest(&["a"])));

@@ -7,7 +7,7 @@ fn a_visitor_syncs_follows_and_takes_another_guide() {
     let mut world = World::members(4, 8);
     (0..4).for_each(|number| world.offer(number, "words"));
     world.run(seconds(3));
-    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    let visitor = world.add(Kind::Visitor, "the-mesh");
     (0..4).for_each(|number| world.suggest(visitor, number));
     world.run(millis(100));
     assert!(world.seats[visitor].snapshot.synced);
@@ -36,7 +36,7 @@ fn a_visitor_syncs_follows_and_takes_another_guide() {
 fn a_visitor_that_lost_the_last_member_forgets_it_after_the_lease() {
     let mut world = World::members(1, 15);
     world.offer(0, "words");
-    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    let visitor = world.add(Kind::Visitor, "the-mesh");
     world.suggest(visitor, 0);
     world.run(millis(100));
     assert_eq!(world.serving(visitor, "words").len(), 1);
@@ -51,7 +51,7 @@ fn a_visitor_that_lost_the_last_member_forgets_it_after_the_lease() {
 fn a_visitor_takes_a_member_back_that_it_held_gone() {
     let mut world = World::members(1, 16);
     world.offer(0, "words");
-    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    let visitor = world.add(Kind::Visitor, "the-mesh");
     world.suggest(visitor, 0);
     world.run(millis(100));
     world.split(1);
@@ -66,7 +66,7 @@ fn a_visitor_takes_a_member_back_that_it_held_gone() {
 #[test]
 fn a_visitor_goes_as_soon_as_its_guide_was_told() {
     let mut world = World::members(2, 17);
-    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    let visitor = world.add(Kind::Visitor, "the-mesh");
     world.suggest(visitor, 0);
     world.run(seconds(1));
     world.input(visitor, Input::Leave);
@@ -79,7 +79,7 @@ fn the_end_of_the_first_sync_is_shown_at_once() {
     let mut world = World::members(1, 18);
     world.offer(0, "words");
     world.run(seconds(2));
-    let visitor = world.add(Kind::Visitor, *b"the-mesh");
+    let visitor = world.add(Kind::Visitor, "the-mesh");
     world.suggest(visitor, 0);
     world.run(DELAY * 6); // The dial, its end, the question, the answer.
     assert!(world.seats[visitor].snapshot.synced);

@@ -124,18 +124,18 @@ impl World {
     pub(super) fn members(count: usize, seed: u64) -> Self {
         let mut world = Self::new(seed);
         (0..count).for_each(|_| {
-            world.add(Kind::Member, *b"the-mesh");
+            world.add(Kind::Member, "the-mesh");
         });
         (1..count).for_each(|number| world.suggest(number, 0));
         world
     }
 
-    pub(super) fn add(&mut self, kind: Kind, mesh: [u8; 8]) -> usize {
+    pub(super) fn add(&mut self, kind: Kind, mesh: &str) -> usize {
         let number = self.seats.len();
         let about = about(number, kind);
         let config = NodeConfig {
             me: about.clone(),
-            mesh,
+            mesh: mesh.parse().unwrap(),
             host: 1,
             seeds: vec![],
             redial: BackOff::default(),
@@ -164,7 +164,7 @@ impl World {
 
     /// Another process with the identity of `whose`, in that life.
     pub(super) fn add_life(&mut self, whose: usize, epoch: Epoch) -> usize {
-        let number = self.add(Kind::Member, *b"the-mesh");
+        let number = self.add(Kind::Member, "the-mesh");
         let mut config = self.seats[number].node.config.clone();
         config.me = About { epoch, id: id(whose), ..config.me };
         let seat = &mut self.seats[number];

@@ -44,6 +44,8 @@ pub(crate) struct Scout {
 pub(crate) struct Heard {
     /// Which way it came.
     pub(crate) source: Source,
+    /// Where it was heard, as in the verdict about that place.
+    pub(crate) place: Arc<str>,
     /// Its sender's socket, which need not be the node's.
     pub(crate) from: SocketAddr,
     /// At most one byte more than [`DATAGRAM_MAX`].
@@ -75,7 +77,8 @@ impl Scout {
         Self::start(|calls, ears, mut tasks| {
             let opened = match (ear, mouth) {
                 (Ok(ear), Ok(socket)) => {
-                    tasks.spawn(listen(Source::Broadcast, ear, ears));
+                    let place = everybody.to_string().into();
+                    tasks.spawn(listen((Source::Broadcast, place), ear, ears));
                     Ok(Mouth { source: Source::Broadcast, socket, to: everybody })
                 }
                 (Err(error), _) | (_, Err(error)) => Err(error.to_string()),
@@ -122,7 +125,7 @@ impl Scout {
 }
 
 /// Hears until nobody wants to know. When too much waits already, or comes from one source, what comes is dropped.
-async fn listen(source: Source, ear: Box<dyn Datagrams>, ears: Earshot) {
+async fn listen((source, place): (Source, Arc<str>), ear: Box<dyn Datagrams>, ears: Earshot) {
     let clock = Clock::new();
     let mut turnstile = Turnstile::new(SCOUTS);
     let mut buffer = [0; DATAGRAM_MAX + 1];
@@ -135,7 +138,8 @@ async fn listen(source: Source, ear: Box<dyn Datagrams>, ears: Earshot) {
         if let Ok((length, from)) = heard {
             let told = turnstile.lets(clock.now(), from.ip().into()) && {
                 let bytes = buffer[..length].to_vec();
-                ears.heard.try_send(Heard { source, from, bytes }).is_ok()
+                let place = Arc::clone(&place);
+                ears.heard.try_send(Heard { source, place, from, bytes }).is_ok()
             };
             ears.dropped.fetch_add(u64::from(!told), Relaxed);
         }

@@ -33,7 +33,8 @@ impl Post {
                 .and_then(|ear| Ok((ear, mouth(interface.speaks, reach.ttl)?)));
             match opened {
                 Ok((ear, socket)) => {
-                    listeners.spawn(listen(source, Box::new(ear), ears.clone()));
+                    let place = tried(interface, source, to).into();
+                    listeners.spawn(listen((source, place), Box::new(ear), ears.clone()));
                     mouths.push(Mouth { source, socket: Box::new(socket), to });
                 }
                 Err(error) => {

@@ -1,0 +1,144 @@
+//! What does it mean that a place could not be used to look for others, or led nowhere?
+
+use super::{Seen, finding, links};
+use crate::diagnosis::{Finding, FindingKind, LookState, Looked, Reach, Severity, Tried};
+use crate::discovery::rendezvous::{OTHER_HOST, OTHER_KEY, OTHER_NAMESPACE};
+
+/// What a place that could not be used, or that led nowhere, means.
+pub(super) fn of_place(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
+    match (looked.source.as_str(), looked.state) {
+        ("multicast" | "broadcast", LookState::Failed) => Some(of_silent_place(seen, looked)),
+        ("rendezvous", LookState::Failed) => of_entry(looked),
+        ("seed" | "dns" | "srv", LookState::Failed) => {
+            let says = [
+                format!(
+                    "{} {} stands for no address: {}",
+                    looked.source, looked.place, looked.said
+                ),
+                "nobody is looked for there; it is asked again every 30 s".into(),
+                format!(
+                    "check the name and the name servers (getent hosts {})",
+                    host_of(&looked.place)
+                ),
+            ];
+            Some(finding(Severity::Warning, FindingKind::Unresolved, &looked.place, says))
+        }
+        ("seed" | "dns" | "srv", LookState::Worked) => of_resolved(seen, looked),
+        (_, LookState::Failed) => {
+            let since = looked.for_ms / 1_000;
+            let says = [
+                format!("{} does not work for {since} s now: {}", looked.source, looked.said),
+                "nodes that only it would find are not found; it is tried again".into(),
+                format!("check that {} is up and reached from here", looked.place),
+            ];
+            Some(finding(Severity::Warning, FindingKind::SourceDown, &looked.place, says))
+        }
+        (_, LookState::Worked) => None,
+    }
+}
+
+fn host_of(seed: &str) -> &str {
+    seed.rsplit_once(':').map_or(seed, |(host, _)| host)
+}
+
+/// Calling to everybody failed.
+fn of_silent_place(seen: Seen<'_>, looked: &Looked) -> Finding {
+    let Some(interface) = &looked.interface else {
+        if looked.place == "interfaces" {
+            let says = [
+                format!("there is no interface to call on: {}", looked.said),
+                "nobody on the network hears this node, and it hears nobody".into(),
+                "name one that is up (--interface NAME; ip -br addr lists them), or a node (--seed HOST:PORT)".into(),
+            ];
+            return finding(Severity::Problem, FindingKind::NoInterface, &looked.place, says);
+        }
+        let says = [
+            format!("{} could not be called: {}", looked.place, looked.said),
+            "programs of this user on this host are found by the rendezvous directory alone".into(),
+            String::new(),
+        ];
+        return finding(Severity::Ok, FindingKind::NotCalled, &looked.place, says);
+    };
+    let others = seen.sources.iter().filter(|other| other.interface.as_ref() == Some(interface));
+    let works = others
+        .filter(|other| other.source != "rendezvous")
+        .any(|other| other.state == LookState::Worked);
+    let is_v6 = looked.place.contains("IPv6");
+    // Of the two protocols one is enough; of IPv4's two ways each is expected to work.
+    let severity = if works && is_v6 { Severity::Ok } else { Severity::Warning };
+    let source = &looked.source;
+    if looked.said.contains("unreachable") {
+        let to = if is_v6 { "-6 route add ff00::/8" } else { "route add 239.0.0.0/8" };
+        let says = [
+            format!("{source} does not leave {interface}: there is no route ({})", looked.said),
+            "nodes on that network do not hear this one that way".into(),
+            format!("ip {to} dev {interface}, or name a node: --seed HOST:PORT"),
+        ];
+        return finding(severity, FindingKind::NoRoute, &looked.place, says);
+    }
+    let says = [
+        format!("{source} does not work on {interface}: {}", looked.said),
+        "nodes on that network do not hear this one that way".into(),
+        "look elsewhere (--interface NAME), or name a node: --seed HOST:PORT".into(),
+    ];
+    finding(severity, FindingKind::NotCalled, &looked.place, says)
+}
+
+/// An entry of the rendezvous directory, or all of it, cannot be used.
+fn of_entry(looked: &Looked) -> Option<Finding> {
+    let place = &looked.place;
+    let says = |means: &str, remedy: &str| {
+        [format!("the entry {}", looked.said), means.to_owned(), remedy.to_owned()]
+    };
+    match looked.said.as_str() {
+        // Told as strangers.
+        OTHER_KEY => None,
+        OTHER_HOST => {
+            let says = says("another host shares this directory, or left it", "");
+            Some(finding(Severity::Ok, FindingKind::BadEntry, place, says))
+        }
+        OTHER_NAMESPACE => {
+            let means = "a node of this mesh runs in a container or namespace with a network of its own: its addresses do \
+                         not lead to it from here";
+            let remedy = "give both a key (homing key new) and a network in common, or run both in one namespace";
+            Some(finding(
+                Severity::Warning,
+                FindingKind::OtherNamespace,
+                place,
+                says(means, remedy),
+            ))
+        }
+        _ => {
+            let says = [
+                format!("{place}: {}", looked.said),
+                "whoever it is of is not found through it".into(),
+                "remove what is not a node's, or mend its permissions (chmod 600, of this user)"
+                    .into(),
+            ];
+            Some(finding(Severity::Warning, FindingKind::BadEntry, place, says))
+        }
+    }
+}
+
+/// A seed or name that stands for addresses, of which none answers.
+fn of_resolved(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
+    let addresses: Vec<&str> = looked.said.split(", ").collect();
+    let is_its = |tried: &&Tried| addresses.contains(&tried.address.as_str());
+    let tried: Vec<_> = seen.nodes.iter().flat_map(links).filter(is_its).collect();
+    if tried.is_empty() || tried.iter().any(|tried| tried.verdict == Reach::Reached) {
+        return None;
+    }
+    let all: Vec<_> =
+        tried.iter().map(|tried| format!("{}: {}", tried.address, tried.said)).collect();
+    let says = [
+        format!(
+            "no node of this mesh is at {} {} ({})",
+            looked.source,
+            looked.place,
+            all.join("; ")
+        ),
+        "it is tried again; the other sources still count".into(),
+        format!("start a node there (--listen with that port), or leave {} out", looked.place),
+    ];
+    Some(finding(Severity::Warning, FindingKind::SeedDead, &looked.place, says))
+}

@@ -1,0 +1,274 @@
+//! Does each thing that was seen lead to its conclusion, and to no other?
+
+use super::*;
+use crate::diagnosis::LookState;
+use crate::info::NodeState;
+use homing_core::id::{Epoch, NodeId};
+use homing_core::name::MeshName;
+
+/// What was seen, written down as people would: sources `SOURCE PLACE +HEARD` or `SOURCE PLACE !WHY`, nodes `NAME
+/// PROTOCOL ADDRESS VERDICT …`.
+struct Sight {
+    node: NodeInfo,
+    sources: Vec<Looked>,
+    nodes: Vec<Probed>,
+    strangers: Vec<Audible>,
+}
+
+fn sight(guard: Guard) -> Sight {
+    let node = NodeInfo {
+        id: NodeId::from_bytes([9; 16]),
+        name: "doctor".parse().unwrap(),
+        mesh: MeshName::default(),
+        namespace: homing_core::name::Namespace::default(),
+        kind: Kind::Visitor,
+        epoch: Epoch(1),
+        addresses: vec![],
+        guard,
+    };
+    Sight { node, sources: vec![], nodes: vec![], strangers: vec![] }
+}
+
+impl Sight {
+    /// A place, which worked and where so many were heard, or failed and why.
+    fn looked(mut self, source: &str, place: &str, outcome: Result<usize, &str>) -> Self {
+        let interface = place.split_once(' ').filter(|_| place.contains(" to "));
+        self.sources.push(Looked {
+            source: source.to_owned(),
+            place: place.to_owned(),
+            interface: interface.map(|(name, _)| name.to_owned()),
+            state: if outcome.is_ok() { LookState::Worked } else { LookState::Failed },
+            said: outcome.err().unwrap_or("called").to_owned(),
+            for_ms: 12_000,
+            heard: outcome.unwrap_or(0),
+        });
+        self
+    }
+
+    fn resolved(mut self, seed: &str, said: &str) -> Self {
+        self = self.looked("seed", seed, Ok(0));
+        said.clone_into(&mut self.sources.last_mut().unwrap().said);
+        self
+    }
+
+    /// A node of that name, or a place that is nobody's, and what came of its addresses.
+    fn tried(mut self, name: &str, tried: &[(Protocol, &str, Reach)]) -> Self {
+        let tried = tried.iter().map(|(protocol, address, verdict)| Tried {
+            protocol: *protocol,
+            address: (*address).to_owned(),
+            verdict: *verdict,
+            said: verdict.to_string(),
+            took_us: Some(1),
+        });
+        let is_known = name != "?";
+        self.nodes.push(Probed {
+            id: is_known.then(|| NodeId::from_bytes([1; 16])),
+            name: is_known.then(|| name.parse().unwrap()),
+            found: "seed".to_owned(),
+            state: is_known.then_some(NodeState::Alive),
+            tried: tried.collect(),
+        });
+        self
+    }
+
+    fn well(self) -> Self {
+        self.tried("b", &[(TCP, "10.0.0.8:1", Reach::Reached), (UDP, "10.0.0.8:1", Reach::Reached)])
+    }
+
+    fn stranger(mut self, guard: Guard) -> Self {
+        self.strangers.push(Audible {
+            mesh: MeshName::default(),
+            id: NodeId::from_bytes([2; 16]),
+            name: None,
+            kind: None,
+            guard,
+            keys: vec![],
+            held: false,
+            heard: "multicast".to_owned(),
+            place: String::new(),
+            from: Some("10.0.0.5".parse().unwrap()),
+            addresses: vec![],
+        });
+        self
+    }
+
+    /// The outlook, and each finding as `severity kind`.
+    #[track_caller]
+    fn check(&self, outlook: Outlook, expect: &[&str]) -> Vec<Finding> {
+        let seen = Seen {
+            node: &self.node,
+            sources: &self.sources,
+            nodes: &self.nodes,
+            strangers: &self.strangers,
+            networks: &[Network { ip: "10.0.0.7".parse().unwrap(), prefix: 24 }],
+        };
+        let (found, summary, findings) = conclude(seen);
+        let told: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding.kind != FindingKind::HostOnly)
+            .map(|finding| format!("{} {}", finding.severity, finding.kind))
+            .collect();
+        assert_eq!(
+            (found, told.iter().map(String::as_str).collect::<Vec<_>>()),
+            (outlook, expect.to_vec())
+        );
+        assert!(!summary.is_empty());
+        findings
+    }
+}
+
+const TCP: Protocol = Protocol::Tcp;
+const UDP: Protocol = Protocol::Udp;
+const NO_ROUTE: &str = "Network is unreachable (os error 101)";
+const MULTICAST: &str = "eth0 10.0.0.7: multicast to 239.1.2.3:7";
+const BROADCAST: &str = "eth0 10.0.0.7: broadcast to 10.0.0.255:7";
+const MULTICAST_V6: &str = "eth0 IPv6: multicast to [ff02::1%2]:7";
+
+#[test]
+fn nothing_in_the_way_is_well_and_nobody_is_not() {
+    sight(Guard::Keyed).well().looked("multicast", MULTICAST, Ok(1)).check(Outlook::Well, &[]);
+    sight(Guard::Local).well().check(Outlook::Well, &[]);
+    let alone = sight(Guard::Local).check(Outlook::Alone, &["problem nobody-found"]);
+    assert!(alone[0].remedy.contains("homing serve") && alone[0].remedy.contains("key"));
+}
+
+#[test]
+fn calls_that_do_not_leave_an_interface_name_it_and_the_way_out() {
+    let found = sight(Guard::Keyed)
+        .well()
+        .looked("multicast", MULTICAST, Err(NO_ROUTE))
+        .looked("broadcast", BROADCAST, Ok(1))
+        .check(Outlook::Warnings, &["warning no-route"]);
+    assert!(found[0].what.starts_with("multicast does not leave eth0"), "{}", found[0].what);
+    assert!(found[0].remedy.contains("ip route add 239.0.0.0/8 dev eth0"), "{}", found[0].remedy);
+    sight(Guard::Keyed)
+        .well()
+        .looked("multicast", MULTICAST_V6, Err(NO_ROUTE))
+        .looked("multicast", MULTICAST, Ok(1))
+        .check(Outlook::Well, &["ok no-route"]);
+    sight(Guard::Keyed)
+        .well()
+        .looked("broadcast", BROADCAST, Err("Operation not permitted (os error 1)"))
+        .check(Outlook::Warnings, &["warning not-called"]);
+    sight(Guard::Keyed)
+        .well()
+        .looked("multicast", "interfaces", Err("none to call on"))
+        .check(Outlook::Warnings, &["problem no-interface"]);
+    sight(Guard::Local)
+        .well()
+        .looked("broadcast", "127.255.255.255:7", Err("no such address"))
+        .check(Outlook::Well, &["ok not-called"]);
+}
+
+#[test]
+fn silence_counts_where_somebody_should_have_been_heard() {
+    let silent = || {
+        sight(Guard::Keyed).looked("multicast", MULTICAST, Ok(0)).looked(
+            "broadcast",
+            BROADCAST,
+            Ok(0),
+        )
+    };
+    let found = silent().well().check(Outlook::Warnings, &["warning nobody-heard"]);
+    assert!(found[0].what.contains("eth0") && found[0].what.contains("b is on its network"));
+    let elsewhere = [(TCP, "10.9.0.8:1", Reach::Reached), (UDP, "10.9.0.8:1", Reach::Reached)];
+    silent().tried("b", &elsewhere).check(Outlook::Well, &[]);
+    sight(Guard::Keyed)
+        .well()
+        .looked("multicast", MULTICAST, Ok(0))
+        .looked("broadcast", BROADCAST, Ok(1))
+        .check(Outlook::Warnings, &["warning multicast-silent"]);
+    sight(Guard::Keyed)
+        .well()
+        .looked("multicast", MULTICAST, Ok(0))
+        .looked("multicast", MULTICAST_V6, Ok(1))
+        .looked("broadcast", BROADCAST, Ok(1))
+        .check(Outlook::Well, &[]);
+}
+
+#[test]
+fn an_address_that_leads_nowhere_is_told_with_one_that_does() {
+    let some = [(TCP, "10.0.0.7:4000", Reach::Refused), (TCP, "10.0.0.8:1", Reach::Reached)];
+    let found = sight(Guard::Keyed)
+        .tried("b", &some)
+        .check(Outlook::Warnings, &["warning address-unreachable"]);
+    assert_eq!(found[0].what, "b tells 10.0.0.7:4000: refused; reached at 10.0.0.8:1");
+    let loopback =
+        [(TCP, "127.0.0.1:4000", Reach::Refused), (UDP, "127.0.0.1:4000", Reach::Silent)];
+    let found = sight(Guard::Keyed)
+        .well()
+        .tried("c", &loopback)
+        .check(Outlook::Warnings, &["problem node-unreachable"]);
+    assert!(found[0].remedy.contains("tells only addresses of loopback"), "{}", found[0].remedy);
+    let not_tried = [(TCP, "10.0.0.8:1", Reach::NotTried)];
+    sight(Guard::Local).well().tried("c", &not_tried).check(Outlook::Well, &[]);
+}
+
+#[test]
+fn what_lets_one_protocol_through_and_not_the_other_is_named() {
+    let no_udp = [(TCP, "10.0.0.8:1", Reach::Reached), (UDP, "10.0.0.8:1", Reach::Silent)];
+    sight(Guard::Keyed).tried("b", &no_udp).check(Outlook::Warnings, &["warning udp-blocked"]);
+    let no_tcp = [(TCP, "10.0.0.8:1", Reach::Silent), (UDP, "10.0.0.8:1", Reach::Reached)];
+    sight(Guard::Keyed)
+        .tried("b", &no_tcp)
+        .check(Outlook::Alone, &["problem nobody-found", "problem tcp-blocked"]);
+    let of_two = [
+        (TCP, "10.0.0.8:1", Reach::Reached),
+        (UDP, "10.0.0.8:1", Reach::Silent),
+        (TCP, "[fd00::8]:1", Reach::Reached),
+        (UDP, "[fd00::8]:1", Reach::Reached),
+    ];
+    sight(Guard::Keyed).tried("b", &of_two).check(Outlook::Well, &[]);
+}
+
+#[test]
+fn seeds_and_sources_that_fail_are_warnings_beside_what_works() {
+    let well = || sight(Guard::Keyed).well();
+    well()
+        .looked("dns", "a.example:1", Err("no such name"))
+        .check(Outlook::Warnings, &["warning unresolved"]);
+    let found = well()
+        .looked("redis", "redis://10.0.0.9", Err("connection refused"))
+        .check(Outlook::Warnings, &["warning source-down"]);
+    assert!(found[0].what.contains("for 12 s"), "{}", found[0].what);
+    well()
+        .resolved("10.0.0.5:1", "10.0.0.5:1")
+        .tried("?", &[(TCP, "10.0.0.5:1", Reach::Refused)])
+        .check(Outlook::Warnings, &["warning seed-dead"]);
+    well()
+        .resolved("a.example:1", "10.0.0.5:1, 10.0.0.8:1")
+        .tried("?", &[(TCP, "10.0.0.5:1", Reach::Refused)])
+        .check(Outlook::Well, &[]);
+}
+
+#[test]
+fn entries_of_other_namespaces_and_bad_ones_are_told() {
+    use crate::discovery::rendezvous::{OTHER_HOST, OTHER_KEY, OTHER_NAMESPACE};
+    let entry = |why| sight(Guard::Keyed).well().looked("rendezvous", "/run/x", Err(why));
+    entry(OTHER_NAMESPACE).check(Outlook::Warnings, &["warning other-namespace"]);
+    entry(OTHER_HOST).check(Outlook::Well, &["ok bad-entry"]);
+    entry("may be used by others (mode 644)").check(Outlook::Warnings, &["warning bad-entry"]);
+    entry(OTHER_KEY).check(Outlook::Well, &[]);
+}
+
+#[test]
+fn a_namesake_with_another_key_is_a_problem_for_who_is_alone() {
+    let alone = ["problem nobody-found", "problem wrong-key"];
+    sight(Guard::Keyed).stranger(Guard::Keyed).check(Outlook::Alone, &alone);
+    sight(Guard::Local).stranger(Guard::Keyed).check(Outlook::Alone, &alone);
+    sight(Guard::Keyed)
+        .well()
+        .stranger(Guard::Keyed)
+        .check(Outlook::Warnings, &["warning wrong-key"]);
+    sight(Guard::Keyed).well().stranger(Guard::Local).check(Outlook::Well, &["ok wrong-key"]);
+    sight(Guard::Local).stranger(Guard::Local).check(Outlook::Alone, &["problem nobody-found"]);
+}
+
+#[test]
+fn a_member_that_tells_loopback_alone_hears_of_it() {
+    let mut sight = sight(Guard::Keyed).well();
+    sight.node.kind = Kind::Member;
+    sight.node.addresses =
+        vec![homing_core::addr::TransportAddr::Tcp("127.0.0.1:7".parse().unwrap())];
+    sight.check(Outlook::Warnings, &["warning loopback-told"]);
+}
