@@ -13,7 +13,7 @@ use std::ops::Range;
 
 impl Target {
     /// Each candidate as it stands: with what it would be compared by, and how probably it would be picked.
-    pub(super) fn considered(
+    pub(in crate::requester) fn considered(
         &self,
         (policy, seats): (&Policy, &Seats),
         wish: Wish,
