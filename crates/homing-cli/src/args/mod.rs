@@ -10,6 +10,7 @@ mod listing;
 mod serve;
 mod stream;
 mod topics;
+mod why;
 
 pub(crate) use access::{
     AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
@@ -26,6 +27,7 @@ pub(crate) use listing::{ListArgs, NodesArgs, WatchArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
 pub(crate) use stream::StreamArgs;
 pub(crate) use topics::{PubArgs, SubArgs};
+pub(crate) use why::WhyArgs;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -42,6 +44,7 @@ Examples:
   homing call words/count < README.md              and is called from anywhere
   homing ls                                        what is offered
   homing sub 'orders.*'                            what is published
+  homing why words/count                           where a call would go, and why
   homing demo                                      the whole in one terminal
 
 Exit codes:
@@ -105,6 +108,7 @@ pub(crate) enum Command {
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
+    Why(WhyArgs),
     Token(TokenArgs),
     Key(KeyArgs),
     Demo(DemoArgs),

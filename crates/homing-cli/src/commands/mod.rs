@@ -13,6 +13,7 @@ mod stream;
 mod subscribe;
 mod token;
 mod watch;
+mod why;
 
 use std::time::Duration;
 use tokio::time::timeout;
@@ -38,6 +39,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Ls(args) => ls::run(&args, &settings, output),
         Command::Nodes(args) => nodes::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),
+        Command::Why(args) => why::run(&args, &settings, output),
         Command::Token(args) => token::run(&args, output),
         Command::Key(args) => key::run(&args, &settings, output),
         Command::Demo(args) => demo::run(&args, output),

@@ -18,3 +18,4 @@ mod load;
 mod programs;
 mod streams;
 mod topics;
+mod why;
