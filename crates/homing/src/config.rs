@@ -7,8 +7,11 @@ mod bounds;
 pub(crate) mod file;
 mod isolation;
 mod keys;
+mod layers;
 mod parts;
 pub(crate) mod settings;
+mod span;
+mod table;
 
 use crate::access::{AccessList, Issuer, TokenSource};
 use crate::error::ConfigError;
@@ -19,6 +22,7 @@ use crate::testing::Network;
 use file::FileSettings;
 use homing_core::name::{BadName, MeshName, Namespace, NodeName};
 use isolation::Isolation;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,9 +31,12 @@ use std::sync::Arc;
 pub(crate) use access::AccessSettings;
 pub use bounds::Bounds;
 pub(crate) use keys::Keys;
+use layers::{Certificates, Origin};
+pub use layers::{SetBy, SettingInfo};
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
 #[cfg(test)]
 use settings::{Listen, Rendezvous, Settings};
+pub use span::{parse_span, show_span};
 
 /// How a node is to join. The default needs nothing: it meets the other programs of this user on this host.
 ///
@@ -106,6 +113,12 @@ pub struct Config {
     pub audit: Option<PathBuf>,
     /// The configuration file's word, which counts less than the environment's.
     pub(crate) file: Option<Arc<FileSettings>>,
+    /// What the program insists on by name, also where it is the default.
+    pub(crate) said: BTreeSet<&'static str>,
+    /// Where the environment or the file said what is in this, once they were heard.
+    pub(crate) origins: BTreeMap<&'static str, Origin>,
+    /// Certificates that were said one by one.
+    pub(crate) tls_parts: Certificates,
     /// Whether keys in the environment are not for this node.
     pub(crate) keyless: bool,
     /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.
@@ -187,14 +200,10 @@ impl Config {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// | key | is |
-    /// |---|---|
-    /// | `mesh`, `namespace` | names |
-    /// | `listen`, `seeds` | an address, or a list of them |
-    /// | `key_file`, `identity`, `ca`, `cert`, `cert_key` | files |
-    /// | `token_file`, `audit` | files |
-    /// | `[[access]]` | a rule of the [`AccessList`] |
-    /// | `[tokens] issuers` | public keys, as `homing token key` prints them |
+    /// Every setting can be said, by its name: [`Config::settings`] and `homing config` list them. Those with a dot are in a
+    /// table of that name (`[timings]`, `[limits]`, `[discovery]`, `[tokens]`), times are texts like `"2.5s"`, a list may
+    /// be one text, each rule of the [`AccessList`] is a table `[[access]]`. Secrets are not said in it: `key_file` and
+    /// `token_file` name the files that have them.
     ///
     /// Paths are relative to the directory of the file.
     ///
