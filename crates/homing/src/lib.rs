@@ -51,7 +51,7 @@ pub mod topics;
 pub mod why;
 
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
-pub use config::{Bounds, Config, Discovery, Timings, Transport};
+pub use config::{Bounds, Config, Discovery, SetBy, SettingInfo, Timings, Transport};
 pub use context::Context;
 pub use error::{
     CallError, ConfigError, ConnectError, JoinError, SendError, ServeError, TopicError,

@@ -3,6 +3,7 @@
 mod access;
 mod bench;
 mod call;
+mod config;
 mod guard;
 mod intervals;
 mod key;
@@ -20,6 +21,7 @@ pub(crate) use bench::{
     RoundArgs,
 };
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
+pub(crate) use config::ConfigArgs;
 pub(crate) use guard::GuardArgs;
 pub(crate) use intervals::IntervalArgs;
 pub(crate) use key::{KeyArgs, KeyIdArgs, KeyNewArgs, KeyRotateArgs, KeyWhat};
@@ -109,6 +111,7 @@ pub(crate) enum Command {
     Nodes(NodesArgs),
     Watch(WatchArgs),
     Why(WhyArgs),
+    Config(ConfigArgs),
     Token(TokenArgs),
     Key(KeyArgs),
     Demo(DemoArgs),
@@ -128,11 +131,11 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Mesh options")]
 pub(crate) struct MeshArgs {
-    /// The mesh: nodes of different meshes never meet [default: default]
-    #[arg(long, global = true, env = "HOMING_MESH", value_name = "NAME")]
+    /// The mesh: nodes of different meshes never meet [default: `HOMING_MESH`, or else default]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) mesh: Option<MeshName>,
-    /// The part of the mesh whose services are offered and called [default: default]
-    #[arg(long, global = true, env = "HOMING_NAMESPACE", value_name = "NAME")]
+    /// The part of the mesh whose services are offered and called [default: `HOMING_NAMESPACE`, or else default]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<Namespace>,
     /// The name of this node, for people [default: program and process number]
     #[arg(long, global = true, value_name = "NAME")]
@@ -143,14 +146,8 @@ pub(crate) struct MeshArgs {
     /// What to tell others to dial, when it differs from where we listen
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) advertise: Vec<SocketAddr>,
-    /// A node to try, besides those that are found
-    #[arg(
-        long,
-        global = true,
-        env = "HOMING_SEEDS",
-        value_name = "HOST:PORT",
-        value_delimiter = ','
-    )]
+    /// A node to try, besides those that are found [default: `HOMING_SEEDS`]
+    #[arg(long, global = true, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) seed: Vec<String>,
     /// The UDP port on which nodes look for each other
     #[arg(long, global = true, hide_short_help = true, value_name = "PORT")]

@@ -1,4 +1,4 @@
-//! What can be typed after `homing why` and `homing config`?
+//! What can be typed after `homing why`?
 
 use crate::args::ChoiceArgs;
 use homing::Address;

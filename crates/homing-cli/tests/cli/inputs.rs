@@ -25,7 +25,7 @@ fn settings_are_refused_by_name() {
     refused("serve words --echo --label zone", "zone");
     refused("call words -n --balancer dice", "dice");
     refused("serve words --echo --listen here", "like 127.0.0.1:0");
-    refused("ls --seed :99", "discovery.seeds \":99\": it names no host");
+    refused("ls --seed :99", "seeds \":99\": it names no host");
     let house = House::new();
     let ran = house.homing("ls").env("HOMING_NAMESPACE", "a b").output().unwrap();
     assert_eq!(ran.status.code(), Some(2));

@@ -5,6 +5,7 @@
 mod access;
 mod bench;
 mod calls;
+mod config;
 mod demo;
 mod descriptors;
 mod ends;

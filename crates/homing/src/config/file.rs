@@ -65,6 +65,7 @@ impl FileSettings {
     }
 
     /// What it says, without the lines, for comparisons.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn texts(&self) -> Vec<(&'static str, Vec<&str>)> {
         self.said
             .iter()

@@ -1,9 +1,9 @@
 //! Who says a setting? The program, or else the environment, or else a file, or nobody.
 
-use super::Config;
 use super::file::FileSettings;
 use super::settings::{Environment, text};
 use super::table::{Form, SETTINGS, Setting, unknown};
+use super::{Config, Defaults};
 use crate::error::ConfigError;
 use crate::info::words;
 use crate::security::Authority;
@@ -93,7 +93,27 @@ impl Config {
     /// One cannot be used: it is named with its place.
     pub fn settings(&self) -> Result<Vec<SettingInfo>, ConfigError> {
         self.resolve()?;
-        self.settings_in(&|variable| std::env::var_os(variable).unwrap_or_default())
+        match self.defaults {
+            Defaults::Environment => {
+                self.settings_in(&|variable| std::env::var_os(variable).unwrap_or_default())
+            }
+            Defaults::Isolated(_) | Defaults::Constants => self.settings_in(&|_| OsString::new()),
+        }
+    }
+
+    /// Whether `name` is a setting, or a table of settings such as `timings`.
+    ///
+    /// # Errors
+    /// It is none: which may be meant.
+    pub fn find_setting(name: &str) -> Result<(), ConfigError> {
+        let is_it = |setting: &Setting| {
+            let rest = setting.name.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if SETTINGS.iter().any(is_it) {
+            return Ok(());
+        }
+        Err(ConfigError::new("setting", &name, unknown(name)))
     }
 
     pub(super) fn settings_in(
