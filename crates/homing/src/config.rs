@@ -22,7 +22,6 @@ use crate::testing::Network;
 use file::FileSettings;
 use homing_core::name::{BadName, MeshName, Namespace, NodeName};
 use isolation::Isolation;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,7 +30,7 @@ use std::sync::Arc;
 pub(crate) use access::AccessSettings;
 pub use bounds::Bounds;
 pub(crate) use keys::Keys;
-use layers::{Certificates, Origin};
+use layers::Heard;
 pub use layers::{SetBy, SettingInfo};
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
 #[cfg(test)]
@@ -113,12 +112,8 @@ pub struct Config {
     pub audit: Option<PathBuf>,
     /// The configuration file's word, which counts less than the environment's.
     pub(crate) file: Option<Arc<FileSettings>>,
-    /// What the program insists on by name, also where it is the default.
-    pub(crate) said: BTreeSet<&'static str>,
-    /// Where the environment or the file said what is in this, once they were heard.
-    pub(crate) origins: BTreeMap<&'static str, Origin>,
-    /// Certificates that were said one by one.
-    pub(crate) tls_parts: Certificates,
+    /// Who said what. In a box, for a config is moved about a lot.
+    pub(crate) heard: Box<Heard>,
     /// Whether keys in the environment are not for this node.
     pub(crate) keyless: bool,
     /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.

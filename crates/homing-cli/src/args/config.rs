@@ -3,7 +3,7 @@
 /// List every setting: its value, its default, where it was set, and why it exists.
 ///
 /// What is typed counts more than the environment, and that more than the configuration file (--config FILE, or
-/// HOMING_CONFIG). A value that cannot be used is named with its place: exit code 2.
+/// `HOMING_CONFIG`). A value that cannot be used is named with its place: exit code 2.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing config

@@ -86,8 +86,8 @@ fn print(explained: &Explanation, args: &WhyArgs, output: Output) -> Result<(), 
         output.line(format_args!("{address} from {node_name} by {balancer}: {whose}"))?;
     }
     if !explained.instances.is_empty() {
-        let rows = explained.instances.iter().map(cells).collect();
-        print_table(rows, explained, output)?;
+        let rows: Vec<Vec<String>> = explained.instances.iter().map(cells).collect();
+        print_table(&rows, explained, output)?;
     }
     if explained.left_out > 0 {
         output.line(format_args!("and {} instances more", explained.left_out))?;
@@ -129,17 +129,17 @@ fn cells(instance: &ExplainedInstance) -> Vec<String> {
         shown(instance.distance.clone()),
         shown(Some(slots.join(" ")).filter(|slots| !slots.is_empty())),
         shown(instance.load.map(|load| format!("{} of {}", load.running, load.concurrency))),
-        shown(Some(instance.why.clone()).filter(|why| !why.is_empty())),
+        instance.why.clone(),
     ]
 }
 
 /// Only the columns that say something.
 fn print_table(
-    rows: Vec<Vec<String>>,
+    rows: &[Vec<String>],
     explained: &Explanation,
     output: Output,
 ) -> Result<(), Failure> {
-    let says = |column: usize| rows.iter().any(|row| row[column] != "-");
+    let says = |column: usize| rows.iter().any(|row| !matches!(row[column].as_str(), "" | "-"));
     let kept: Vec<usize> = (0..HEADER.len()).filter(|&column| says(column)).collect();
     let header: Vec<&str> = kept.iter().map(|&column| HEADER[column]).collect();
     let rows = rows.iter().zip(&explained.instances).map(|(row, instance)| {

@@ -8,6 +8,7 @@ use crate::error::ConfigError;
 use crate::info::words;
 use crate::security::Authority;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,17 @@ pub(crate) enum Origin {
     Environment(&'static str),
     /// In this line of the configuration file.
     File(Arc<Path>, usize),
+}
+
+/// Who said what of a config.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    /// What the program insists on by name, also where it is the default.
+    pub(super) said: BTreeSet<&'static str>,
+    /// Where the environment or the file said it, once they were heard.
+    origins: BTreeMap<&'static str, Origin>,
+    /// Certificates that were said one by one.
+    pub(super) certificates: Certificates,
 }
 
 /// The certificates of an authority as they are said: one by one.
@@ -83,7 +95,7 @@ impl Config {
             .ok_or_else(|| ConfigError::new("setting", &name, unknown(name)))?;
         (setting.write)(self, value)
             .map_err(|right| refused(setting.name, setting, value, right))?;
-        self.said.insert(setting.name);
+        self.heard.said.insert(setting.name);
         Ok(())
     }
 
@@ -122,7 +134,7 @@ impl Config {
     ) -> Result<Vec<SettingInfo>, ConfigError> {
         let layered = self.layered(environment)?;
         let info = |setting: &Setting| {
-            let (set_by, place) = match layered.origins.get(setting.name) {
+            let (set_by, place) = match layered.heard.origins.get(setting.name) {
                 Some(Origin::Environment(name)) => (SetBy::Environment, Some((*name).to_owned())),
                 Some(Origin::File(path, line)) => {
                     (SetBy::File, Some(format!("{}:{line}", path.display())))
@@ -158,13 +170,13 @@ impl Config {
         if let Some(file) = self.file(environment)? {
             layered.hear_file(&file, self)?;
         }
-        layered.tls = layered.tls.take().or(layered.tls_parts.authority()?);
+        layered.tls = layered.tls.take().or(layered.heard.certificates.authority()?);
         Ok(layered)
     }
 
     /// An error with the place where what is wrong was said.
     pub(super) fn placed(&self, error: ConfigError) -> ConfigError {
-        match self.origins.get(error.setting()) {
+        match self.heard.origins.get(error.setting()) {
             Some(Origin::Environment(name)) => {
                 ConfigError::new(name, &error.value(), error.problem())
             }
@@ -177,7 +189,7 @@ impl Config {
 
     /// How the place is called where a setting was said.
     pub(super) fn place_of(&self, name: &'static str) -> &'static str {
-        match self.origins.get(name) {
+        match self.heard.origins.get(name) {
             Some(Origin::Environment(variable)) => variable,
             Some(Origin::File(..)) | None => name,
         }
@@ -189,7 +201,7 @@ impl Config {
             Some(Authority { ca, cert, key }) => {
                 Certificates { ca: Some(ca), cert: Some(cert), key: Some(key) }
             }
-            None => self.tls_parts.clone(),
+            None => self.heard.certificates.clone(),
         }
     }
 
@@ -228,7 +240,7 @@ impl Config {
         };
         for word in words {
             (setting.write)(self, word).map_err(|right| refused(variable, setting, word, right))?;
-            self.origins.insert(setting.name, Origin::Environment(variable));
+            self.heard.origins.insert(setting.name, Origin::Environment(variable));
         }
         Ok(())
     }
@@ -245,7 +257,8 @@ impl Config {
     fn hear_file(&mut self, file: &FileSettings, program: &Self) -> Result<(), ConfigError> {
         for said in &file.said {
             let Some(setting) = Setting::named(said.name) else { continue };
-            let is_taken = program.is_said(setting) || self.origins.contains_key(setting.name);
+            let is_taken =
+                program.is_said(setting) || self.heard.origins.contains_key(setting.name);
             // Keys that were given otherwise take the place of those in the file's key file, and so does a token.
             let is_given = match setting.name {
                 "key_file" => !self.key.is_empty() || self.keyless,
@@ -262,7 +275,9 @@ impl Config {
             if setting.form == Form::Rules {
                 self.access.clone_from(&file.access);
             }
-            self.origins.insert(setting.name, Origin::File(Arc::clone(&file.path), said.line));
+            self.heard
+                .origins
+                .insert(setting.name, Origin::File(Arc::clone(&file.path), said.line));
         }
         Ok(())
     }

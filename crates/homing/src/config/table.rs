@@ -60,7 +60,8 @@ impl Setting {
 
     /// What a config says of it, where it differs from the default, or was insisted on.
     pub(super) fn is_said(&self, config: &Config) -> bool {
-        config.said.contains(self.name) || (self.read)(config) != (self.read)(&Config::default())
+        config.heard.said.contains(self.name)
+            || (self.read)(config) != (self.read)(&Config::default())
     }
 
     /// What it is by default, for people.

@@ -132,15 +132,14 @@ impl Runtime {
             let short = node.short();
             Status::not_started(Code::Unavailable, format!("node {short} {what}"))
         };
-        let way = match Way::there_is(self, node) {
-            Some(way) => way,
-            None => {
-                let link = self.reach(node).await.map_err(|_| {
-                    let why = self.links.last_failure(node).unwrap_or_default();
-                    silent(&format!("could not be reached ({why})"))
-                })?;
-                Way::Over(link)
-            }
+        let way = if let Some(way) = Way::there_is(self, node) {
+            way
+        } else {
+            let link = self.reach(node).await.map_err(|_| {
+                let why = self.links.last_failure(node).unwrap_or_default();
+                silent(&format!("could not be reached ({why})"))
+            })?;
+            Way::Over(link)
         };
         let mut options = None;
         Badge::default().show(self, &mut options);

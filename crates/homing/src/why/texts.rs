@@ -1,6 +1,5 @@
 //! How do names and failures travel in an explanation? As their texts.
 
-use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,12 +9,12 @@ where
     T: FromStr<Err: Display>,
     E: serde::de::Error,
 {
-    text.parse().map_err(|error| E::custom(error))
+    text.parse().map_err(E::custom)
 }
 
 /// What has a text.
 pub(super) mod one {
-    use super::*;
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, parsed};
 
     pub(in crate::why) fn serialize<T: Display, S: Serializer>(
         value: &T,
@@ -35,8 +34,9 @@ pub(super) mod one {
 
 /// One, or none.
 pub(super) mod maybe {
-    use super::*;
+    use super::{Deserialize, Deserializer, Display, FromStr, Serialize, Serializer, parsed};
 
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
     pub(in crate::why) fn serialize<T: Display, S: Serializer>(
         value: &Option<T>,
         to: S,
@@ -55,7 +55,7 @@ pub(super) mod maybe {
 
 /// Any number.
 pub(super) mod many {
-    use super::*;
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, parsed};
 
     pub(in crate::why) fn serialize<T: Display, S: Serializer>(
         values: &[T],
@@ -75,22 +75,24 @@ pub(super) mod many {
 
 /// A failure: the name of its code, and its sentence.
 pub(super) mod status {
-    use super::*;
     use homing_core::talk::{Code, Status};
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Serialize, Deserialize)]
-    struct Failure<T> {
-        code: T,
-        message: T,
+    struct Failure {
+        code: String,
+        message: String,
     }
 
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
     pub(in crate::why) fn serialize<S: Serializer>(
         status: &Option<Status>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
         let failure = |status: &Status| Failure {
             code: status.code.name().to_owned(),
-            message: status.message.to_string(),
+            message: status.message.clone(),
         };
         status.as_ref().map(failure).serialize(to)
     }
@@ -99,17 +101,11 @@ pub(super) mod status {
     where
         D: Deserializer<'de>,
     {
-        let read = |Failure { code, message }: Failure<String>| {
+        let read = |Failure { code, message }: Failure| {
             let known = Code::ALL.into_iter().find(|known| known.name() == code);
             let code = known.ok_or_else(|| D::Error::custom(format!("no code is {code:?}")))?;
             Ok(Status::not_started(code, message))
         };
-        option::<Failure<String>, D>(from)?.map(read).transpose()
-    }
-
-    fn option<'de, T: DeserializeOwned, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<T>, D::Error> {
-        Option::<T>::deserialize(from)
+        Option::<Failure>::deserialize(from)?.map(read).transpose()
     }
 }

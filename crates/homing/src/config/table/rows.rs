@@ -79,7 +79,7 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
         unset: "none",
         why: "the authority whose certificates peers must show, beside the key",
         read: |config| path(config.certificates().ca.as_deref()),
-        write: |config, text| file(&mut config.tls_parts.ca, text),
+        write: |config, text| file(&mut config.heard.certificates.ca, text),
     },
     Setting {
         name: "cert",
@@ -89,7 +89,7 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
         unset: "none",
         why: "the certificate that this node shows to peers",
         read: |config| path(config.certificates().cert.as_deref()),
-        write: |config, text| file(&mut config.tls_parts.cert, text),
+        write: |config, text| file(&mut config.heard.certificates.cert, text),
     },
     Setting {
         name: "cert_key",
@@ -99,7 +99,7 @@ pub(in crate::config) const SETTINGS: &[Setting] = &[
         unset: "none",
         why: "the private key of that certificate",
         read: |config| path(config.certificates().key.as_deref()),
-        write: |config, text| file(&mut config.tls_parts.key, text),
+        write: |config, text| file(&mut config.heard.certificates.key, text),
     },
     Setting {
         name: "listen",
