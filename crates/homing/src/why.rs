@@ -72,8 +72,18 @@ pub struct ExplainedInstance {
     pub reason: Option<Reason>,
     /// The same in a sentence; empty without a reason.
     pub why: String,
-    /// Calls of this requester under way there; nothing for what is excluded, as below.
-    pub pending: Option<u32>,
+    /// What it is compared by; nothing for what is excluded.
+    pub figures: Option<Figures>,
+    /// How busy it is by its own word, where it was asked.
+    pub load: Option<Load>,
+}
+
+/// What an instance is compared by, as its requester knows it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Calls of this requester under way there.
+    pub pending: u32,
     /// How long calls there take of late, in microseconds, where that is known.
     pub latency_us: Option<u64>,
     /// How near it is, where that matters: `host`, `network` or `far`.
@@ -82,8 +92,6 @@ pub struct ExplainedInstance {
     pub weight: Option<String>,
     /// Slots of it that the requester holds.
     pub slots: Vec<u32>,
-    /// How busy it is by its own word, where it was asked.
-    pub load: Option<Load>,
 }
 
 /// How busy an instance is, by its own word.

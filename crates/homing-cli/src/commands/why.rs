@@ -114,7 +114,9 @@ fn cells(instance: &ExplainedInstance) -> Vec<String> {
     let shown = |some: Option<String>| some.unwrap_or_else(|| "-".to_owned());
     let latency =
         |micros: u64| span::show_micros(f64::from(u32::try_from(micros).unwrap_or(u32::MAX)));
-    let slots: Vec<String> = instance.slots.iter().map(ToString::to_string).collect();
+    let figures = instance.figures.as_ref();
+    let slots = figures.map_or(&[][..], |figures| &figures.slots);
+    let slots: Vec<String> = slots.iter().map(ToString::to_string).collect();
     vec![
         instance.node_name.to_string(),
         instance.node.to_string(),
@@ -123,10 +125,10 @@ fn cells(instance: &ExplainedInstance) -> Vec<String> {
             Verdict::Excluded => "-".to_owned(),
             _ => chance(instance.chance),
         },
-        shown(instance.pending.map(|pending| pending.to_string())),
-        shown(instance.latency_us.map(latency)),
-        shown(instance.weight.clone()),
-        shown(instance.distance.clone()),
+        shown(figures.map(|figures| figures.pending.to_string())),
+        shown(figures.and_then(|figures| figures.latency_us).map(latency)),
+        shown(figures.and_then(|figures| figures.weight.clone())),
+        shown(figures.and_then(|figures| figures.distance.clone())),
         shown(Some(slots.join(" ")).filter(|slots| !slots.is_empty())),
         shown(instance.load.map(|load| format!("{} of {}", load.running, load.concurrency))),
         instance.why.clone(),

@@ -56,7 +56,10 @@ fn the_options_of_a_call_count() {
     }
     let slots = house.run("why words --balancer slots --json").json();
     let held = slots["instances"].as_array().unwrap().iter();
-    assert!(held.filter(|one| one["slots"] == serde_json::json!([0])).count() >= 1, "{slots}");
+    assert!(
+        held.filter(|one| one["figures"]["slots"] == serde_json::json!([0])).count() >= 1,
+        "{slots}"
+    );
 }
 
 #[test]

@@ -69,7 +69,10 @@ async fn slots_are_had_before_they_are_told() {
     know(&caller, "words", 1).await;
     let requester = caller.requester().balancer(Balancer::Slots).build();
     let surveyed = requester.to("words").unwrap().call(&()).survey().await;
-    assert_eq!((told(&surveyed), &surveyed.instances[0].slots), ("server next".into(), &vec![0]));
+    assert_eq!(
+        (told(&surveyed), &surveyed.instances[0].figures.as_ref().unwrap().slots),
+        ("server next".into(), &vec![0])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +91,7 @@ async fn a_node_tells_what_its_requesters_think() {
     assert_eq!((explained[0].asker, explained[0].node), (Asker::Caller, id));
     assert_eq!(explained[0].address.to_string(), "words@1");
     assert_eq!(told(&explained[0]), "server next");
-    assert!(explained[0].instances[0].latency_us.is_some());
+    assert!(explained[0].instances[0].figures.as_ref().unwrap().latency_us.is_some());
     let error = asker.explain_from(id, "wo rds").await.unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument);
 }

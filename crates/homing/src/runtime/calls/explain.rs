@@ -5,7 +5,9 @@ use super::{Aim, Desk};
 use crate::runtime::all::all;
 use crate::runtime::ask::{Question, Unanswered, ask};
 use crate::slots::RequesterEvent;
-use crate::why::{Asker, Excuse, ExplainedInstance, Explanation, Load, Reason, Verdict, excuse};
+use crate::why::{
+    self, Asker, Excuse, ExplainedInstance, Explanation, Load, Reason, Verdict, excuse,
+};
 use homing_core::balance::{Affinity, CERTAIN};
 use homing_core::id::NodeId;
 use homing_core::limits::{EXPLAINED_MAX, SLOT_ANSWER_TIME};
@@ -15,6 +17,7 @@ use homing_core::requester::{self, Considered, Distance, Figures, Only, Standing
 use homing_core::talk::{Code, Payload, Status};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// Whom a call may go to, and by what.
@@ -152,13 +155,19 @@ impl Desk {
             chance: f64::from(parts) * 100.0 / f64::from(CERTAIN),
             reason,
             why,
-            pending: figures.map(|figures| figures.pending),
-            latency_us: figures
-                .and_then(|figures| u64::try_from(figures.latency?.as_micros()).ok()),
-            distance: figures.filter(|_| self.has_places).map(|figures| word(figures.distance)),
-            weight: figures.and_then(|figures| Some(figures.weight.as_ref()?.to_string())),
-            slots: figures.map_or_else(Vec::new, |figures| figures.slots.clone()),
+            figures: figures.map(|figures| self.shown_figures(figures)),
             load: said.and_then(|said| said.as_ref().ok().copied()),
+        }
+    }
+
+    fn shown_figures(&self, figures: &Figures) -> why::Figures {
+        let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        why::Figures {
+            pending: figures.pending,
+            latency_us: figures.latency.map(micros),
+            distance: self.has_places.then(|| word(figures.distance)),
+            weight: figures.weight.as_ref().map(ToString::to_string),
+            slots: figures.slots.clone(),
         }
     }
 
