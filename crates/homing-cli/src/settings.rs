@@ -2,8 +2,10 @@
 
 use crate::args::{AccessArgs, GuardArgs, IntervalArgs, MeshArgs, Transport, Unread};
 use crate::exit::Failure;
-use homing::{Authority, Config, Guard, Kind, MeshName, Timings, TokenSource};
+use homing::config::show_span;
+use homing::{Authority, Config, Guard, Kind, MeshName, TokenSource};
 use std::path::Path;
+use std::time::Duration;
 
 /// How every node of this command joins the mesh.
 #[derive(Clone, Debug)]
@@ -97,32 +99,37 @@ impl Settings {
         config.advertise = args.advertise;
         config.discovery.seeds = args.seed;
         config.discovery.interfaces = args.interface;
-        config.discovery.port = args.discovery_port.unwrap_or(config.discovery.port);
         config.discovery.group = args.discovery_group.or(config.discovery.group);
-        config.discovery.ttl = args.discovery_ttl.unwrap_or(config.discovery.ttl);
-        config.transport = args.transport.map_or(config.transport, homing::Transport::from);
         config.token = self.access.token_file.clone().map(TokenSource::File);
         config.audit.clone_from(&self.access.audit);
-        self.apply_intervals(&mut config.timings);
+        self.insist(&mut config);
         config
     }
 
-    fn apply_intervals(&self, timings: &mut Timings) {
+    /// Says by name what counts also where it is the default.
+    fn insist(&self, config: &mut Config) {
+        let number = |number: Option<u16>| number.map(|number| number.to_string());
+        let span = |span: Option<Duration>| span.map(show_span);
         let IntervalArgs { handshake_time, before_ping, before_close, .. } = self.intervals;
         let IntervalArgs { dial_time, redial_min, redial_max, idle_time, .. } = self.intervals;
         let IntervalArgs { heartbeat_interval, registration_lifetime, .. } = self.intervals;
-        for (typed, setting) in [
-            (handshake_time, &mut timings.handshake),
-            (before_ping, &mut timings.before_ping),
-            (before_close, &mut timings.before_close),
-            (dial_time, &mut timings.dial),
-            (redial_min, &mut timings.redial_min),
-            (redial_max, &mut timings.redial_max),
-            (idle_time, &mut timings.idle),
-            (heartbeat_interval, &mut timings.heartbeat_interval),
-            (registration_lifetime, &mut timings.registration_lifetime),
+        for (name, typed) in [
+            ("discovery.port", number(self.args.discovery_port)),
+            ("discovery.ttl", number(self.args.discovery_ttl.map(u16::from))),
+            ("transport", self.args.transport.map(|transport| transport.name().to_owned())),
+            ("timings.handshake", span(handshake_time)),
+            ("timings.before_ping", span(before_ping)),
+            ("timings.before_close", span(before_close)),
+            ("timings.dial", span(dial_time)),
+            ("timings.redial_min", span(redial_min)),
+            ("timings.redial_max", span(redial_max)),
+            ("timings.idle", span(idle_time)),
+            ("timings.heartbeat_interval", span(heartbeat_interval)),
+            ("timings.registration_lifetime", span(registration_lifetime)),
         ] {
-            *setting = typed.unwrap_or(*setting);
+            if let Some(typed) = typed {
+                config.set(name, &typed).expect("what was typed is of the setting's kind");
+            }
         }
     }
 }

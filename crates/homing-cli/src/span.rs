@@ -2,25 +2,9 @@
 
 use std::time::Duration;
 
-/// Reads a number with a unit (`us`, `ms`, `s`, `m`, `h`). At most 1,000 hours, so that sums cannot overflow.
+/// Reads a number with a unit, as the settings do.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let wrong = || "it is a number with a unit, like 250ms, 5s or 2m".to_owned();
-    let unit_at =
-        text.find(|sign: char| !sign.is_ascii_digit() && sign != '.').ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(unit_at);
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "us" | "µs" => number / 1e6,
-        "ms" => number / 1e3,
-        "s" => number,
-        "m" | "min" => number * 60.0,
-        "h" => number * 3600.0,
-        _ => return Err(wrong()),
-    };
-    if seconds > 3_600_000.0 {
-        return Err("1000h is the most".to_owned());
-    }
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+    homing::config::parse_span(text)
 }
 
 /// As [`parse`], and refuses nothing at all.

@@ -493,6 +493,13 @@ pub const FINDINGS_MAX: usize = 64;
 /// Events a slow listener of a node may be behind; then the oldest are gone and it is told how many.
 pub const EVENTS_MAX: usize = 1_024;
 
+/// Names that are suggested where a name leads to nobody. Further ones are left out.
+pub const NEAR_NAMES_MAX: usize = 5;
+/// Instances that an explanation lists which goes to another node. Further ones are left out, and counted.
+pub const EXPLAINED_MAX: usize = 256;
+/// Requesters of a node that explain themselves to another. Further ones are left out.
+pub const EXPLAINERS_MAX: usize = 8;
+
 // --- Access ----------------------------------------------------------------------------------------------------
 
 /// How long a token lives when nobody said.

@@ -7,8 +7,11 @@ mod bounds;
 pub(crate) mod file;
 mod isolation;
 mod keys;
+mod layers;
 mod parts;
 pub(crate) mod settings;
+mod span;
+mod table;
 
 use crate::access::{AccessList, Issuer, TokenSource};
 use crate::discovery::PeerSource;
@@ -29,9 +32,12 @@ use std::sync::Arc;
 pub(crate) use access::AccessSettings;
 pub use bounds::Bounds;
 pub(crate) use keys::Keys;
+use layers::Heard;
+pub use layers::{SetBy, SettingInfo};
 pub use parts::{DISCOVERY_PORT, Discovery, GROUP, GROUP_V6, Timings, Transport};
 #[cfg(test)]
 use settings::{Listen, Rendezvous, Settings};
+pub use span::{parse_span, show_span};
 
 /// How a node is to join. The default needs nothing: it meets the other programs of this user on this host.
 ///
@@ -110,6 +116,8 @@ pub struct Config {
     pub audit: Option<PathBuf>,
     /// The configuration file's word, which counts less than the environment's.
     pub(crate) file: Option<Arc<FileSettings>>,
+    /// Who said what. In a box, for a config is moved about a lot.
+    pub(crate) heard: Box<Heard>,
     /// Whether keys in the environment are not for this node.
     pub(crate) keyless: bool,
     /// How much others may make the node hold. Default: what [`limits`](crate::limits) says.
@@ -191,15 +199,10 @@ impl Config {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// | key | is |
-    /// |---|---|
-    /// | `mesh`, `namespace` | names |
-    /// | `listen`, `seeds` | an address, or a list of them |
-    /// | `redis` | the URL of a Redis |
-    /// | `key_file`, `identity`, `ca`, `cert`, `cert_key` | files |
-    /// | `token_file`, `audit` | files |
-    /// | `[[access]]` | a rule of the [`AccessList`] |
-    /// | `[tokens] issuers` | public keys, as `homing token key` prints them |
+    /// Every setting can be said, by its name: [`Config::settings`] and `homing config` list them. Those with a dot are in a
+    /// table of that name (`[timings]`, `[limits]`, `[discovery]`, `[tokens]`), times are texts like `"2.5s"`, a list may
+    /// be one text, each rule of the [`AccessList`] is a table `[[access]]`. Secrets are not said in it: `key_file` and
+    /// `token_file` name the files that have them.
     ///
     /// Paths are relative to the directory of the file.
     ///
@@ -299,7 +302,7 @@ impl Config {
     /// # Errors
     /// The text is no URL of a Redis. The error does not repeat the password.
     pub fn redis(mut self, url: &str) -> Result<Self, ConfigError> {
-        self.discovery.redis = Some(settings::redis_url("discovery.redis", url)?);
+        self.set("redis", url)?;
         Ok(self)
     }
 

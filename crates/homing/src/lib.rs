@@ -50,9 +50,10 @@ pub mod stats;
 pub mod streams;
 pub mod testing;
 pub mod topics;
+pub mod why;
 
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
-pub use config::{Bounds, Config, Discovery, Timings, Transport};
+pub use config::{Bounds, Config, Discovery, SetBy, SettingInfo, Timings, Transport};
 pub use context::Context;
 pub use diagnosis::Diagnosis;
 pub use error::{
@@ -94,6 +95,7 @@ pub use slots::{HeldSlot, RequesterEvent, RequesterEvents};
 pub use stats::NodeStats;
 pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};
 pub use topics::{Listener, Message, Published, Publisher, Subscribe, Subscription};
+pub use why::{ExplainedInstance, Explanation};
 
 /// The example of the README is compiled and run with the examples of the documentation.
 #[cfg(doctest)]

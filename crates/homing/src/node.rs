@@ -15,6 +15,7 @@ use crate::responder::{Offer, ResponderBuilder};
 use crate::runtime::{self, Runtime};
 use crate::stats::NodeStats;
 use crate::topics::{Published, Publisher, Subscribe};
+use crate::why::Explanation;
 use homing_core::id::NodeId;
 use homing_core::limits::KEPT_MAX;
 use homing_core::name::TopicPattern;
@@ -112,6 +113,23 @@ impl Node {
     /// Begins a requester with settings of its own.
     pub fn requester(&self) -> RequesterBuilder {
         RequesterBuilder::new(Arc::clone(&self.inner.runtime))
+    }
+
+    /// Where another node's calls to an address go, and why: an [`Explanation`] of each of its requesters that call the
+    /// service, at most [`EXPLAINERS_MAX`](crate::limits::EXPLAINERS_MAX); or, where none does, what a new one there
+    /// would do. In this node's namespace.
+    ///
+    /// # Errors
+    /// The text is no address, the node cannot be reached, it does not know the question, or this node may not call that
+    /// service there.
+    pub async fn explain_from(
+        &self,
+        node: NodeId,
+        address: &str,
+    ) -> Result<Vec<Explanation>, CallError> {
+        let runtime = &self.inner.runtime;
+        let explained = runtime.ask_why(node, &runtime.settings.namespace, &address.parse()?).await;
+        explained.map_err(|status| CallError::new(status, None))
     }
 
     /// Sends a packet to one node or to several, each by its id, or by a text that is its id or its name; what became of

@@ -5,12 +5,15 @@ use crate::error::CallError;
 use crate::info::Instance;
 use crate::runtime::Runtime;
 use crate::runtime::calls::streams::Asking;
-use crate::runtime::calls::{Aim, Answered, Badge, Desk, Terms, Unanswered, refused};
+use crate::runtime::calls::{
+    Aim, Answered, Badge, Desk, Surveyed, Terms, Unanswered, Wanted, nowhere, refused,
+};
 use crate::runtime::inherited;
 use crate::scatter::{CallAll, Outcomes};
 use crate::security::random;
 use crate::slots::{HeldSlot, RequesterEvents};
 use crate::streams::{Opening, Plan, Replies};
+use crate::why::{Asker, Explanation};
 use bytes::Bytes;
 use homing_core::balance::{Affinity, Balancer};
 use homing_core::id::NodeId;
@@ -265,7 +268,26 @@ impl Requester {
     /// As [`to`](Self::to), for an address that was parsed.
     pub fn to_address(&self, address: &Address) -> Callee {
         let aim = self.shared.desk.aim(&self.shared.manner.namespace, address);
-        Callee { shared: Arc::clone(&self.shared), aim }
+        Callee { shared: Arc::clone(&self.shared), address: address.clone(), aim }
+    }
+
+    /// Where a call to this address would go, and why: see [`Call::explain`].
+    ///
+    /// # Errors
+    /// The text is no address.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let node = homing::Node::join(homing::Config::isolated()).await?;
+    /// node.serve("price@1.4.0/quote", |(): ()| async { 7 }).await?;
+    /// let why = node.requester().build().explain("price@^2/quote")?;
+    /// println!("{:?}", why.instances[0].why); // "its version is not in ^2"
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn explain(&self, address: &str) -> Result<Explanation, BadName> {
+        Ok(self.to(address)?.explain())
     }
 
     /// The slots that it holds, by address and number; none, unless it balances by them.
@@ -302,6 +324,7 @@ impl fmt::Debug for Requester {
 #[derive(Clone)]
 pub struct Callee {
     shared: Arc<Shared>,
+    address: Address,
     aim: Result<Arc<Aim>, Status>,
 }
 
@@ -341,6 +364,11 @@ impl Callee {
     pub fn open<Q: Serialize, R>(&self) -> Opening<Q, R> {
         let plan = self.plan(Ok(Payload::default()), Asks::Nothing, None);
         Opening::new(Arc::clone(&self.shared), plan, self.shared.manner.encoding)
+    }
+
+    /// Where a call would go, and why: see [`Call::explain`].
+    pub fn explain(&self) -> Explanation {
+        self.call_raw(Payload::default()).explain()
     }
 
     fn spread(&self, payload: Result<Payload, Status>) -> CallAll {
@@ -423,6 +451,32 @@ impl Call {
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
         self.options.get_or_insert_default().metadata.push((name.into(), value.into()));
         self
+    }
+
+    /// Where this call would go, and why: every instance that is considered, with what excludes it or what it is compared
+    /// by. Nothing is called, nobody's turn passes.
+    pub fn explain(&self) -> Explanation {
+        let desk = &self.callee.shared.desk;
+        match &self.callee.aim {
+            Ok(aim) => desk.explain(aim, self.wanted(), Asker::Caller, &Surveyed::new()),
+            Err(status) => {
+                let namespace = &self.callee.shared.manner.namespace;
+                nowhere(desk, (namespace, &self.callee.address), status)
+            }
+        }
+    }
+
+    /// As [`explain`](Self::explain), after a link was made to each instance that comes into question and each was asked how
+    /// busy it is, so that routes, refusals and, with [`Balancer::Slots`], slots are seen as a call would find them.
+    pub async fn survey(&self) -> Explanation {
+        match &self.callee.aim {
+            Ok(aim) => self.callee.shared.desk.survey(aim, self.wanted()).await,
+            Err(_) => self.explain(),
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted { only: self.terms.only, affinity: self.terms.affinity }
     }
 
     async fn make(self) -> Result<Reply, CallError> {

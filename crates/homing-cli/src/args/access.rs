@@ -12,8 +12,8 @@ use homing::{Issuer, NodeId};
 #[command(next_help_heading = "Access options")]
 pub(crate) struct AccessArgs {
     /// Settings, an access list and believed issuers of tokens, in TOML; what is typed counts more, and what is in the
-    /// environment
-    #[arg(long, global = true, env = "HOMING_CONFIG", value_name = "FILE")]
+    /// environment (see `homing config`) [default: `HOMING_CONFIG`]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The token to show, read again when it changes; `HOMING_TOKEN` holds one itself
     #[arg(long, global = true, value_name = "FILE")]

@@ -3,6 +3,7 @@
 mod access;
 mod bench;
 mod call;
+mod config;
 mod doctor;
 mod guard;
 mod intervals;
@@ -12,6 +13,7 @@ mod register;
 mod serve;
 mod stream;
 mod topics;
+mod why;
 
 pub(crate) use access::{
     AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
@@ -21,6 +23,7 @@ pub(crate) use bench::{
     FloodArgs, MemberArgs, RoundArgs,
 };
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
+pub(crate) use config::ConfigArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use guard::GuardArgs;
 pub(crate) use intervals::IntervalArgs;
@@ -30,6 +33,7 @@ pub(crate) use register::{Check, FreeArgs, RegisterArgs, WaitArgs};
 pub(crate) use serve::{Answer, OfferArgs, ServeArgs};
 pub(crate) use stream::StreamArgs;
 pub(crate) use topics::{PubArgs, SubArgs};
+pub(crate) use why::WhyArgs;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -47,6 +51,7 @@ Examples:
   homing call words/count < README.md              and is called from anywhere
   homing ls                                        what is offered
   homing sub 'orders.*'                            what is published
+  homing why words/count                           where a call would go, and why
   homing doctor                                    why nodes are found, or not
   homing demo                                      the whole in one terminal
 
@@ -115,6 +120,8 @@ pub(crate) enum Command {
     Ls(ListArgs),
     Nodes(NodesArgs),
     Watch(WatchArgs),
+    Why(WhyArgs),
+    Config(ConfigArgs),
     Doctor(DoctorArgs),
     Token(TokenArgs),
     Key(KeyArgs),
@@ -138,11 +145,11 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Mesh options")]
 pub(crate) struct MeshArgs {
-    /// The mesh: nodes of different meshes never meet [default: default]
-    #[arg(long, global = true, env = "HOMING_MESH", value_name = "NAME")]
+    /// The mesh: nodes of different meshes never meet [default: `HOMING_MESH`, or else default]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) mesh: Option<MeshName>,
-    /// The part of the mesh whose services are offered and called [default: default]
-    #[arg(long, global = true, env = "HOMING_NAMESPACE", value_name = "NAME")]
+    /// The part of the mesh whose services are offered and called [default: `HOMING_NAMESPACE`, or else default]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<Namespace>,
     /// The name of this node, for people [default: program and process number]
     #[arg(long, global = true, value_name = "NAME")]
@@ -153,14 +160,8 @@ pub(crate) struct MeshArgs {
     /// What to tell others to dial, when it differs from where we listen
     #[arg(long, global = true, hide_short_help = true, value_name = "ADDR:PORT", value_parser = socket_address)]
     pub(crate) advertise: Vec<SocketAddr>,
-    /// A node to try, besides those that are found; or srv:NAME, for those of a service record
-    #[arg(
-        long,
-        global = true,
-        env = "HOMING_SEEDS",
-        value_name = "HOST:PORT",
-        value_delimiter = ','
-    )]
+    /// A node to try, besides those that are found; or srv:NAME, for those of a service record [default: `HOMING_SEEDS`]
+    #[arg(long, global = true, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) seed: Vec<String>,
     /// A Redis in which the nodes of the mesh make themselves known, as redis://[[USER]:PASSWORD@]HOST[:PORT]
     #[arg(long, global = true, env = "HOMING_REDIS", hide_env_values = true, value_name = "URL")]

@@ -64,6 +64,8 @@ fn each_command_takes_its_least() {
     for line in [
         "homing serve words@1.2.0/count --reply x",
         "homing call words",
+        "homing why words",
+        "homing config",
         "homing call words@1/count -n --name me",
         "homing call words --all --json --subset zone=a",
         "homing ls",
@@ -87,4 +89,19 @@ fn each_command_takes_its_least() {
     ] {
         assert!(Args::try_parse_from(line.split(' ')).is_ok(), "{line}");
     }
+}
+
+#[test]
+fn the_flags_of_settings_are_those_that_the_table_of_settings_names() {
+    /// Flags of every command that say no setting: where settings are, and what is seen.
+    const OTHERS: [&str; 3] = ["config", "verbose", "color"];
+    let command = Args::command();
+    let flags = command.get_arguments().filter_map(|flag| flag.get_long());
+    let flags = flags.filter(|flag| !OTHERS.contains(flag) && !["help", "version"].contains(flag));
+    let mut typed: Vec<String> = flags.map(|flag| format!("--{flag}")).collect();
+    let settings = homing::Config::isolated().settings().unwrap();
+    let mut told: Vec<&str> = settings.iter().filter_map(|setting| setting.flag).collect();
+    typed.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(typed, told);
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod call;
+mod config;
 mod demo;
 mod doctor;
 mod everyone;
@@ -18,6 +19,7 @@ mod subscribe;
 mod token;
 mod wait;
 mod watch;
+mod why;
 
 use std::time::Duration;
 use tokio::time::timeout;
@@ -47,6 +49,8 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Nodes(args) => nodes::run(&args, &settings, output),
         Command::Doctor(args) => doctor::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),
+        Command::Why(args) => why::run(&args, &settings, output),
+        Command::Config(args) => config::run(&args, &settings, output),
         Command::Token(args) => token::run(&args, output),
         Command::Key(args) => key::run(&args, &settings, output),
         Command::Demo(args) => demo::run(&args, output),

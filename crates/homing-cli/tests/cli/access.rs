@@ -102,7 +102,7 @@ fn a_mistake_in_the_configuration_is_named_with_its_line() {
     let house = House::new();
     let config = file(&house, "homing.toml", "mesh = \"a\"\nmush = \"b\"\n");
     let list = format!("ls --config {}", config.display());
-    house.run(&list).failed(2, "line 2: unknown field `mush`");
+    house.run(&list).failed(2, "line 2: there is no setting mush");
     fs::set_permissions(&config, Permissions::from_mode(0o666)).unwrap();
     house.run(&list).failed(2, "chmod go-w makes it safe");
     let path = config.display().to_string();

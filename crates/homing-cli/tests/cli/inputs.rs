@@ -25,8 +25,8 @@ fn settings_are_refused_by_name() {
     refused("serve words --echo --label zone", "zone");
     refused("call words -n --balancer dice", "dice");
     refused("serve words --echo --listen here", "like 127.0.0.1:0");
-    refused("ls --seed :99", "discovery.seeds \":99\": it names no host");
-    refused("ls --redis http://h", "discovery.redis \"http://h\": it does not begin with redis://");
+    refused("ls --seed :99", "seeds \":99\": it names no host");
+    refused("ls --redis http://h", "redis \"http://h\": it does not begin with redis://");
     refused("ls --redis redis://:s3cret@h:0", "redis://***@h:0");
     let house = House::new();
     let ran = house.homing("ls").env("HOMING_REDIS", "redis://:s3cret@h/x").output().unwrap();

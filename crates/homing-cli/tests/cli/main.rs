@@ -5,6 +5,7 @@
 mod access;
 mod bench;
 mod calls;
+mod config;
 mod demo;
 mod descriptors;
 mod doctor;
@@ -20,3 +21,4 @@ mod programs;
 mod registry;
 mod streams;
 mod topics;
+mod why;

@@ -65,6 +65,11 @@ impl Latency {
         }
     }
 
+    /// What it takes of late, as far as it has not faded; `None` where nothing is known.
+    pub fn recent(self, now: Time) -> Option<Duration> {
+        Some(self.nanos(now)).filter(|&nanos| nanos > 0).map(Duration::from_nanos)
+    }
+
     /// What has not faded.
     fn nanos(self, now: Time) -> u64 {
         self.nanos * self.left(now) / WHOLE

@@ -12,6 +12,7 @@
 //! | [`Balancer::Hash`] | all | `n` |
 //! | [`Balancer::Slots`] | the slots that are held | their number, at worst |
 
+mod chances;
 mod hash;
 mod latency;
 mod least_pending;
@@ -19,6 +20,7 @@ mod power_of_two;
 mod random;
 mod round_robin;
 
+pub use chances::CERTAIN;
 pub use hash::{Affinity, Identity};
 pub use latency::Latency;
 pub use round_robin::Cursor;

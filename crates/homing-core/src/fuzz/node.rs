@@ -218,8 +218,8 @@ impl World {
 
 /// Datagrams that were not taken, for whatever reason.
 fn dropped(stats: Stats) -> u64 {
-    let Stats { malformed, not_for_us, forged, foreign, replayed, stale, censuses, .. } = stats;
-    malformed + not_for_us + forged + foreign + replayed + stale + censuses
+    let Stats { malformed, not_for_us, forged, foreign, replayed, stale, scouts, .. } = stats;
+    malformed + not_for_us + forged + foreign + replayed + stale + scouts.censuses
 }
 
 fn asker() -> SocketAddr {

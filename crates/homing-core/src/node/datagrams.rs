@@ -207,7 +207,7 @@ impl Node {
     /// anyway, to everybody and not to who asks. Heeded only where everybody within earshot heard it too, for that is
     /// not far.
     fn handle_census(&mut self, now: Time, source: Source) {
-        self.sealer.stats.censuses += 1;
+        self.sealer.stats.scouts.censuses += 1;
         let was_to_all = matches!(source, Source::Broadcast | Source::Multicast);
         if was_to_all && self.config.me.kind == Kind::Member {
             let at = now + self.spread();
@@ -232,7 +232,7 @@ impl Node {
         body: &[u8],
     ) {
         if !self.scouting.heeds(now, from.ip(), node) {
-            self.sealer.stats.too_many_scouts += 1;
+            self.sealer.stats.scouts.over_rate += 1;
             return;
         }
         match Scout::decode(body) {

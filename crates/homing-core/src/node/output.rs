@@ -278,11 +278,8 @@ pub struct Stats {
     pub replayed: u64,
     /// Datagrams for a former life of this node.
     pub stale: u64,
-    /// Scouts beyond [`SCOUTS_PER_SECOND`](crate::limits::SCOUTS_PER_SECOND).
-    pub too_many_scouts: u64,
-    /// Questions who is there, of whatever mesh; further ones within
-    /// [`CENSUS_PAUSE`](crate::limits::CENSUS_PAUSE) get the same answer.
-    pub censuses: u64,
+    /// Those that everybody hears.
+    pub scouts: ScoutStats,
     /// `Control` frames that made no sense.
     pub bad_control: u64,
     /// Suggestions beyond [`SUGGESTIONS_MAX`](crate::limits::SUGGESTIONS_MAX).
@@ -291,4 +288,14 @@ pub struct Stats {
     pub links_refused: u64,
     /// Messages for a member that has neither a link nor an address for datagrams.
     pub unsendable: u64,
+}
+
+/// What came of datagrams to everybody. Numbers only grow.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ScoutStats {
+    /// Dropped: beyond [`SCOUTS_PER_SECOND`](crate::limits::SCOUTS_PER_SECOND).
+    pub over_rate: u64,
+    /// Questions who is there, of whatever mesh; further ones within
+    /// [`CENSUS_PAUSE`](crate::limits::CENSUS_PAUSE) get the same answer.
+    pub censuses: u64,
 }

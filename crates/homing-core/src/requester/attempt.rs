@@ -4,7 +4,7 @@ use super::absent::absent;
 use super::calls::{Attempt, CallState, Pace};
 use super::eligible::Absence;
 use super::health::Mark;
-use super::seats::Marked;
+use super::seats::{Marked, Rest};
 use super::target::{Candidate, Means, Picked};
 use super::verdict::{Again, Verdict, judge, pause};
 use super::{Begin, CallKey, Outcome, Output, REGISTERED, Requester, TargetKey, Wait};
@@ -42,8 +42,12 @@ impl Requester {
             return self.succeed(now, key, took);
         }
         let verdict = judge(outcome, self.seats.identity(seat).node);
-        if let Verdict::Safe { rest, .. } | Verdict::Risky { rest, .. } = &verdict {
-            self.seats.rest(seat, now + *rest);
+        if let Verdict::Safe { rest, status, .. } | Verdict::Risky { rest, status } = &verdict {
+            let why = match status.code {
+                Code::ResourceExhausted => Rest::Full,
+                _ => Rest::Failed,
+            };
+            self.seats.rest(seat, now + *rest, why);
         }
         match (verdict, other) {
             (Verdict::Final(status), _) => {

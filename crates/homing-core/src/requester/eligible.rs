@@ -6,7 +6,9 @@
 //! one responder.
 
 use super::policy::Policy;
-use crate::name::{Address, MethodPattern, Range, Selection, Specificity, Version, VersionReq};
+use crate::name::{
+    Address, Label, MethodPattern, Range, Selection, Specificity, Version, VersionReq,
+};
 use crate::registry::OfferedMethod;
 use crate::registry::{Instance, InstanceState, OfferState};
 use std::sync::Arc;
@@ -92,6 +94,57 @@ pub(super) fn everyone<'a>(
     all
 }
 
+/// What keeps an instance from calls to an address, however well it fares.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Exclusion {
+    /// It lacks this label, which the requester asks for.
+    Subset(Label),
+    /// It does not offer the method.
+    Method,
+    /// It takes no new calls.
+    Draining,
+    /// Its version does not come into question: what does.
+    Version(Selection),
+    /// Its version has no share of the calls.
+    Weight,
+    /// It offers the method by a pattern, and others more exactly: by this one.
+    LessExact(MethodPattern),
+}
+
+/// Each instance of a service with what excludes it; nothing for those that are [`eligible`].
+pub(super) fn excluded<'a>(
+    instances: &'a [Arc<Instance>],
+    address: &Address,
+    policy: &Policy,
+) -> Vec<(&'a Arc<Instance>, Option<Exclusion>)> {
+    let with_method = with_method(&subset(instances, policy), address);
+    let (open, draining): (Vec<_>, Vec<_>) =
+        with_method.into_iter().partition(|(instance, _)| !is_draining(instance));
+    let voters = if open.is_empty() { draining } else { open };
+    let wanted = Wanted::new(policy, address, voters.iter().map(|(instance, _)| version(instance)));
+    let best = voters
+        .iter()
+        .filter(|(instance, _)| wanted.class(version(instance)).is_some())
+        .map(|(_, method)| &method.pattern)
+        .max_by(|a, b| specificity(a).cmp(&specificity(b)));
+    let exclusion = |instance: &Arc<Instance>| {
+        let lacks = |label: &&Label| !instance.offer.labels.contains(label);
+        if let Some(label) = policy.subset.iter().find(lacks) {
+            return Some(Exclusion::Subset(label.clone()));
+        }
+        let Some(method) = best_method(instance, address) else { return Some(Exclusion::Method) };
+        if let Some(exclusion) = wanted.exclusion(version(instance)) {
+            return Some(exclusion);
+        }
+        if is_draining(instance) {
+            return Some(Exclusion::Draining);
+        }
+        best.filter(|best| specificity(best) != specificity(&method.pattern))
+            .map(|best| Exclusion::LessExact(best.clone()))
+    };
+    instances.iter().map(|instance| (instance, exclusion(instance))).collect()
+}
+
 fn subset<'a>(instances: &'a [Arc<Instance>], policy: &Policy) -> Vec<&'a Instance> {
     instances.iter().map(Arc::as_ref).filter(|instance| is_within(policy, instance)).collect()
 }
@@ -119,6 +172,16 @@ impl<'a> Wanted<'a> {
         // Weights say which versions are called, so "the highest" is not asked for beside them; a range still holds.
         let is_free = !policy.weights.is_empty() && address.version == VersionReq::Any;
         Self { policy, selection: (!is_free).then(|| address.version.choose(present)) }
+    }
+
+    /// Why an instance of this version is not to be called.
+    fn exclusion(&self, version: Option<&Version>) -> Option<Exclusion> {
+        match &self.selection {
+            Some(selection) if !selection.admits(version) => {
+                Some(Exclusion::Version(selection.clone()))
+            }
+            _ => self.class(version).is_none().then_some(Exclusion::Weight),
+        }
     }
 
     /// The class of an instance of this version; `None` where it is not to be called.

@@ -43,6 +43,15 @@ impl Default for Standing {
     }
 }
 
+/// How one is set aside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Ejected {
+    /// A call after this time is a probe.
+    Until(Time),
+    /// The probe is under way.
+    Probed,
+}
+
 /// How an attempt speaks for an instance.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Mark {
@@ -80,6 +89,15 @@ impl Health {
         match self.standing {
             Standing::In { .. } | Standing::Probed { .. } => Time::ZERO,
             Standing::Out { until, .. } => until,
+        }
+    }
+
+    /// How it stands, for who wants to see it.
+    pub(super) fn ejection(&self) -> Option<Ejected> {
+        match self.standing {
+            Standing::In { .. } => None,
+            Standing::Out { until, .. } => Some(Ejected::Until(until)),
+            Standing::Probed { .. } => Some(Ejected::Probed),
         }
     }
 

@@ -7,10 +7,12 @@ use std::net::IpAddr;
 
 /// How near; the nearest first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Distance {
+pub enum Distance {
+    /// On the same host.
     Host,
+    /// On the same network.
     Network,
-    /// Also where it does not matter.
+    /// Elsewhere; also where it does not matter.
     Far,
 }
 

@@ -19,6 +19,7 @@ mod attempt;
 mod budget;
 mod calls;
 mod eligible;
+mod explain;
 mod health;
 mod hedging;
 mod input;
@@ -32,10 +33,14 @@ mod slotted;
 mod target;
 mod verdict;
 
+pub use eligible::Exclusion;
+pub use explain::{Considered, Explanation, Figures, Standing, Trouble};
 pub use input::{
     Begin, CallKey, Input, Kind, LinkState, Nobody, Only, Outcome, Output, TargetKey, Wait,
 };
+pub use locality::Distance;
 pub use policy::{BadWeight, Ejection, Hedge, Here, Locality, Outliers, Policy, Retry, Weight};
+pub use seats::Rest;
 pub use slotted::{HeldSlot, SlotsHeard};
 
 use crate::balance::Balancer;

@@ -4,7 +4,7 @@
 //! share in the long run; of a weight the nearest pool is asked first.
 
 use super::locality::Distance;
-use crate::balance::Cursor;
+use crate::balance::{CERTAIN, Cursor};
 use crate::rng::Rng;
 use std::ops::Range;
 
@@ -75,11 +75,42 @@ impl Pools {
         })
     }
 
+    /// How probably each pool is asked and has somebody, in parts of [`CERTAIN`]: with its range and cursor. None where
+    /// `has` says so of all.
+    pub(super) fn chances(
+        &self,
+        has: impl Fn(Range<usize>) -> bool,
+    ) -> Vec<(Range<usize>, Cursor, u32)> {
+        let start = |index: usize| index.checked_sub(1).map_or(0, |before| self.all[before].1);
+        let range = |index: usize| start(index)..self.all[index].1;
+        let open: Vec<usize> = (0..self.all.len()).filter(|&index| has(range(index))).collect();
+        let firsts = || (0..self.all.len()).filter(|&index| self.is_first(index));
+        let total: u64 = firsts().map(|index| u64::from(self.all[index].0.share)).sum();
+        let mut parts = vec![0_u32; self.all.len()];
+        for first in firsts() {
+            let next = open.iter().find(|&&index| index >= first).or_else(|| open.first());
+            let share = u64::from(self.all[first].0.share) * u64::from(CERTAIN);
+            let part = share.checked_div(total).unwrap_or(0);
+            if let Some(&next) = next {
+                parts[next] += u32::try_from(part).unwrap_or(CERTAIN);
+            }
+        }
+        let asked = parts.into_iter().enumerate().filter(|(_, part)| *part > 0);
+        asked.map(|(index, part)| (range(index), self.cursors[index], part)).collect()
+    }
+
+    /// The pool in which this candidate stands.
+    pub(super) fn pool_of(&self, candidate: usize) -> Option<Pool> {
+        self.all.iter().find(|(_, end)| candidate < *end).map(|(pool, _)| *pool)
+    }
+
+    fn is_first(&self, index: usize) -> bool {
+        index == 0 || self.all[index - 1].0.class != self.all[index].0.class
+    }
+
     /// The first pool of a class, each as often as its share says.
     fn draw(&self, rng: &mut Rng) -> usize {
-        let is_first =
-            |index: usize| index == 0 || self.all[index - 1].0.class != self.all[index].0.class;
-        let firsts = || (0..self.all.len()).filter(|&index| is_first(index));
+        let firsts = || (0..self.all.len()).filter(|&index| self.is_first(index));
         let share = |index: usize| u64::from(self.all[index].0.share);
         let mut drawn = rng.below(firsts().map(share).sum());
         for index in firsts() {
@@ -103,12 +134,19 @@ mod tests {
             all.push(Pool { class, distance, share });
         }
         let mut shares = vec![0; pools.len()];
+        let has = |range: Range<usize>| pools[range.start].3;
+        let told: Vec<(usize, u32)> =
+            all.chances(has).into_iter().map(|(range, _, part)| (range.start, part)).collect();
         for _ in 0..1_000 {
             let picked =
                 all.pick(&mut rng, |range, _, _| pools[range.start].3.then_some(range.start));
             if let Some(picked) = picked {
                 shares[picked] += 1;
             }
+        }
+        for (index, &share) in shares.iter().enumerate() {
+            let told = told.iter().find(|(told, _)| *told == index).map_or(0, |told| told.1);
+            assert!((told / 1_000).abs_diff(share) < 50, "{told:?} was told of {share}");
         }
         shares
     }

@@ -3,7 +3,8 @@
 //! An instance has one seat, shared by all targets that may pick it. A seat lives while a target lists it or a call is
 //! under way there, so the table is bounded by what the snapshot holds plus the calls under way.
 
-use super::health::{Advice, Health, Mark};
+use super::explain::Trouble;
+use super::health::{Advice, Ejected, Health, Mark};
 use super::policy::Outliers;
 use crate::balance::Latency;
 use crate::id::{Epoch, NodeId};
@@ -43,6 +44,7 @@ struct Seat {
     listed: u32,
     /// Until then it is picked only when there is no other.
     rests_until: Time,
+    why: Rest,
     latency: Latency,
     health: Health,
 }
@@ -50,8 +52,26 @@ struct Seat {
 impl Seat {
     fn new(identity: Identity, rests_until: Time) -> Self {
         let (latency, health) = (Latency::default(), Health::default());
-        Self { identity, pending: 0, listed: 0, rests_until, latency, health }
+        let why = Rest::Unreached;
+        Self { identity, pending: 0, listed: 0, rests_until, why, latency, health }
     }
+
+    fn avoid(&mut self, until: Time, why: Rest) {
+        if until > self.rests_until {
+            (self.rests_until, self.why) = (until, why);
+        }
+    }
+}
+
+/// Why an instance is avoided for a moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rest {
+    /// It takes no more at this time.
+    Full,
+    /// A dial failed.
+    Unreached,
+    /// Its link broke, or it refused a call for another reason.
+    Failed,
 }
 
 /// How a call ended that says something of the instance.
@@ -159,9 +179,29 @@ impl Seats {
     }
 
     /// Avoids an instance for a while. A longer rest that was given before stands.
-    pub(super) fn rest(&mut self, key: SeatKey, until: Time) {
-        let seat = &mut self.all[key.0];
-        seat.rests_until = seat.rests_until.max(until);
+    pub(super) fn rest(&mut self, key: SeatKey, until: Time, why: Rest) {
+        self.all[key.0].avoid(until, why);
+    }
+
+    /// What speaks against one more call there, if anything does.
+    pub(super) fn trouble(&self, key: SeatKey, now: Time) -> Option<Trouble> {
+        let seat = &self.all[key.0];
+        match seat.health.ejection() {
+            _ if seat.rests_until > now => {
+                Some(Trouble::Resting { why: seat.why, left: seat.rests_until - now })
+            }
+            Some(Ejected::Probed) => Some(Trouble::Probed),
+            Some(Ejected::Until(until)) if until > now => {
+                Some(Trouble::Ejected { left: until - now })
+            }
+            Some(Ejected::Until(_)) if seat.pending > 0 => Some(Trouble::Probed),
+            Some(Ejected::Until(_)) | None => None,
+        }
+    }
+
+    /// How long calls there take of late.
+    pub(super) fn latency(&self, key: SeatKey, now: Time) -> Option<Duration> {
+        self.all[key.0].latency.recent(now)
     }
 
     /// Avoids all instances of a node for a while.
@@ -169,7 +209,7 @@ impl Seats {
         self.doubts.retain(|_, end| *end > now);
         self.doubts.insert(node, until);
         for (_, seat) in self.all.iter_mut().filter(|(_, seat)| seat.identity.node == node) {
-            seat.rests_until = seat.rests_until.max(until);
+            seat.avoid(until, Rest::Unreached);
         }
     }
 

@@ -84,6 +84,19 @@ impl Slotted {
         Some((*self.index.get(&slot.place)?, slot.number))
     }
 
+    /// Which candidate [`pick`](Self::pick) would take.
+    pub(super) fn peek(&self, may: impl Fn(usize) -> bool) -> Option<usize> {
+        let index = &self.index;
+        let slot = self.rover.peek_where(|place| index.get(&place).is_some_and(|&at| may(at)))?;
+        index.get(&slot.place).copied()
+    }
+
+    /// The numbers that are held of one instance, the lowest first.
+    pub(super) fn numbers(&self, place: Place) -> Vec<u32> {
+        let held = self.rover.held().into_iter().filter(|slot| slot.place == place);
+        held.map(|slot| slot.number).collect()
+    }
+
     /// Whether [`pick`](Self::pick) would find one.
     pub(super) fn has(&self, may: impl Fn(usize) -> bool) -> bool {
         self.rover.holds_where(|place| self.index.get(&place).is_some_and(|&at| may(at)))

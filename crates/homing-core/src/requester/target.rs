@@ -1,5 +1,7 @@
 //! Who may take the calls to one address, and who waits for one that may?
 
+mod outlook;
+
 use super::eligible::{Absence, Eligible, eligible, everyone};
 use super::locality::{Distance, distance};
 use super::policy::Policy;

@@ -2,6 +2,7 @@
 
 mod choosing;
 mod everyone;
+mod explaining;
 mod hedging;
 mod model;
 mod scenarios;

@@ -151,6 +151,11 @@ impl Responder {
         self.slots.held()
     }
 
+    /// How much it takes.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
     /// Calls that were admitted and have not ended.
     pub fn running(&self) -> u32 {
         self.running

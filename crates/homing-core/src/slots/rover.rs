@@ -184,17 +184,25 @@ impl Rover {
 
     /// As [`pick`](Self::pick), of the instances that may be picked.
     pub fn pick_where(&mut self, may: impl Fn(Place) -> bool) -> Option<Slot> {
-        let may = |held: &Held| may(held.slot.place);
-        // The lowest come first, so this is mostly one of the first.
-        let idle = self.held.iter().position(|held| held.in_flight == 0 && may(held));
-        let picked = if let Some(index) = idle {
-            &mut self.held[index]
-        } else {
-            let held = self.held.iter_mut().filter(|held| may(held));
-            held.min_by_key(|held| (held.in_flight, held.slot))?
-        };
+        let picked = self.find_where(may)?;
+        let picked = &mut self.held[picked];
         picked.in_flight += 1;
         Some(picked.slot)
+    }
+
+    /// The slot that [`pick_where`](Self::pick_where) would take.
+    pub fn peek_where(&self, may: impl Fn(Place) -> bool) -> Option<Slot> {
+        self.find_where(may).map(|index| self.held[index].slot)
+    }
+
+    fn find_where(&self, may: impl Fn(Place) -> bool) -> Option<usize> {
+        let may = |held: &Held| may(held.slot.place);
+        // The lowest come first, so this is mostly one of the first.
+        self.held.iter().position(|held| held.in_flight == 0 && may(held)).or_else(|| {
+            let held = self.held.iter().enumerate().filter(|(_, held)| may(held));
+            let least = held.min_by_key(|(_, held)| (held.in_flight, held.slot));
+            least.map(|(index, _)| index)
+        })
     }
 
     /// Whether none is held, and not all have refused one.

@@ -99,6 +99,13 @@ fn is_of_the_mesh(service: &str) -> bool {
     service.starts_with('$') && service != packets::SERVICE
 }
 
+impl AccessList {
+    /// How many rules it has.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+}
+
 impl Rule {
     fn is_about(&self, wish: &Wish<'_>) -> bool {
         let is_like = |pattern: &NamePattern| match wish.action {

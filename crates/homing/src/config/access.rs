@@ -1,7 +1,6 @@
 //! What was decided of who may do what, and of what a node shows?
 
 use super::Config;
-use super::settings::{Environment, text};
 use crate::access::{AccessList, Issuer, TokenSource};
 use crate::error::ConfigError;
 use homing_core::limits::ISSUERS_MAX;
@@ -17,25 +16,15 @@ pub(crate) struct AccessSettings {
 }
 
 impl Config {
-    pub(super) fn resolve_access(
-        &self,
-        environment: Environment<'_>,
-    ) -> Result<AccessSettings, ConfigError> {
+    pub(super) fn resolve_access(&self) -> Result<AccessSettings, ConfigError> {
         if self.issuers.len() > ISSUERS_MAX {
             let right = format!("at most {ISSUERS_MAX} issuers can be believed");
-            return Err(ConfigError::new("issuers", &self.issuers.len(), right));
+            return Err(ConfigError::new("tokens.issuers", &self.issuers.len(), right));
         }
-        let token = match &self.token {
-            Some(token) => Some(token.clone()),
-            None if self.keyless => None,
-            None => Some(text(environment, "HOMING_TOKEN")?)
-                .filter(|token| !token.is_empty())
-                .map(TokenSource::Text),
-        };
         Ok(AccessSettings {
             list: self.access.clone(),
             issuers: self.issuers.clone(),
-            token,
+            token: self.token.clone(),
             audit: self.audit.clone(),
         })
     }

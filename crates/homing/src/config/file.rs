@@ -1,56 +1,36 @@
 //! What does a configuration file say?
 //!
-//! TOML. Every key that is read here stands in the table of [`Config::from_file`](super::Config::from_file); one that is
-//! not known is refused, for a setting that is ignored is worse than none.
+//! TOML, read by the [table](super::table) of settings. A key that is not known is refused, for a setting that is ignored
+//! is worse than none.
 
 use super::Config;
-use super::settings::Environment;
-use crate::access::rule::{Parsed, one_or_many};
-use crate::access::{AccessList, Issuer, TokenSource};
-use crate::discovery::RedisUrl;
+use super::table::{Form, SETTINGS, Setting, unknown};
+use crate::access::AccessList;
 use crate::error::ConfigError;
-use crate::security::{Authority, files};
+use crate::security::files;
 use homing_core::limits::CONFIG_FILE_MAX;
-use homing_core::name::{MeshName, Namespace};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer};
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use serde::de::DeserializeOwned;
+use std::path::Path;
 use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-/// The settings of a file; what it does not say is none.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// What a file says.
+#[derive(Clone, Debug)]
 pub(crate) struct FileSettings {
-    #[serde(deserialize_with = "text")]
-    pub(crate) mesh: Option<MeshName>,
-    #[serde(deserialize_with = "text")]
-    pub(crate) namespace: Option<Namespace>,
-    #[serde(deserialize_with = "addresses")]
-    pub(crate) listen: Vec<SocketAddr>,
-    #[serde(deserialize_with = "one_or_many")]
-    pub(crate) seeds: Vec<String>,
-    #[serde(deserialize_with = "text")]
-    pub(crate) redis: Option<RedisUrl>,
-    pub(crate) key_file: Option<PathBuf>,
-    pub(crate) identity: Option<PathBuf>,
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) cert: Option<PathBuf>,
-    pub(crate) cert_key: Option<PathBuf>,
-    pub(crate) token_file: Option<PathBuf>,
-    pub(crate) audit: Option<PathBuf>,
+    pub(super) path: Arc<Path>,
+    pub(super) said: Vec<Said>,
     pub(crate) access: Option<AccessList>,
-    pub(crate) tokens: Tokens,
 }
 
-/// Whose tokens are believed.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Tokens {
-    #[serde(deserialize_with = "one_or_many")]
-    pub(crate) issuers: Vec<Issuer>,
+/// One setting in a file.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) name: &'static str,
+    pub(super) line: usize,
+    /// The value, or each of several, with its line.
+    pub(super) texts: Vec<(String, usize)>,
 }
 
 impl FileSettings {
@@ -62,132 +42,184 @@ impl FileSettings {
         let bad = |problem: String| ConfigError::new("config", &path.display(), problem);
         let text =
             files::read_settings(path, CONFIG_FILE_MAX).map_err(|fault| bad(fault.of_it()))?;
-        let mut settings: Self = parse(&text).map_err(bad)?;
+        let mut settings = Self::parse(&text).map_err(bad)?;
+        settings.path = path.into();
         settings.stand_in(path.parent().unwrap_or(Path::new("")));
         Ok(settings)
     }
 
-    /// The certificates of the user's own authority.
+    /// Reads what a file would say, of no path.
     ///
     /// # Errors
-    /// Some of its files are given, and not all.
-    fn authority(&self) -> Result<Option<Authority>, ConfigError> {
-        let files = [("ca", &self.ca), ("cert", &self.cert), ("cert_key", &self.cert_key)];
-        match (&self.ca, &self.cert, &self.cert_key) {
-            (None, None, None) => Ok(None),
-            (Some(ca), Some(cert), Some(key)) => {
-                let (ca, cert, key) = (ca.clone(), cert.clone(), key.clone());
-                Ok(Some(Authority { ca, cert, key }))
-            }
-            _ => {
-                let missing = files.iter().find(|(_, file)| file.is_none());
-                let (missing, _) = missing.expect("not all of them are given");
-                let right = "ca, cert and cert_key are of use together only";
-                Err(ConfigError::new(missing, &"", right))
-            }
+    /// Something in it is not right: in which line, and what would be.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Rules {
+            access: Option<AccessList>,
         }
+        let table = DeTable::parse(text).map_err(|error| at_line(text, &error))?;
+        let mut reader = Reader { text, said: Vec::new(), scratch: Config::default() };
+        reader.read("", table.get_ref())?;
+        let Rules { access } = parse(text)?;
+        Ok(Self { path: Path::new("").into(), said: reader.said, access })
+    }
+
+    /// What it says, without the lines, for comparisons.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn texts(&self) -> Vec<(&'static str, Vec<&str>)> {
+        self.said
+            .iter()
+            .map(|said| (said.name, said.texts.iter().map(|(text, _)| text.as_str()).collect()))
+            .collect()
+    }
+
+    pub(super) fn wrong(
+        &self,
+        line: usize,
+        setting: &Setting,
+        given: &str,
+        right: &str,
+    ) -> ConfigError {
+        let problem = wrong(line, setting, given, right);
+        ConfigError::new("config", &self.path.display(), problem)
     }
 
     /// Makes paths what they are seen from the file's directory.
     fn stand_in(&mut self, directory: &Path) {
-        let Self { key_file, identity, ca, cert, cert_key, token_file, audit, .. } = self;
-        for path in [key_file, identity, ca, cert, cert_key, token_file, audit] {
-            *path = path.take().map(|path| match path.to_str() {
-                Some("-") => path, // stderr, for the audit log
-                _ => directory.join(path),
-            });
+        let is_path = |said: &&mut Said| {
+            Setting::named(said.name).is_some_and(|setting| setting.form == Form::File)
+        };
+        for said in self.said.iter_mut().filter(is_path) {
+            // `-` is stderr, for the audit log.
+            for (text, _) in said.texts.iter_mut().filter(|(text, _)| text != "-") {
+                *text = directory.join(&*text).display().to_string();
+            }
         }
     }
 }
 
-impl Config {
-    /// The same, with what a file says where neither this nor the environment says anything: the file that was read, or
-    /// the one that the environment names.
-    pub(super) fn with_file(&self, environment: Environment<'_>) -> Result<Self, ConfigError> {
-        let is_unset = |variable| environment(variable).is_empty();
-        let file = match (&self.file, environment("HOMING_CONFIG")) {
-            (Some(file), _) => Arc::clone(file),
-            (None, _) if self.keyless => return Ok(self.clone()),
-            (None, unset) if unset.is_empty() => return Ok(self.clone()),
-            (None, path) => Arc::new(FileSettings::read(Path::new(&path))?),
-        };
-        let mut config = self.clone();
-        let file = FileSettings::clone(&file);
-        config.tls = config.tls.or(file.authority()?);
-        let are_keys_unset = config.key.is_empty() && is_unset("HOMING_KEY");
-        if are_keys_unset && is_unset("HOMING_KEY_FILE") && !self.keyless {
-            config.key_file = config.key_file.or(file.key_file);
+struct Reader<'a> {
+    text: &'a str,
+    said: Vec<Said>,
+    /// Where each value is tried.
+    scratch: Config,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, within: &str, table: &DeTable<'_>) -> Result<(), String> {
+        for (key, value) in table {
+            let name = match within {
+                "" => key.get_ref().to_string(),
+                _ => format!("{within}.{}", key.get_ref()),
+            };
+            let line = line_of(self.text, key.span().start);
+            let is_table = SETTINGS.iter().any(|setting| {
+                setting.name.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.'))
+            });
+            match (Setting::named(&name), value.get_ref()) {
+                (Some(setting), _) if setting.is_for_files() => {
+                    self.take(setting, line, value)?;
+                }
+                (Some(setting), _) => {
+                    let otherwise = otherwise(setting);
+                    return Err(format!(
+                        "line {line}: {name} cannot be said in a file: {otherwise}"
+                    ));
+                }
+                (None, DeValue::Table(inner)) if is_table => self.read(&name, inner)?,
+                (None, _) if is_table => {
+                    return Err(format!("line {line}: {name} is a table: [{name}]"));
+                }
+                (None, _) => return Err(format!("line {line}: {}", unknown(&name))),
+            }
         }
-        if is_unset("HOMING_IDENTITY") {
-            config.identity = config.identity.or(file.identity);
-        }
-        if is_unset("HOMING_MESH") {
-            config.mesh = config.mesh.or(file.mesh);
-        }
-        if is_unset("HOMING_NAMESPACE") {
-            config.namespace = config.namespace.or(file.namespace);
-        }
-        if is_unset("HOMING_SEEDS") && config.discovery.seeds.is_empty() {
-            config.discovery.seeds = file.seeds;
-        }
-        if is_unset("HOMING_REDIS") && !config.keyless {
-            config.discovery.redis = config.discovery.redis.or(file.redis);
-        }
-        if is_unset("HOMING_TOKEN") {
-            config.token = config.token.or(file.token_file.map(TokenSource::File));
-        }
-        if config.listen.is_empty() {
-            config.listen = file.listen;
-        }
-        if config.issuers.is_empty() {
-            config.issuers = file.tokens.issuers;
-        }
-        config.access = config.access.or(file.access);
-        config.audit = config.audit.or(file.audit);
-        Ok(config)
+        Ok(())
     }
+
+    fn take(
+        &mut self,
+        setting: &'static Setting,
+        line: usize,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), String> {
+        let all: Vec<&Spanned<DeValue<'_>>> = match (setting.form, value.get_ref()) {
+            (Form::Rules, _) => Vec::new(),
+            (Form::List, DeValue::Array(all)) => all.iter().collect(),
+            _ => vec![value],
+        };
+        let mut texts = Vec::new();
+        for value in all {
+            let line = line_of(self.text, value.span().start);
+            let text = text_of(setting.form, value.get_ref()).ok_or_else(|| {
+                format!("line {line}: {} is {}", setting.name, kind(setting.form))
+            })?;
+            (setting.write)(&mut self.scratch, &text)
+                .map_err(|right| wrong(line, setting, &text, &right))?;
+            texts.push((text, line));
+        }
+        self.said.push(Said { name: setting.name, line, texts });
+        Ok(())
+    }
+}
+
+/// The text of a value of this form; none where it is of another.
+fn text_of(form: Form, value: &DeValue<'_>) -> Option<String> {
+    match (form, value) {
+        (Form::Number, DeValue::Integer(number)) => {
+            let number = i128::from_str_radix(number.as_str(), number.radix()).ok()?;
+            Some(number.to_string())
+        }
+        (Form::Switch, DeValue::Boolean(value)) => Some(value.to_string()),
+        (Form::Text | Form::File | Form::List | Form::Span | Form::Url, DeValue::String(text)) => {
+            Some(text.to_string())
+        }
+        _ => None,
+    }
+}
+
+const fn kind(form: Form) -> &'static str {
+    match form {
+        Form::Text | Form::Url | Form::Secret => "a text: \"…\"",
+        Form::File => "a path: \"…\"",
+        Form::List => "a text or a list of texts: [\"…\", \"…\"]",
+        Form::Number => "a whole number",
+        Form::Span => "a text with a number and a unit: \"5s\"",
+        Form::Switch => "true or false",
+        Form::Program => "for the program to say",
+        Form::Rules => "a list of tables: [[access]]",
+    }
+}
+
+/// How a setting is said that no file can say.
+fn otherwise(setting: &Setting) -> String {
+    let file = Setting::named(&format!("{}_file", setting.name));
+    match (file, setting.flag) {
+        (Some(file), _) => format!("{} names the file that has it", file.name),
+        (None, Some(flag)) => format!("by {flag} only"),
+        (None, None) => "by the program only".to_owned(),
+    }
+}
+
+fn wrong(line: usize, setting: &Setting, given: &str, right: &str) -> String {
+    let given: String = setting.shown(given).chars().take(64).collect();
+    format!("line {line}: {} {given:?}: {right}", setting.name)
 }
 
 /// Reads TOML; an error says in which line what is wrong.
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    toml::from_str(text).map_err(|error| {
-        let message = error.message().trim_end().replace('\n', ", ");
-        match error.span() {
-            Some(span) => format!("line {}: {message}", line_of(text, span.start)),
-            None => message,
-        }
-    })
+    toml::from_str(text).map_err(|error| at_line(text, &error))
+}
+
+fn at_line(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().trim_end().replace('\n', ", ");
+    match error.span() {
+        Some(span) => format!("line {}: {message}", line_of(text, span.start)),
+        None => message,
+    }
 }
 
 fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
-}
-
-fn text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr,
-    T::Err: fmt::Display,
-{
-    Parsed::deserialize(deserializer).map(|Parsed(value)| Some(value))
-}
-
-fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
-    /// The standard library says of any mistake only that it is one.
-    struct Address(SocketAddr);
-
-    impl FromStr for Address {
-        type Err = String;
-
-        fn from_str(text: &str) -> Result<Self, String> {
-            let right = "it is an address and a port, like 127.0.0.1:0 or [::1]:7000";
-            let given: String = text.chars().take(64).collect();
-            text.parse().map(Self).map_err(|_| format!("{given:?}: {right}"))
-        }
-    }
-
-    let addresses: Vec<Address> = one_or_many(deserializer)?;
-    Ok(addresses.into_iter().map(|Address(address)| address).collect())
 }
 
 #[cfg(test)]

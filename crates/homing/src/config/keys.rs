@@ -1,10 +1,10 @@
 //! What keeps strangers out of a node's mesh, and how far may it therefore be heard?
 
-use super::settings::{Environment, text};
+use super::table::HIDDEN;
 use super::{Config, Defaults};
 use crate::error::{ConfigError, JoinError};
 use crate::info::Guard;
-use crate::security::{BadKey, Key, KeyFile};
+use crate::security::{Key, KeyFile};
 use homing_core::limits::MESH_KEYS_MAX;
 use std::path::PathBuf;
 
@@ -52,8 +52,8 @@ impl Config {
     }
 
     /// Decides on the keys, and refuses to be reached, or to be told of, beyond this host without any.
-    pub(super) fn resolve_keys(&self, environment: Environment<'_>) -> Result<Keys, ConfigError> {
-        let (keys, said) = self.find_keys(environment)?;
+    pub(super) fn resolve_keys(&self) -> Result<Keys, ConfigError> {
+        let (keys, said) = self.find_keys()?;
         let keys = match (self.insecure, keys) {
             (true, Keys::Local) => Keys::Insecure,
             // A network of a test is insecure unless something else was said.
@@ -68,38 +68,19 @@ impl Config {
     }
 
     /// The keys, and who gave them.
-    fn find_keys(&self, environment: Environment<'_>) -> Result<(Keys, &'static str), ConfigError> {
-        let (given, file) = if self.keyless {
-            (String::new(), String::new())
-        } else {
-            let given = environment("HOMING_KEY").into_string();
-            let given = given.map_err(|_| {
-                ConfigError::new("HOMING_KEY", &HIDDEN, BadKey::Foreign.to_string())
-            })?;
-            (given, text(environment, "HOMING_KEY_FILE")?)
-        };
-        // What a program says goes before what the environment says of the same.
-        let given = match &self.key[..] {
-            [] => (listed(&given)?, "HOMING_KEY"),
-            keys => (keys.to_vec(), "key"),
-        };
-        let file = match &self.key_file {
-            Some(file) => (Some(file.clone()), "key_file"),
-            None => (Some(PathBuf::from(file)).filter(|file| file != ""), "HOMING_KEY_FILE"),
-        };
-        match (given, file) {
-            ((keys, _), (None, _)) if keys.is_empty() => Ok((Keys::Local, "nobody")),
-            ((keys, _), (Some(file), said)) if keys.is_empty() => Ok((Keys::File(file), said)),
-            ((keys, said), (None, _)) if keys.len() <= MESH_KEYS_MAX => {
-                Ok((Keys::Given(keys), said))
-            }
-            ((keys, said), (None, _)) => {
+    fn find_keys(&self) -> Result<(Keys, &'static str), ConfigError> {
+        let (key, key_file) = (self.place_of("key"), self.place_of("key_file"));
+        match (&self.key[..], &self.key_file) {
+            ([], None) => Ok((Keys::Local, "nobody")),
+            ([], Some(file)) => Ok((Keys::File(file.clone()), key_file)),
+            (keys, None) if keys.len() <= MESH_KEYS_MAX => Ok((Keys::Given(keys.to_vec()), key)),
+            (keys, None) => {
                 let right = format!("{MESH_KEYS_MAX} keys are the most, not {}", keys.len());
-                Err(ConfigError::new(said, &HIDDEN, right))
+                Err(ConfigError::new("key", &HIDDEN, right))
             }
-            ((_, key), (Some(file), said)) => {
+            (_, Some(file)) => {
                 let right = format!("keys are given by {key}, too: leave out one of the two");
-                Err(ConfigError::new(said, &file.display(), right))
+                Err(ConfigError::new("key_file", &file.display(), right))
             }
         }
     }
@@ -121,13 +102,4 @@ impl Config {
         }
         Ok(())
     }
-}
-
-/// What an error shows in the place of keys.
-const HIDDEN: &str = "(not shown)";
-
-fn listed(text: &str) -> Result<Vec<Key>, ConfigError> {
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-    let keys = words.map(str::parse).collect::<Result<Vec<Key>, _>>();
-    keys.map_err(|error| ConfigError::new("HOMING_KEY", &HIDDEN, error.to_string()))
 }

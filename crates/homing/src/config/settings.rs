@@ -4,10 +4,9 @@ use super::access::AccessSettings;
 use super::bounds::Bounds;
 use super::keys::Keys;
 use super::parts::{Discovery, GROUP, GROUP_V6, Timings, Transport};
-use super::{Config, Defaults, parsed};
+use super::{Config, Defaults};
 use crate::discovery::RedisUrl;
 use crate::discovery::own::OwnSource;
-use crate::discovery::redis_url::without_password;
 use crate::discovery::seeds::Seed;
 use crate::error::ConfigError;
 use crate::info::Kind;
@@ -120,38 +119,31 @@ impl Config {
 
     /// The same in a given environment.
     pub(super) fn resolve_in(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
-        self.with_file(environment)?.resolve_without_file(environment)
+        let layered = self.layered(environment)?;
+        layered.resolve_layered().map_err(|error| layered.placed(error))
     }
 
-    fn resolve_without_file(&self, environment: Environment<'_>) -> Result<Settings, ConfigError> {
+    fn resolve_layered(&self) -> Result<Settings, ConfigError> {
         check_timings(&self.timings)?;
         self.limits.check()?;
-        let mesh = match &self.mesh {
-            Some(mesh) => mesh.clone(),
-            None => name(environment, "HOMING_MESH")?.unwrap_or_default(),
-        };
-        let namespace = match &self.namespace {
-            Some(namespace) => namespace.clone(),
-            None => name(environment, "HOMING_NAMESPACE")?.unwrap_or_default(),
-        };
-        let keys = self.resolve_keys(environment)?;
+        let keys = self.resolve_keys()?;
         Ok(Settings {
-            mesh,
-            namespace,
+            mesh: self.mesh.clone().unwrap_or_default(),
+            namespace: self.namespace.clone().unwrap_or_default(),
             name: self.name.clone().unwrap_or_else(usual_name),
             kind: self.kind,
             listen: self.resolve_listen(&keys),
             advertise: self.advertise.clone(),
             keys,
-            identity: self.resolve_identity(environment)?,
+            identity: self.identity.clone(),
             tls: self.tls.clone(),
-            discovery: self.resolve_discovery(environment)?,
+            discovery: self.resolve_discovery()?,
             sources: self.resolve_sources()?,
             transport: self.transport,
             timings: self.timings,
             limits: self.limits,
             net: self.net.clone().unwrap_or_else(|| Arc::new(TokioNet)),
-            access: self.resolve_access(environment)?,
+            access: self.resolve_access()?,
             defaults: self.defaults.clone(),
         })
     }
@@ -165,21 +157,7 @@ impl Config {
         }
     }
 
-    fn resolve_identity(
-        &self,
-        environment: Environment<'_>,
-    ) -> Result<Option<PathBuf>, ConfigError> {
-        let said = match &self.identity {
-            Some(file) => return Ok(Some(file.clone())),
-            None => PathBuf::from(text(environment, "HOMING_IDENTITY")?),
-        };
-        Ok(Some(said).filter(|file| file != ""))
-    }
-
-    fn resolve_discovery(
-        &self,
-        environment: Environment<'_>,
-    ) -> Result<DiscoverySettings, ConfigError> {
+    fn resolve_discovery(&self) -> Result<DiscoverySettings, ConfigError> {
         let wished: &Discovery = &self.discovery;
         let groups = wished.group.map_or_else(|| vec![GROUP, GROUP_V6], |group| vec![group]);
         if let Some(group) = groups.iter().find(|group| !group.is_multicast()) {
@@ -189,14 +167,10 @@ impl Config {
         if wished.port == 0 {
             return Err(ConfigError::new("discovery.port", &0, "it is 1 to 65535"));
         }
-        let seeds = if wished.seeds.is_empty() {
-            listed(&text(environment, "HOMING_SEEDS")?)
-        } else {
-            wished.seeds.clone()
-        };
+        let seeds = wished.seeds.clone();
         for seed in &seeds {
             if let Err(why) = Seed::parse(seed, wished.port) {
-                return Err(ConfigError::new("discovery.seeds", seed, format!("it {why}")));
+                return Err(ConfigError::new("seeds", seed, format!("it {why}")));
             }
         }
         Ok(DiscoverySettings {
@@ -205,26 +179,20 @@ impl Config {
             ttl: wished.ttl,
             interfaces: wished.interfaces.clone(),
             seeds,
-            redis: self.resolve_redis(environment)?,
-            rendezvous: self.resolve_rendezvous(environment)?,
+            redis: self.resolve_redis()?,
+            rendezvous: self.resolve_rendezvous()?,
             scouting: wished.scouting,
         })
     }
 
-    fn resolve_redis(&self, environment: Environment<'_>) -> Result<Option<RedisUrl>, ConfigError> {
-        let (setting, url) = match &self.discovery.redis {
-            Some(url) => ("discovery.redis", url.clone()),
-            None if self.keyless => return Ok(None),
-            None => match text(environment, "HOMING_REDIS")?.trim() {
-                "" => return Ok(None),
-                given => ("HOMING_REDIS", redis_url("HOMING_REDIS", given)?),
-            },
-        };
-        if !cfg!(feature = "redis") {
-            let right = "it needs a program that was built with the feature redis";
-            return Err(ConfigError::new(setting, &url, right));
+    fn resolve_redis(&self) -> Result<Option<RedisUrl>, ConfigError> {
+        match &self.discovery.redis {
+            Some(url) if !cfg!(feature = "redis") => {
+                let right = "it needs a program that was built with the feature redis";
+                Err(ConfigError::new("redis", url, right))
+            }
+            url => Ok(url.clone()),
         }
-        Ok(Some(url))
     }
 
     fn resolve_sources(&self) -> Result<Vec<OwnSource>, ConfigError> {
@@ -235,23 +203,20 @@ impl Config {
         Ok(self.sources.clone())
     }
 
-    fn resolve_rendezvous(&self, environment: Environment<'_>) -> Result<Rendezvous, ConfigError> {
-        let (setting, base) = match (&self.discovery.rendezvous, &self.defaults) {
-            (Some(base), _) => ("discovery.rendezvous", base.clone()),
+    fn resolve_rendezvous(&self) -> Result<Rendezvous, ConfigError> {
+        let base = match (&self.discovery.rendezvous, &self.defaults) {
+            (Some(base), _) => base,
             (None, Defaults::Isolated(isolation)) => {
                 return Ok(Rendezvous::Under(isolation.base().to_owned()));
             }
             (None, Defaults::Constants) => return Ok(Rendezvous::Nowhere),
-            (None, Defaults::Environment) => match environment("HOMING_RENDEZVOUS") {
-                unset if unset.is_empty() => return Ok(Rendezvous::Usual),
-                base => ("HOMING_RENDEZVOUS", base.into()),
-            },
+            (None, Defaults::Environment) => return Ok(Rendezvous::Usual),
         };
         if !base.is_absolute() {
             let right = "it is not an absolute path: programs started elsewhere would not meet";
-            return Err(ConfigError::new(setting, &base.display(), right));
+            return Err(ConfigError::new("discovery.rendezvous", &base.display(), right));
         }
-        Ok(Rendezvous::Under(base))
+        Ok(Rendezvous::Under(base.clone()))
     }
 }
 
@@ -282,17 +247,6 @@ fn check_timings(timings: &Timings) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The name in a variable; none where it is unset or empty.
-fn name<T>(environment: Environment<'_>, variable: &'static str) -> Result<Option<T>, ConfigError>
-where
-    T: std::str::FromStr<Err = homing_core::name::BadName>,
-{
-    match text(environment, variable)?.as_str() {
-        "" => Ok(None),
-        given => parsed(variable, given).map(Some),
-    }
-}
-
 pub(super) fn text(
     environment: Environment<'_>,
     variable: &'static str,
@@ -300,18 +254,6 @@ pub(super) fn text(
     environment(variable)
         .into_string()
         .map_err(|given| ConfigError::new(variable, &given.display(), "it is not UTF-8"))
-}
-
-/// The URL of a Redis. What is refused is shown without its password.
-pub(super) fn redis_url(setting: &'static str, given: &str) -> Result<RedisUrl, ConfigError> {
-    let refused = |error: crate::discovery::BadRedisUrl| {
-        ConfigError::new(setting, &without_password(given), error.to_string())
-    };
-    given.parse().map_err(refused)
-}
-
-fn listed(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|seed| !seed.is_empty()).map(str::to_owned).collect()
 }
 
 /// The program and its process number: `words-4711`.

@@ -88,12 +88,12 @@ fn a_value_that_cannot_be_used_is_named_with_its_place() {
     check_refused(
         &plain(),
         &[("HOMING_SEEDS", "a.example, :99")],
-        "discovery.seeds \":99\": it names no host",
+        "HOMING_SEEDS \":99\": it names no host",
     );
     check_refused(
         &plain().seed("a.example:http"),
         &[],
-        "discovery.seeds \"a.example:http\": it is not host:port with a port from 1 to 65535",
+        "seeds \"a.example:http\": it is not host:port with a port from 1 to 65535",
     );
     let mut config = plain();
     config.timings.idle = Duration::ZERO;
@@ -300,4 +300,161 @@ fn bounds_that_no_node_could_live_with_are_refused() {
         let why = decide(&config, &[]).err().expect("it should be refused").to_string();
         assert!(why.starts_with(expect), "{why}");
     }
+}
+
+/// The names of the fields of a value, from how it prints itself.
+fn fields(value: &impl std::fmt::Debug) -> Vec<String> {
+    let shown = format!("{value:#?}");
+    let inner = |line: &str| Some(line.strip_prefix("    ")?.split_once(": ")?.0.to_owned());
+    shown.lines().filter_map(inner).filter(|name| !name.starts_with(' ')).collect()
+}
+
+#[test]
+fn every_field_is_a_setting_and_none_is_two() {
+    /// Fields that are no settings, or several.
+    const OTHERS: [&str; 7] = ["kind", "tls", "discovery", "timings", "limits", "issuers", "file"];
+    let config = Config::default();
+    let within = |table: &str, names: Vec<String>| {
+        names.into_iter().map(|name| format!("{table}.{name}")).collect::<Vec<_>>()
+    };
+    let parts = [
+        within("timings", fields(&config.timings)),
+        within("limits", fields(&config.limits)),
+        within("discovery", fields(&config.discovery)),
+        fields(&config).into_iter().filter(|name| !OTHERS.contains(&name.as_str())).collect(),
+        ["ca", "cert", "cert_key", "tokens.issuers", "token_file"].map(str::to_owned).to_vec(),
+    ];
+    let mut expect = parts.concat();
+    // They are at the top, where people look for them.
+    for top in ["seeds", "redis"] {
+        let nested = format!("discovery.{top}");
+        expect.iter_mut().filter(|name| **name == nested).for_each(|name| *name = top.into());
+    }
+    let mut told: Vec<&str> = table::SETTINGS.iter().map(|setting| setting.name).collect();
+    told.sort_unstable();
+    expect.sort_unstable();
+    assert_eq!(told, expect);
+}
+
+/// A value that each setting can have, and that is not its default.
+fn sample(setting: &table::Setting) -> Option<String> {
+    use table::Form;
+    let key = Key::generate().to_string();
+    Some(match (setting.name, setting.form) {
+        ("key", _) => key,
+        ("tokens.issuers", _) => crate::access::IssuerKey::generate().issuer().to_string(),
+        ("listen", _) => "127.0.0.1:7001".into(),
+        ("advertise", _) => "127.0.0.1:7002".into(),
+        ("transport", _) => "tcp".into(),
+        ("discovery.group", _) => "239.255.1.1".into(),
+        ("timings.registration_lifetime", _) => "20s".into(),
+        (_, Form::Url) => "redis://other:6379/0".into(),
+        (_, Form::Text | Form::List | Form::Secret) => "other".into(),
+        (_, Form::File) => "/other".into(),
+        (_, Form::Number) => "9".into(),
+        (_, Form::Span) => "1250ms".into(),
+        (_, Form::Switch) => "false".into(),
+        (_, Form::Program | Form::Rules) => return None,
+    })
+}
+
+#[test]
+fn the_program_comes_before_the_environment_and_that_before_the_file() {
+    for setting in table::SETTINGS {
+        let Some(value) = sample(setting) else { continue };
+        let told = |config: &Config, environment: &[(&str, &str)]| {
+            let settings = config.settings_in(&|variable| {
+                let said = environment.iter().find(|(name, _)| *name == variable);
+                said.map_or_else(OsString::new, |(_, value)| value.into())
+            });
+            let found = settings.unwrap().into_iter().find(|one| one.name == setting.name).unwrap();
+            (found.value, found.set_by, found.place)
+        };
+        let default = setting.default();
+        assert_eq!(told(&Config::default(), &[]), (default.clone(), SetBy::Default, None));
+        let shown = if setting.form == table::Form::Secret { "set".into() } else { value.clone() };
+
+        let mut file = Config::default();
+        let quoted = match setting.form {
+            table::Form::Number | table::Form::Switch => value.clone(),
+            _ => format!("{value:?}"),
+        };
+        let text = format!("# one\n{} = {quoted}\n", setting.name);
+        let is_certificate = ["ca", "cert", "cert_key"].contains(&setting.name);
+        if setting.is_for_files() && !is_certificate {
+            file.file = Some(Arc::new(file::FileSettings::parse(&text).unwrap()));
+            let place = Some(":2".to_owned());
+            assert_eq!(told(&file, &[]), (shown.clone(), SetBy::File, place), "{text}");
+        } else if !is_certificate {
+            assert!(file::FileSettings::parse(&text).is_err(), "{text}");
+        }
+        if let Some(variable) = setting.variable.filter(|_| !is_certificate) {
+            let said = [(variable, value.as_str())];
+            let place = Some(variable.to_owned());
+            assert_eq!(told(&file, &said), (shown.clone(), SetBy::Environment, place), "{text}");
+            let mut insisting = file.clone();
+            if !matches!(setting.form, table::Form::List | table::Form::Secret) {
+                let usual = (setting.read)(&Config::default());
+                let typed = usual.first().map_or("/typed", String::as_str);
+                let typed = if setting.name == "discovery.group" { "239.255.2.2" } else { typed };
+                let typed = if setting.form == table::Form::Text {
+                    typed.trim_start_matches('/')
+                } else {
+                    typed
+                };
+                insisting.set(setting.name, typed).unwrap();
+                assert_eq!(told(&insisting, &said), (typed.to_owned(), SetBy::Program, None));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_setting_can_be_said_by_name_and_no_other() {
+    let mut config = Config::default();
+    config.set("timings.idle", "5m").unwrap();
+    assert_eq!(config.timings.idle, Duration::from_mins(5));
+    for (name, value, expect) in [
+        (
+            "timings.idel",
+            "5m",
+            "setting \"timings.idel\": there is no setting timings.idel: timings.idle may be meant",
+        ),
+        ("idle", "5m", "setting \"idle\": there is no setting idle: timings.idle may be meant"),
+        (
+            "nonsense",
+            "1",
+            "setting \"nonsense\": there is no setting nonsense: `homing config` lists them",
+        ),
+        (
+            "timings.idle",
+            "5",
+            "timings.idle \"5\": it is a number with a unit, like 250ms, 5s or 2m",
+        ),
+        ("discovery.ttl", "256", "discovery.ttl \"256\": it is a whole number up to 255"),
+        (
+            "key",
+            "sesame",
+            "key \"(not shown)\": it does not begin with hmk1_: a key is made by `homing key new`, a pass-phrase is none",
+        ),
+        ("access", "x", "access \"x\": rules are tables of a configuration file: [[access]]"),
+    ] {
+        assert_eq!(config.set(name, value).unwrap_err().to_string(), expect);
+    }
+}
+
+#[test]
+fn what_the_settings_come_to_is_wrong_where_it_was_said() {
+    let file = file::FileSettings::parse("mesh = \"a\"\n[timings]\nredial_min = \"9s\"").unwrap();
+    let config = Config { file: Some(Arc::new(file)), ..Config::default() };
+    check_refused(
+        &config,
+        &[],
+        "config \"\": line 3: timings.redial_min \"9s\": it is at most redial_max, 5s",
+    );
+    check_refused(
+        &Config::default(),
+        &[("HOMING_TIMINGS_REDIAL_MIN", "9s")],
+        "HOMING_TIMINGS_REDIAL_MIN \"9s\": it is at most redial_max, 5s",
+    );
 }

@@ -6,13 +6,11 @@
 
 pub(crate) mod conclude;
 
-use std::fmt::Display;
-
 use homing_core::addr::TransportAddr;
 use homing_core::crypto::KeyId;
 use homing_core::id::NodeId;
 use homing_core::name::{MeshName, NodeName};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::info::{Guard, Kind, NodeInfo, NodeState, maybe_text, text, texts, words};
 

@@ -14,8 +14,9 @@ use tokio::sync::Notify;
 pub(crate) struct Links {
     all: Mutex<BTreeMap<LinkId, Arc<LinkCell>>>,
     routes: ArcSwap<BTreeMap<NodeId, Arc<LinkCell>>>,
-    /// How many dials to a node have failed so far. Of nodes that are known, so bounded with them.
-    failures: Mutex<BTreeMap<NodeId, u64>>,
+    /// How many dials to a node have failed so far, and what the last was told. Of nodes that are known, so bounded with
+    /// them.
+    failures: Mutex<BTreeMap<NodeId, (u64, String)>>,
     /// Links that were made to ask for a slot, and how many are leased over them.
     roved: Mutex<BTreeMap<LinkId, u32>>,
     changed: Notify,
@@ -113,9 +114,18 @@ impl Links {
     }
 
     /// A dial to `node` has failed: who waits for it tries elsewhere.
-    pub(crate) fn note_failure(&self, node: NodeId) {
-        *self.failures.lock().entry(node).or_default() += 1;
+    pub(crate) fn note_failure(&self, node: NodeId, why: String) {
+        let mut failures = self.failures.lock();
+        let (count, last) = failures.entry(node).or_default();
+        (*count, *last) = (*count + 1, why);
+        drop(failures);
         self.changed.notify_waiters();
+    }
+
+    /// Why the last dial to `node` failed, if one did and there is no link.
+    pub(crate) fn last_failure(&self, node: NodeId) -> Option<String> {
+        let why = || self.failures.lock().get(&node).map(|(_, why)| why.clone());
+        self.route(node).is_none().then(why).flatten().filter(|why| !why.is_empty())
     }
 
     /// Waits until some link came or went. What happens from now on counts.
@@ -130,7 +140,7 @@ impl Links {
 
     /// Begins to wait for a link to `node`, before it is asked for, so that no answer can be missed.
     pub(crate) fn expect(&self, node: NodeId) -> Expected<'_> {
-        let before = *self.failures.lock().entry(node).or_default();
+        let before = self.failures.lock().entry(node).or_default().0;
         Expected { links: self, node, before }
     }
 
@@ -164,7 +174,8 @@ impl Expected<'_> {
             if let Some(link) = self.links.route(self.node) {
                 return Ok(link);
             }
-            if self.links.failures.lock().get(&self.node) != Some(&self.before) {
+            let failed = self.links.failures.lock().get(&self.node).map(|(count, _)| *count);
+            if failed != Some(self.before) {
                 return Err(NoRoute);
             }
             changed.await;

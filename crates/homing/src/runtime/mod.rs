@@ -5,6 +5,7 @@
 
 mod access;
 mod all;
+mod ask;
 pub(crate) mod attached;
 pub(crate) mod calls;
 mod close;
@@ -30,6 +31,7 @@ pub(crate) mod talk;
 pub(crate) mod topics;
 mod turn;
 mod unheard;
+mod why;
 
 pub(crate) use links::NoRoute;
 pub(crate) use start::start;
@@ -69,6 +71,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use topics::Topics;
 use unheard::Held;
+use why::Desks;
 
 /// What the parts of a node share.
 pub(crate) struct Runtime {
@@ -114,6 +117,8 @@ struct Numbers {
 /// The node's tasks, the way to the one that turns the node machine, and their end.
 struct Life {
     numbers: Numbers,
+    /// Who calls here, for who asks why.
+    desks: Desks,
     /// Where tasks run that somebody begins elsewhere.
     threads: tokio::runtime::Handle,
     said: mpsc::Sender<Said>,

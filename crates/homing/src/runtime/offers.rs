@@ -5,14 +5,18 @@ use super::heart::Heart;
 use super::jobs::{self, Job, Reply};
 use super::registrar::Registrar;
 use super::slots::{self, JobSlot};
+use super::why;
 use crate::context::Asked;
 use crate::handler::ErasedHandler;
+use crate::why::Load;
 use arc_swap::ArcSwap;
 use homing_core::link::RequestId;
 use homing_core::name::{MethodPattern, Namespace};
 use homing_core::node::LinkId;
 use homing_core::registry::{OfferRecord, RecordKey};
-use homing_core::responder::{CallKey, Input, Output, Responder, SlotsInput, SlotsOutput};
+use homing_core::responder::{
+    CallKey, Capacity, Input, Output, Responder, SlotsInput, SlotsOutput,
+};
 use homing_core::talk::{Code, Status};
 use homing_core::wire::Target;
 use parking_lot::Mutex;
@@ -107,6 +111,20 @@ impl OfferCell {
                 return;
             }
             idle.await;
+        }
+    }
+
+    /// How busy it is.
+    pub(crate) fn load(&self) -> Load {
+        let desk = &*self.desk.lock();
+        let Capacity { concurrency, queue } = desk.responder.capacity();
+        let whole = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Load {
+            running: desk.responder.running(),
+            concurrency,
+            queued: whole(desk.responder.queued()),
+            queue,
+            slots: whole(desk.responder.slots_held()),
         }
     }
 
@@ -274,6 +292,9 @@ impl Offers {
 
     /// Hands a request to the offer it is for, or refuses it.
     pub(crate) fn dispatch(&self, runtime: &Arc<Runtime>, mut job: Job) {
+        if why::is_for(&job.target) {
+            return why::answer(runtime, job);
+        }
         if job.target.service.is_reserved() {
             return slots::answer(runtime, job);
         }

@@ -87,6 +87,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
     let epoch = AtomicU64::new(me.epoch.0);
     let life = Life {
         numbers: Numbers { epoch, ..Numbers::default() },
+        desks: super::why::Desks::default(),
         threads: tokio::runtime::Handle::current(),
         said,
         tasks: TaskTracker::new(),

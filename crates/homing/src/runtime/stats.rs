@@ -81,7 +81,7 @@ impl Runtime {
             foreign: node.foreign,
             replayed: node.replayed,
             stale: node.stale,
-            too_many_scouts: node.too_many_scouts + counted.scouts_dropped,
+            too_many_scouts: node.scouts.over_rate + counted.scouts_dropped,
         }
     }
 

@@ -380,7 +380,9 @@ impl Turner {
             NodeEvent::Synced { node } => Event::Synced { node },
             NodeEvent::Unreachable { node, tried } => {
                 if let Some(node) = node {
-                    self.runtime.links.note_failure(node);
+                    let whys: Vec<String> =
+                        tried.iter().map(|(at, why)| format!("{at}: {why}")).collect();
+                    self.runtime.links.note_failure(node, whys.join(", "));
                 }
                 Event::Unreachable { node, tried }
             }

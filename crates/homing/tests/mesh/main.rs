@@ -10,6 +10,7 @@ mod choosing;
 mod closing;
 mod deadlines;
 mod everyone;
+mod explaining;
 mod faults;
 mod finding;
 mod happenings;

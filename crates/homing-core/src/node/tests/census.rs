@@ -54,7 +54,7 @@ fn nodes_of_every_mesh_call_when_anybody_asks() {
 fn a_question_from_afar_is_not_heeded() {
     let mut world = two_meshes();
     assert_eq!(asked(&mut world, 0, Source::Gossip, millis(500)).len(), 0);
-    assert_eq!(world.seats[0].node.stats().censuses, 1);
+    assert_eq!(world.seats[0].node.stats().scouts.censuses, 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Where do calls go?
 
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, why};
 use homing_core::link;
 use homing_core::name::{Address, Method, Namespace, ServiceName};
 use homing_core::registry::RecordKey;
@@ -23,8 +23,30 @@ pub(crate) struct Aim {
     targets: Mutex<BTreeMap<Meant, (link::TargetKey, Arc<wire::Target>)>>,
 }
 
-/// An offer, or what is asked of its slots.
-type Meant = (RecordKey, Option<Verb>);
+/// Which offer, and what of it.
+type Meant = (RecordKey, Meaning);
+
+/// What is asked of an offer.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Meaning {
+    /// The call itself.
+    Call,
+    /// Its slots.
+    Slots(Verb),
+    /// How busy it is.
+    Load,
+}
+
+impl Meaning {
+    /// The service of the mesh's own, and its method.
+    const fn own(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Call => ("", ""),
+            Self::Slots(verb) => (SERVICE, verb.method()),
+            Self::Load => (why::SERVICE, why::LOAD),
+        }
+    }
+}
 
 impl Aim {
     pub(super) fn new(
@@ -55,30 +77,31 @@ impl Aim {
         key: RecordKey,
     ) -> (link::TargetKey, Arc<wire::Target>) {
         let named = || (self.address.service.clone(), self.address.method.clone());
-        self.target_of(runtime, (key, None), named)
+        self.target_of(runtime, (key, Meaning::Call), named)
     }
 
-    /// What links are told where the slots of the offer under `key` are meant.
-    pub(super) fn slots_target(
+    /// What links are told where something else of the offer under `key` is meant than a call.
+    pub(super) fn own_target(
         &self,
         runtime: &Runtime,
         key: RecordKey,
-        verb: Verb,
+        meaning: Meaning,
     ) -> (link::TargetKey, Arc<wire::Target>) {
-        self.target_of(runtime, (key, Some(verb)), || {
-            let service = ServiceName::reserved(SERVICE).expect("it begins with a dollar");
-            (service, verb.method().parse().expect("a word is a method"))
+        self.target_of(runtime, (key, meaning), || {
+            let (service, method) = meaning.own();
+            let service = ServiceName::reserved(service).expect("it begins with a dollar");
+            (service, method.parse().expect("a word is a method"))
         })
     }
 
     fn target_of(
         &self,
         runtime: &Runtime,
-        (key, verb): Meant,
+        (key, meaning): Meant,
         named: impl FnOnce() -> (ServiceName, Method),
     ) -> (link::TargetKey, Arc<wire::Target>) {
         let mut targets = self.targets.lock();
-        let (number, target) = targets.entry((key, verb)).or_insert_with(|| {
+        let (number, target) = targets.entry((key, meaning)).or_insert_with(|| {
             let (service, method) = named();
             let namespace = self.namespace.clone();
             let target = wire::Target { offer: key.0, namespace, service, method };

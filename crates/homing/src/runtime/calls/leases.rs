@@ -1,46 +1,23 @@
 //! What does a requester do about slots? What its machine wishes: it asks, renews and gives back, and tells who listens.
 
+use super::aim::Meaning;
 use super::{Aim, Desk};
-use crate::crank::{Answer, LinkCell};
-use crate::runtime::jobs::{Job, Reply};
-use crate::runtime::slots::JobSlot;
-use crate::runtime::talk::Line;
+use crate::runtime::ask::{Question, Unanswered, Way, ask};
 use crate::slots::{HeldSlot, RequesterEvent};
 use homing_core::id::NodeId;
 use homing_core::limits::SLOT_ANSWER_TIME;
-use homing_core::link::{self, Asks, Open, Shape};
 use homing_core::node::LinkId;
 use homing_core::requester::{Input, LinkState, SlotsHeard};
 use homing_core::slots::{Output, Place, Slot};
 use homing_core::talk::{Code, Options, Payload, Status};
-use homing_core::time::Time;
 use homing_core::wire::slots::{Letter, Verb};
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// Whom a requester leases from over which link.
 #[derive(Debug, Default)]
 pub(super) struct Lessors(BTreeMap<NodeId, u64>);
-
-/// How an instance is reached.
-enum Way {
-    /// It is of this very node.
-    Here,
-    Over(Arc<LinkCell>),
-}
-
-impl Way {
-    fn link(&self) -> Option<&Arc<LinkCell>> {
-        match self {
-            Self::Here => None,
-            Self::Over(link) => Some(link),
-        }
-    }
-}
 
 impl Lessors {
     /// A slot of this node was leased over that link. Whether earlier ones were over another.
@@ -178,7 +155,7 @@ impl Desk {
     }
 
     /// The way to a node; where there is no link, one is made.
-    async fn way_to(&self, node: NodeId) -> Option<Way> {
+    pub(super) async fn way_to(&self, node: NodeId) -> Option<Way> {
         if let Some(way) = self.way_there_is(node) {
             return Some(way);
         }
@@ -187,11 +164,8 @@ impl Desk {
         Some(Way::Over(link))
     }
 
-    fn way_there_is(&self, node: NodeId) -> Option<Way> {
-        if node == self.runtime.me.id {
-            return Some(Way::Here);
-        }
-        self.runtime.links.route(node).map(Way::Over)
+    pub(super) fn way_there_is(&self, node: NodeId) -> Option<Way> {
+        Way::there_is(&self.runtime, node)
     }
 
     /// Writes to an instance, and waits for its answer.
@@ -207,47 +181,17 @@ impl Desk {
         self.badge.show(&self.runtime, &mut options);
         let now = self.runtime.clock.now();
         let deadline = Some(now + SLOT_ANSWER_TIME);
-        let (key, target) = aim.slots_target(&self.runtime, place.key, verb);
-        let Way::Over(link) = way else {
-            let (reply, answered) = oneshot::channel::<Answer>();
-            let job = Job {
-                reply: Reply::Local(reply),
-                caller: self.runtime.me.id,
-                target,
-                deadline,
-                payload,
-                options: options.map_or_else(Options::default, |options| *options),
-                asks: Asks::All,
-                line: Line::Answer,
-                claims: None,
-                slot: JobSlot::None,
-            };
-            self.runtime.offers.dispatch(&self.runtime, job);
-            let (payload, _) = answered.await.map_err(|_| silent("did not answer"))??;
-            return Letter::decode(&payload.bytes)
-                .map_err(|_| silent("answered what is no letter"));
-        };
-        let shape = Shape::Call;
-        let open = Open { token: 0, key, target: &target, deadline, payload, options, shape };
-        match call(&link, now, open).await? {
-            link::Outcome::Reply(payload, _) => {
-                Letter::decode(&payload.bytes).map_err(|_| silent("answered what is no letter"))
-            }
-            link::Outcome::Failed(status) => Err(*status),
-            link::Outcome::Nothing | link::Outcome::NotSent | link::Outcome::Lost => {
-                Err(silent("did not answer"))
-            }
-        }
+        let (key, target) = aim.own_target(&self.runtime, place.key, Meaning::Slots(verb));
+        let question = Question { key, target, deadline, payload, options };
+        let payload =
+            ask(&self.runtime, way, question).await.map_err(|unanswered| match unanswered {
+                Unanswered::Refused(status) => status,
+                Unanswered::Silent => silent("did not answer"),
+            })?;
+        Letter::decode(&payload.bytes).map_err(|_| silent("answered what is no letter"))
     }
 }
 
 fn silent(what: &str) -> Status {
     Status::not_started(Code::Unavailable, format!("an instance that was asked for a slot {what}"))
-}
-
-/// One call on a link.
-async fn call(link: &Arc<LinkCell>, now: Time, open: Open<'_>) -> Result<link::Outcome, Status> {
-    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-    let mut ticket = link.open(now, open, &waker)?;
-    Ok(poll_fn(|cx| ticket.poll(cx)).await.outcome)
 }

@@ -6,6 +6,7 @@
 
 mod aim;
 mod badge;
+mod explain;
 mod follow;
 mod here;
 mod leases;
@@ -16,6 +17,7 @@ pub(crate) mod streams;
 
 pub(crate) use aim::Aim;
 pub(crate) use badge::Badge;
+pub(crate) use explain::{Surveyed, Wanted, nowhere};
 
 use super::Runtime;
 use crate::crank::{Ended, LinkCell, Ticket};
@@ -27,7 +29,7 @@ use homing_core::limits::REQUESTER_EVENTS_MAX;
 use homing_core::link::{self, Open, Shape};
 use homing_core::name::{Address, Namespace};
 use homing_core::registry::RecordKey;
-use homing_core::requester::{Input, Kind, LinkState, Only, Policy, Requester, Wait};
+use homing_core::requester::{Input, Kind, LinkState, Locality, Only, Policy, Requester, Wait};
 use homing_core::rng::Rng;
 use homing_core::slots::Place;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
@@ -49,8 +51,11 @@ pub(crate) struct Desk {
     runtime: Arc<Runtime>,
     /// What is shown with each call.
     pub(crate) badge: Badge,
+    balancer: Balancer,
     /// Whether it balances by slots.
     has_slots: bool,
+    /// Whether it matters to it where instances are.
+    has_places: bool,
     /// Once somebody listened.
     events: OnceLock<broadcast::Sender<RequesterEvent>>,
     state: Mutex<State>,
@@ -95,7 +100,9 @@ impl Desk {
         rng: Rng,
         badge: Badge,
     ) -> (Arc<Self>, DropGuard) {
-        let has_slots = policy.balancer == Balancer::Slots;
+        let balancer = policy.balancer;
+        let (has_slots, has_places) =
+            (balancer == Balancer::Slots, policy.locality != Locality::Anywhere);
         let mut machine = Requester::new(policy, rng);
         let mut snapshots = runtime.snapshots.subscribe();
         let first = snapshots.borrow_and_update().clone();
@@ -103,12 +110,15 @@ impl Desk {
         let desk = Arc::new(Self {
             runtime: Arc::clone(runtime),
             badge,
+            balancer,
             has_slots,
+            has_places,
             events: OnceLock::new(),
             state: Mutex::new(State::new(machine)),
             orders_left: AtomicUsize::new(0),
             rearm: Notify::new(),
         });
+        runtime.life.desks.add(&desk);
         let last_handle = CancellationToken::new();
         runtime.spawn(follow(Arc::clone(&desk), snapshots, last_handle.clone()));
         (desk, last_handle.drop_guard())

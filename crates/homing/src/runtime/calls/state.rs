@@ -4,7 +4,7 @@ use super::Aim;
 use super::leases::Lessors;
 use homing_core::id::NodeId;
 use homing_core::limits::TARGETS_MAX;
-use homing_core::name::{Address, Namespace};
+use homing_core::name::{Address, Namespace, ServiceName};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{CallKey, Input, Output, Requester, TargetKey};
 use homing_core::slots::{self, Slot as HeldSlot};
@@ -122,6 +122,14 @@ impl State {
     /// The aim for an address that was called before.
     pub(super) fn known_aim(&self, namespace: &Namespace, address: &Address) -> Option<Arc<Aim>> {
         self.aims.get(&(namespace.clone(), address.clone())).cloned()
+    }
+
+    /// The aims for any address of a service.
+    pub(super) fn aims_at(&self, namespace: &Namespace, service: &ServiceName) -> Vec<Arc<Aim>> {
+        let aims = self.aims.values();
+        let are_at =
+            |aim: &&Arc<Aim>| aim.namespace == *namespace && aim.address.service == *service;
+        aims.filter(are_at).cloned().collect()
     }
 
     /// The slots that are held, with what they are for.
