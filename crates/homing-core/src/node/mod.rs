@@ -33,7 +33,9 @@ mod tests;
 
 pub use dials::BackOff;
 pub use input::{ConnectId, DialId, Dialler, Input, LinkId, NodeConfig, Source, Wish};
-pub use output::{Departure, Direction, Kept, NodeEvent, NotConnected, Output, PeerInfo, Stats};
+pub use output::{
+    Departure, Direction, Kept, NodeEvent, NotConnected, Output, PeerInfo, ScoutStats, Stats,
+};
 
 use crate::addr::TransportAddr;
 use crate::authorize::Authorize;
