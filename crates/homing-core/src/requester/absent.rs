@@ -50,11 +50,10 @@ pub(super) fn absent(target: &Target, policy: &Policy, only: Option<Only>) -> St
             let others = nodes(target, policy);
             let short = node.short();
             let is_there = target.instances().iter().any(|one| admits(only, one));
-            let what = match is_there {
-                true => {
-                    format!("the instance of {wanted} on node {short} does not come into question")
-                }
-                false => format!("no instance of {wanted} on node {short}"),
+            let what = if is_there {
+                format!("the instance of {wanted} on node {short} does not come into question")
+            } else {
+                format!("no instance of {wanted} on node {short}")
             };
             (Code::Unavailable, format!("{what} ({others})"))
         }
