@@ -72,8 +72,8 @@ struct State {
     writer_waker: Option<Waker>,
     /// When an item of a stream was said last.
     item_said: Time,
-    /// Room for the outputs of a batch, so that a busy reader need not ask for it each time.
-    spare: Vec<Output>,
+    /// So that a busy reader need not ask for it each time.
+    spare: Room,
 }
 
 /// Who touches the socket's writing side.
@@ -85,6 +85,13 @@ enum Writer {
     Busy,
     /// The writer task shall.
     Handed,
+}
+
+/// Room for what comes out of a batch.
+#[derive(Default)]
+struct Room {
+    outputs: Vec<Output>,
+    wakers: Vec<Waker>,
 }
 
 /// What came out of a lock, to be done without it.
@@ -137,8 +144,11 @@ impl Wakers {
         others.first.into_iter().chain(others.more).for_each(|waker| self.add(Some(waker)));
     }
 
-    fn wake(self) {
-        self.first.into_iter().chain(self.more).for_each(Waker::wake);
+    /// Wakes all; gives back the room they had.
+    fn wake(self) -> Vec<Waker> {
+        let Self { first, mut more } = self;
+        first.into_iter().chain(more.drain(..)).for_each(Waker::wake);
+        more
     }
 }
 
@@ -161,7 +171,7 @@ impl LinkCell {
             armed: Time::ZERO,
             writer_waker: None,
             item_said: Time::ZERO,
-            spare: Vec::new(),
+            spare: Room::default(),
         };
         let cell = Arc::new(Self { number, clock, socket, owner, state: Mutex::new(state) });
         cell.owner.tasks().spawn(reader::run(Arc::clone(&cell)));
@@ -248,46 +258,45 @@ impl LinkCell {
         now: Time,
         crowd: Crowd,
         run: impl FnOnce(&mut State),
-    ) -> Vec<Output> {
+    ) {
         let effects = {
             let mut state = self.state.lock();
             run(&mut state);
             state.effects(now, crowd)
         };
-        self.apply(now, effects)
+        self.apply(now, effects);
     }
 
-    /// Does what came out of a lock; gives back the emptied outputs, for who has a use for their room.
-    fn apply(self: &Arc<Self>, now: Time, effects: Effects) -> Vec<Output> {
+    /// Does what came out of a lock; gives back the room it took, for who has a use for it.
+    fn apply(self: &Arc<Self>, now: Time, effects: Effects) -> Room {
         let Effects { mut outputs, wakers, flush } = effects;
-        wakers.wake();
+        let wakers = wakers.wake();
         for output in outputs.drain(..) {
             self.owner.handle(self, output);
         }
         if flush == Flush::Inline {
             writer::flush_in_place(self, now);
         }
-        outputs
+        Room { outputs, wakers }
     }
 }
 
 impl State {
     /// Collects what the machine put out, and decides who writes.
     fn effects(&mut self, now: Time, crowd: Crowd) -> Effects {
-        let mut wakers = Wakers::default();
-        let mut outputs = Vec::new();
+        self.effects_in(Room::default(), now, crowd)
+    }
+
+    /// The same, in room that is there already.
+    fn effects_in(&mut self, room: Room, now: Time, crowd: Crowd) -> Effects {
+        let Room { mut outputs, wakers: more } = room;
+        let mut wakers = Wakers { first: None, more };
         while let Some(output) = self.link.poll_output() {
             match output {
                 Output::Ended { token, outcome } => {
                     self.waiters.finish(token, Ended { outcome, at: now }, &mut wakers);
                 }
-                output => {
-                    let Some(output) = self.note_stream(output, &mut wakers) else { continue };
-                    if outputs.capacity() == 0 && crowd == Crowd::Batch {
-                        outputs = std::mem::take(&mut self.spare);
-                    }
-                    outputs.push(output);
-                }
+                output => outputs.extend(self.note_stream(output, &mut wakers)),
             }
         }
         let flush = self.choose_writer(now, crowd, &mut wakers);

@@ -55,9 +55,13 @@ impl LinkCell {
     fn take_batch(self: &Arc<Self>, buffer: &mut BytesMut) {
         let now = self.clock.now();
         let batch = Batch::begin(self.mark(), now);
-        let room = self.with(now, Crowd::Batch, |state| {
+        let effects = {
+            let state = &mut *self.state.lock();
             state.wire.receive(now, &mut state.link, buffer);
-        });
+            let room = std::mem::take(&mut state.spare);
+            state.effects_in(room, now, Crowd::Batch)
+        };
+        let room = self.apply(now, effects);
         drop(batch);
         self.with(now, Crowd::Flusher, |state| state.spare = room);
     }
