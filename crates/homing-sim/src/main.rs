@@ -183,7 +183,9 @@ impl Scale {
             }
         }
         if self.json {
-            rows.iter().for_each(|row| say(&scale::json(row)));
+            for row in &rows {
+                say(&scale::json(row));
+            }
         } else {
             say(scale::table(&rows).trim_end());
         }

@@ -240,7 +240,14 @@ impl World {
         process.alarm = None;
         process.wake(now);
         // Who begins to leave in this very turn may be due once more.
-        if process.next_wake().is_some_and(|at| at <= now) && !process.is_ending() {
+        let is_due = |process: &Process| {
+            process.next_wake().is_some_and(|at| at <= now) && !process.is_ending()
+        };
+        // So may a link that drains: it was silent for long, and the last call that kept it was cancelled just now.
+        if is_due(process) {
+            process.wake(now);
+        }
+        if is_due(process) {
             let due = process.due_at_once(now);
             let wrong = format!("a timer of host {host} is due again at once: {due}");
             self.wrong.get_or_insert(wrong);

@@ -3,7 +3,8 @@
 use super::tests::Pair;
 use super::*;
 use crate::limits::{
-    CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, LOSER_QUIET_TIME, PAYLOAD_MAX, STREAM_QUEUE, WINDOW,
+    BEFORE_PING, CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, LOSER_QUIET_TIME, PAYLOAD_MAX,
+    STREAM_QUEUE, WINDOW,
 };
 use crate::talk::Payload;
 
@@ -438,4 +439,60 @@ fn a_stream_that_ends_lets_its_draining_link_close() {
         "asked(3) draining closed(the link was drained)",
     );
     stream.expect_over(BUDGET);
+}
+
+/// Lets both sides wake as their timers say for a while; gives how often they did. Each time what is due is done: the
+/// next time is later.
+#[track_caller]
+fn wakes(stream: &mut Stream, span: Duration) -> usize {
+    let (end, mut count) = (stream.pair.now + span, 0);
+    let next = |pair: &Pair| {
+        [&pair.dialler, &pair.acceptor].iter().filter_map(|side| side.link.poll_timeout()).min()
+    };
+    while let Some(at) = next(&stream.pair).filter(|at| *at <= end) {
+        stream.pair.now = stream.pair.now.max(at);
+        stream.pair.after(0);
+        count += 1;
+        let due = next(&stream.pair);
+        assert!(due.is_none_or(|due| due > stream.pair.now), "due again at once, after {count}");
+    }
+    stream.pair.now = end;
+    count
+}
+
+#[test]
+fn a_reader_that_gives_no_credit_back_keeps_no_timer_busy() {
+    const SPAN: Duration = Duration::from_mins(5);
+    let idle = Some(Duration::from_secs(3));
+    let silent = Shape::Stream { asks: Asks::All, idle };
+    let time = Some(Duration::from_secs(90));
+    for (shape, time) in [(ASK, None), (ASK, time), (OPEN, time), (silent, None)] {
+        for drains in [false, true] {
+            let mut stream = Stream::begin(shape, time);
+            stream.fill(CHUNK_MAX);
+            if drains {
+                stream.input(Role::Dialler, Input::Drain);
+            }
+            // A sign of life each few seconds, and what becomes of the stream.
+            let most = 2 * usize::try_from(SPAN.as_secs() / BEFORE_PING.as_secs()).unwrap() + 20;
+            let count = wakes(&mut stream, SPAN);
+            assert!(count <= most, "{count} wakes: {shape:?}, {time:?}, drains: {drains}");
+        }
+    }
+}
+
+#[test]
+fn a_draining_link_whose_last_deadline_goes_ends_with_the_next_timer() {
+    let mut stream = Stream::begin(ASK, None);
+    let time = Some(LOSER_QUIET_TIME * 3);
+    let other = stream.pair.open_shaped(2, 3, time, Shape::Call).unwrap();
+    stream.fill(CHUNK_MAX);
+    stream.input(Role::Dialler, Input::Drain);
+    wakes(&mut stream, LOSER_QUIET_TIME * 2);
+    assert_eq!(stream.pair.dialler.link.conversations(), 2, "it waits for what has a deadline");
+    // What is left was silent for too long by then: that is due now, and once.
+    stream.input(Role::Dialler, Input::Cancel(other));
+    assert!(stream.pair.dialler.link.poll_timeout().is_some_and(|at| at <= stream.pair.now));
+    assert!(wakes(&mut stream, Duration::ZERO) <= 2);
+    assert_eq!(stream.pair.dialler.link.conversations(), 0);
 }

@@ -318,7 +318,7 @@ impl Registry {
 
     fn gossip(&mut self) {
         let enough = rumours::enough(self.peers.len());
-        for member in self.peers.pick(GOSSIP_FANOUT, &mut self.rng) {
+        for member in self.peers.audience(&self.own.id, GOSSIP_FANOUT, &mut self.rng) {
             let Some(bytes) = self.rumours.tell(&[message::RUMOURS], enough) else { return };
             self.send((member, self.peers.via(&member)), bytes);
         }

@@ -20,9 +20,15 @@ pub(crate) struct Peers {
     errands: BTreeMap<(Time, NodeId), Errand>,
     /// Members that appeared and have not told their own records since.
     awaited: BTreeSet<NodeId>,
+    /// Which of the neighbours was told news last.
+    turn: usize,
     /// What they are asked to confirm.
     pub(crate) spreads: Spreads,
 }
+
+/// So many members whose ids follow a node's own are its neighbours: as many as rounds in which a piece of news is told,
+/// or fewer.
+const NEIGHBOURS: usize = 3;
 
 /// What is planned with one member.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +40,7 @@ pub(crate) enum Errand {
 }
 
 impl Peers {
+    /// The other members now, in the order of their ids.
     pub(crate) fn set_members(&mut self, members: Vec<NodeId>, now: Time, rng: &mut Rng) {
         self.spreads.set_members(&members);
         self.members = members;
@@ -92,9 +99,23 @@ impl Peers {
         if self.linked.contains(node) { Via::Link } else { Via::Datagram }
     }
 
+    /// Whom to tell news in the next round, at most so many: a neighbour, by turns, and others by chance. Chance alone
+    /// leaves somebody out of one change in a hundred, who then waits for a comparison; this way all who could tell
+    /// it would have to be left out first.
+    pub(crate) fn audience(&mut self, own: &NodeId, count: usize, rng: &mut Rng) -> Vec<NodeId> {
+        self.turn = (self.turn + 1) % NEIGHBOURS;
+        let neighbour = self.after(own, self.turn + 1).pop();
+        self.pick_beside(neighbour, count, rng)
+    }
+
     /// Up to `count` different members by chance.
-    pub(crate) fn pick(&self, count: usize, rng: &mut Rng) -> Vec<NodeId> {
+    fn pick(&self, count: usize, rng: &mut Rng) -> Vec<NodeId> {
+        self.pick_beside(None, count, rng)
+    }
+
+    fn pick_beside(&self, chosen: Option<NodeId>, count: usize, rng: &mut Rng) -> Vec<NodeId> {
         let mut picked: Vec<NodeId> = Vec::with_capacity(count);
+        picked.extend(chosen);
         while picked.len() < count.min(self.members.len()) {
             let member = self.members[rng.index(self.members.len())];
             if !picked.contains(&member) {
@@ -167,8 +188,10 @@ fn jitter(span: Duration, rng: &mut Rng) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rumours::enough;
     use super::super::samples::id;
     use super::*;
+    use crate::limits::GOSSIP_FANOUT;
 
     #[test]
     fn a_member_that_does_not_answer_is_asked_a_bounded_number_of_times() {
@@ -198,6 +221,34 @@ mod tests {
         assert!(peers.next().is_some_and(|due| due <= Time::ZERO + DIGEST_PERIOD));
         peers.set_members(Vec::new(), Time::ZERO, &mut rng);
         assert_eq!(peers.next(), None);
+    }
+
+    #[test]
+    fn nobody_is_left_out_of_news() {
+        const MEMBERS: u8 = 100;
+        for seed in 0..200 {
+            let mut rng = Rng::from_seed(seed);
+            let all = (1..=MEMBERS).map(|own| {
+                let mut peers = Peers::default();
+                let others = (1..=MEMBERS).filter(|other| *other != own).map(id);
+                let others = others.collect::<BTreeSet<_>>().into_iter().collect();
+                peers.set_members(others, Time::ZERO, &mut rng);
+                (id(own), (peers, enough(MEMBERS.into()) as usize / GOSSIP_FANOUT))
+            });
+            let mut all: BTreeMap<_, _> = all.collect();
+            let mut told = BTreeSet::from([id(1)]);
+            // Each who knows it tells it for its rounds, and then no more.
+            for _round in 0..12 {
+                for teller in told.clone() {
+                    let (peers, left) = all.get_mut(&teller).unwrap();
+                    if let Some(less) = left.checked_sub(1) {
+                        *left = less;
+                        told.extend(peers.audience(&teller, GOSSIP_FANOUT, &mut rng));
+                    }
+                }
+            }
+            assert_eq!(told.len(), MEMBERS.into(), "seed {seed}");
+        }
     }
 
     #[test]

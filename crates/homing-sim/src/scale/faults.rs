@@ -12,8 +12,10 @@ pub(super) const TIME: Duration = Duration::from_mins(1);
 const LOSS: u64 = 50;
 /// By how much a slow network is slower.
 const SPIKE: Duration = Duration::from_millis(100);
-/// How often it is slow, and for how long.
-const SPIKES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
+/// How often it is slow.
+const SPIKES: Duration = Duration::from_secs(5);
+/// From the end of one slow moment to the beginning of the next.
+const BETWEEN: Duration = Duration::from_secs(4);
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,8 +38,8 @@ pub(super) fn schedule(stations: usize, seed: u64) -> (Vec<(Duration, Fault)>, V
     while at < TIME {
         let slow = Weather { delay: lossy().delay + SPIKE, ..lossy() };
         all.push((at, Fault::Weather(lossy())));
-        all.push((at + SPIKES.0 - SPIKES.1, Fault::Weather(slow)));
-        at += SPIKES.0;
+        all.push((at + BETWEEN, Fault::Weather(slow)));
+        at += SPIKES;
     }
     all.push((TIME, Fault::Weather(lossy())));
     let stallers = stallers(stations, rng);

@@ -69,14 +69,14 @@ pub fn json(row: &Row) -> String {
 /// Gathers the rows of a run.
 #[derive(Debug)]
 pub(super) struct Rows {
-    pub(super) rows: Vec<Row>,
+    pub(super) all: Vec<Row>,
     nodes: usize,
     seed: u64,
 }
 
 impl Rows {
     pub(super) const fn new(nodes: usize, seed: u64) -> Self {
-        Self { rows: Vec::new(), nodes, seed }
+        Self { all: Vec::new(), nodes, seed }
     }
 
     /// Something that has to happen within `bound`; `None`: it did not happen.
@@ -109,7 +109,7 @@ impl Rows {
             None => Verdict::Told,
         };
         let what = format!("{} nodes: {what}", self.nodes);
-        self.rows.push(Row { what, target, measured, verdict, seed: self.seed });
+        self.all.push(Row { what, target, measured, verdict, seed: self.seed });
     }
 }
 
@@ -127,10 +127,10 @@ mod tests {
         let mut rows = Rows::new(10, 7);
         rows.within("a crash is known to all", Duration::from_secs(5), None);
         rows.never("healthy nodes held gone", 0);
-        let text = table(&rows.rows);
+        let text = table(&rows.all);
         assert_eq!(text.matches("MISSED").count(), 1, "{text}");
         assert_eq!(
-            json(&rows.rows[1]),
+            json(&rows.all[1]),
             r#"{"what":"10 nodes: healthy nodes held gone","target":"0","measured":"0","verdict":"held","seed":7}"#
         );
     }

@@ -184,7 +184,9 @@ impl Flock {
             Event::Resume { who } => {
                 let state = std::mem::replace(&mut self.members[who].state, State::Running);
                 if let State::Stalled(waiting) = state {
-                    waiting.into_iter().for_each(|what| self.hear(who, what));
+                    for what in waiting {
+                        self.hear(who, what);
+                    }
                 }
             }
         }

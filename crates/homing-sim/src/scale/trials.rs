@@ -99,7 +99,7 @@ impl Trial {
         if let Some(wrong) = self.field.wrong.take() {
             self.rows.never(&wrong, 1);
         }
-        self.rows.rows
+        self.rows.all
     }
 
     fn join(&mut self) {
@@ -325,7 +325,7 @@ impl Trial {
         let service = record_of(host, hand::SERVICE);
         self.field.free(host, service);
         self.register(host, Stay::Lifetime);
-        let owner = (host..).find(|host| hand::has_lasting(*host)).expect("some have");
+        let owner = (host..self.nodes).find(|host| hand::has_lasting(*host)).expect("some have");
         let lasting = record_of(owner, hand::LASTING);
         self.field.free(host, lasting);
         self.register(host, Stay::Forever);
