@@ -159,10 +159,7 @@ fn hosts(runtime: &Runtime, said: Option<&str>) -> Result<Vec<Host>, RegisterErr
 fn data(data: &Value) -> Result<Bytes, RegisterError> {
     let text = if data.is_null() { String::new() } else { data.to_string() };
     if text.len() > RECORD_DATA_MAX {
-        let length = text.len();
-        let most =
-            format!("a record has at most {RECORD_DATA_MAX} bytes of data (RECORD_DATA_MAX)");
-        return Err(exhausted(format!("{most}, not {length}")));
+        return Err(RegisterError::Data { given: text.len() });
     }
     Ok(text.into())
 }
