@@ -29,7 +29,7 @@ pub(super) fn of_node(node: &Probed) -> Vec<Finding> {
                 findings.push(udp_blocked(&name));
             }
         }
-        (None, []) => {}
+        (None, []) => findings.extend(untried(&name, node)),
         (None, failed) => {
             findings.push(unreachable(&name, failed, count(node, Protocol::Udp, Reach::Reached)));
         }
@@ -80,6 +80,22 @@ fn udp_blocked(name: &str) -> Finding {
         "open UDP to the ports that its TCP addresses have, both ways".into(),
     ];
     finding(Severity::Warning, FindingKind::UdpBlocked, name, says)
+}
+
+/// A node that nobody tried to reach: without this, who is alone would not learn why.
+fn untried(name: &str, node: &Probed) -> Option<Finding> {
+    let all: Vec<_> =
+        links(node).map(|tried| format!("{}: {}", tried.address, tried.said)).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let says = [
+        format!("{name} is known, and none of its addresses was tried ({})", all.join("; ")),
+        "it cannot be called from here".into(),
+        "start both with the same --transport, and for another host with a key (homing key new)"
+            .into(),
+    ];
+    Some(finding(Severity::Ok, FindingKind::NodeUnreachable, name, says))
 }
 
 fn unreachable(name: &str, failed: &[&Tried], udp_reached: usize) -> Finding {

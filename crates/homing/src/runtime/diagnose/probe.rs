@@ -7,7 +7,7 @@ use super::super::dial::{refusal, times};
 use super::super::keys::mesh_key;
 use super::super::start::open_directory;
 use crate::crank::{Line, LinkCell, Owner, Wire};
-use crate::diagnosis::{Protocol, Reach, Tried};
+use crate::diagnosis::{Protocol, Reach, THIS_NODE, Tried};
 use crate::error::JoinError;
 use crate::net::{Datagrams, Socket};
 use crate::security::{MeshKey, RingCrypto, Tls, random};
@@ -83,7 +83,7 @@ impl Prober {
                 let left = self.limit.saturating_sub(begun.elapsed());
                 match timeout(left, self.shake_hands(address, expect, socket)).await {
                     Ok(Ok(node)) if node == self.runtime.me.id => {
-                        (Reach::NotTried, "this node itself".into())
+                        (Reach::NotTried, THIS_NODE.into())
                     }
                     Ok(Ok(node)) => (Reach::Reached, self.who(node)),
                     Ok(Err(status)) => of_refusal(&status),
