@@ -2,7 +2,8 @@
 //!
 //! Whatever a node [offers](crate::Node::serve) is in it by itself. Services that know nothing of this library are
 //! [registered](Registry::register) by hand, by a node that answers for them: its end takes them out, and its silence
-//! does so after their lifetime.
+//! does so after their lifetime. A [persistent](Record::persistent) one stays until somebody frees it who may, for as long
+//! as any member lives: the registry is in memory, and on no disk.
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
