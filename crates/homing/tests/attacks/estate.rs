@@ -122,17 +122,19 @@ fn what_lasts_is_neither_made_nor_ended_by_who_has_no_right_to() {
 #[test]
 fn who_floods_what_lasts_fills_it_up_to_its_bound_and_nothing_else() {
     let flooder = pair(&[7; 32]);
+    let places = (1..=5).flat_map(|epoch| (1..=1_000).map(move |key| (epoch, key)));
+    let records: Vec<Vec<u8>> = places
+        .map(|place| written(&lasting(id_of(&flooder), place, &flooder), &Signed::By(&flooder)))
+        .collect();
     check_on(keyed(), async |victim| {
         with_insider(victim, async |insider| {
+            // What a socket cannot hold is lost: all is told until there is too much of it.
             let full = async || victim.node.stats().await.registry.full > 0;
-            let mut records = (1..).flat_map(|epoch| (1..=1_000).map(move |key| (epoch, key)));
+            let mut told = records.chunks(3).cycle();
             while !full().await {
-                for _ in 0..20 {
+                for few in told.by_ref().take(20) {
                     let mut news = vec![7];
-                    for place in records.by_ref().take(3) {
-                        let record = lasting(id_of(&flooder), place, &flooder);
-                        put_bytes(&mut news, &written(&record, &Signed::By(&flooder)));
-                    }
+                    few.iter().for_each(|record| put_bytes(&mut news, record));
                     insider.say(&news).await;
                 }
             }
