@@ -69,7 +69,8 @@ impl Registry {
     ///
     /// Returns when the record is to be seen here; others learn of it within a second or two, and
     /// [`Registered::spread`] waits for that. It stands until it is freed or the node closes; dropping what is returned
-    /// changes nothing. An address that was left out is that of this node.
+    /// changes nothing. An address that was left out is that of this node,
+    /// and follows it when it listens elsewhere.
     ///
     /// # Errors
     /// The name is none, the record is larger than 1,024 bytes or its data than 512, its lifetime is under three

@@ -134,7 +134,9 @@ fn who_floods_what_lasts_fills_it_up_to_its_bound_and_nothing_else() {
             while !full().await {
                 for few in told.by_ref().take(20) {
                     let mut news = vec![7];
-                    few.iter().for_each(|record| put_bytes(&mut news, record));
+                    for record in few {
+                        put_bytes(&mut news, record);
+                    }
                     insider.say(&news).await;
                 }
             }
