@@ -35,9 +35,10 @@ pub struct Spread {
 }
 
 impl Registered {
-    /// Which record it is. Another one, should the node have to begin a later life (decisions A10).
+    /// Which record it is. Another one, should the node have to begin a later life (decisions A10), unless it is
+    /// persistent.
     pub fn id(&self) -> RecordId {
-        self.runtime.own_record(self.entry.key)
+        self.runtime.id_of(&self.entry)
     }
 
     /// The record as others read it, freed or not.

@@ -2,6 +2,7 @@
 
 use super::{Runtime, Said, Spread};
 use homing_core::addr::TransportAddr;
+use homing_core::id::Epoch;
 use homing_core::limits::{ADDRESSES_MAX, SNAPSHOT_PERIOD};
 use homing_core::registry::{Host, RecordId, RecordKey, ServiceRecord, Snapshot};
 use homing_core::talk::{Code, Status};
@@ -24,7 +25,9 @@ pub(crate) struct Registrar {
 
 /// One of them.
 pub(crate) struct Entry {
-    pub(crate) key: RecordKey,
+    key: RecordKey,
+    /// The life of the node in which it was last written: what lasts stays under that.
+    life: Mutex<Epoch>,
     said: Mutex<(Arc<ServiceRecord>, Whereabouts)>,
     /// Held by who changes or frees it: in between, its key could become another's.
     alone: tokio::sync::Mutex<()>,
@@ -82,6 +85,7 @@ impl Runtime {
         let service = Arc::new(service);
         let entry = Entry {
             key,
+            life: Mutex::new(self.epoch()),
             said: Mutex::new((Arc::clone(&service), place)),
             alone: tokio::sync::Mutex::default(),
         };
@@ -114,9 +118,17 @@ impl Runtime {
             let why = "the record was freed: register it again";
             return Err(Status::not_started(Code::NotFound, why));
         }
+        let before = self.id_of(entry);
         let service = Arc::new(service);
         self.write(entry.key, Arc::clone(&service)).await?;
         self.offers.heart.forget(entry.key);
+        *entry.life.lock() = self.epoch();
+        if before.epoch < self.epoch() {
+            // The same of an earlier life, which lasts. Where somebody else has the right to end it, it stays.
+            if let Err(status) = self.free_record(before).await {
+                tracing::debug!(%status, id = %before, "what was said in an earlier life stays");
+            }
+        }
         *entry.said.lock() = (service, place);
         Ok(())
     }
@@ -166,7 +178,7 @@ impl Runtime {
         if !self.offers.registered.holds(entry) {
             return Ok(None);
         }
-        let freed = self.free_record(self.own_record(entry.key)).await?;
+        let freed = self.free_record(self.id_of(entry)).await?;
         self.strike(entry);
         Ok(freed)
     }
@@ -198,8 +210,16 @@ impl Runtime {
         known.await.unwrap_or(Spread { acknowledged: 0, of: 0 })
     }
 
+    /// The id of a record that this node registered.
+    pub(crate) fn id_of(&self, entry: &Entry) -> RecordId {
+        match entry.service().lasting {
+            Some(_) => RecordId { epoch: *entry.life.lock(), ..self.own_record(entry.key) },
+            None => self.own_record(entry.key),
+        }
+    }
+
     /// The id of an own record in the node's present life.
-    pub(crate) fn own_record(&self, key: RecordKey) -> RecordId {
+    fn own_record(&self, key: RecordKey) -> RecordId {
         RecordId { owner: self.me.id, epoch: self.epoch(), key }
     }
 
