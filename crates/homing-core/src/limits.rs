@@ -229,7 +229,8 @@ pub const LIFETIME_DEFAULT: Duration = LEASE;
 /// The longest such time; a longer one is refused. What is to stay longer is registered to last.
 pub const LIFETIME_MAX: Duration = Duration::from_hours(24);
 /// Lasting records, with those that were withdrawn: they are never forgotten. Beyond, registering one more is refused with
-/// `RESOURCE_EXHAUSTED`, and those of others are counted and dropped.
+/// `RESOURCE_EXHAUSTED`; of those of others the lowest ids stay, so that all members keep the same, and what gives way is
+/// counted.
 pub const LASTING_MAX: usize = 4_096;
 /// How long a forgotten owner's id and epoch are remembered.
 pub const HEADSTONE_TIME: Duration = Duration::from_hours(24);

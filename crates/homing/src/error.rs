@@ -4,6 +4,7 @@ use crate::info::Instance;
 use crate::security::{AuthorityError, IdentityError, KeyFileError};
 use homing_core::addr::TransportAddr;
 use homing_core::id::NodeId;
+use homing_core::limits::RECORD_DATA_MAX;
 use homing_core::name::BadName;
 use homing_core::talk::{Code, Started, Status};
 use std::convert::Infallible;
@@ -142,6 +143,12 @@ pub enum RegisterError {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+    /// More data than a record can have.
+    #[error("data of {given} bytes: a record has at most {RECORD_DATA_MAX}")]
+    Data {
+        /// How many bytes it has as JSON.
+        given: usize,
+    },
     /// A bound was reached, the record would be too large, or it is not allowed; the status says which.
     #[error(transparent)]
     Refused(Status),
@@ -154,7 +161,9 @@ impl RegisterError {
     /// The kind of failure: `INVALID_ARGUMENT` for what can never be registered.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Name(_) | Self::Lifetime { .. } | Self::Address { .. } => Code::InvalidArgument,
+            Self::Name(_) | Self::Lifetime { .. } | Self::Address { .. } | Self::Data { .. } => {
+                Code::InvalidArgument
+            }
             Self::Refused(status) => status.code,
             Self::Closed => Code::FailedPrecondition,
         }

@@ -41,7 +41,9 @@ pub(crate) struct NodesArgs {
     pub(crate) json: bool,
 }
 
-/// Tell what appears and what goes, a line each, until interrupted.
+/// Tell what is there, then what appears, changes and goes, a line each, until interrupted.
+///
+/// Between the two stands a line of its own: `{"event":"synced"}` in JSON.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing watch

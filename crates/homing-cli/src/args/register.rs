@@ -13,8 +13,9 @@ use serde_json::Value;
 
 /// Register a service that knows nothing of homing, so that all find it: for as long as this command runs.
 ///
-/// SIGINT, SIGTERM or the end of the child free it. With --persistent the command ends at once, and the record stays until
-/// somebody frees it.
+/// SIGINT, SIGTERM or the end of the child free it. With --persistent the command ends when others hold the record, which
+/// stays until somebody frees it, whatever becomes of this host. It is in the memory of the nodes and on no disk: when the
+/// last member of the mesh stops, it is gone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing register db@15.2.0 --address 10.0.0.5:5432 --data '{\"role\":\"primary\"}'
@@ -42,7 +43,8 @@ pub(crate) struct RegisterArgs {
     /// How long it stays when this process is gone without a word [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = span::parse_positive, conflicts_with = "persistent")]
     pub(crate) ttl: Option<Duration>,
-    /// Keep the record when this command has ended: it does when others hold it, and prints its id
+    /// Keep the record when this command has ended: it does when others hold it, 3 or all that there are, and prints its
+    /// id. In memory: it is gone when no member of the mesh is left
     #[arg(long)]
     pub(crate) persistent: bool,
     /// Who may free it then: a public key, as `homing key right` prints it [default: who has the --identity it was
@@ -94,7 +96,7 @@ impl fmt::Display for Check {
 /// Take a persistent record out of the registry. Others end with the process that registered them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  homing free 3f1c             the beginning of its id is enough (homing ls --all shows it)
+  homing free 3f1c             the beginning of its id is enough (homing ls shows it)
   homing free --port 5432
   homing free 3f1c --identity node.id      in a mesh with a key: with the identity that has the right")]
 pub(crate) struct FreeArgs {

@@ -27,12 +27,13 @@ pub(crate) fn run(args: &FreeArgs, settings: &Settings, output: Output) -> Resul
 async fn free(node: &Node, args: &FreeArgs) -> Result<Record, Failure> {
     let mut meant = node.registry().services();
     meant.retain(|record| record.is_registered() && is_meant(record, args));
-    let (id, record) = match &meant[..] {
-        [record] => (record.id.expect("it is in the registry"), record),
-        [] => return Err(none(node, args)),
+    let id: RecordId = match &meant[..] {
+        [record] => record.id.expect("it is in the registry"),
+        // What this node may not see, it can end all the same.
+        [] => args.id.as_ref().and_then(|id| id.parse().ok()).ok_or_else(|| none(node, args))?,
         several => return Err(Failure::Usage(ambiguous(several))),
     };
-    let freed = node.registry().free(record).await?;
+    let freed = node.registry().free(id).await?;
     // Who holds it is to know before this visitor is gone.
     let _ = node.registry().spread(id).await;
     freed.ok_or_else(|| none(node, args))
@@ -47,7 +48,7 @@ fn is_meant(record: &Record, args: &FreeArgs) -> bool {
     }
 }
 
-/// Whether an id, or the short form of it that listings show, begins so.
+/// Whether an id begins so, or its short form is this.
 fn begins_with(id: RecordId, text: &str) -> bool {
     !text.is_empty() && (id.to_string().starts_with(text) || id.short() == text)
 }

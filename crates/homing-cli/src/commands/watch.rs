@@ -12,6 +12,7 @@ use crate::output::{Output, Paint};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use homing::registry::Change;
 use homing::{Event, Node, NodeState, PeerInfo, Record, RecordId};
 
 /// Prints what is there, then a line for each change, until a signal or until nobody reads.
@@ -36,17 +37,21 @@ async fn follow(node: &Node, args: &WatchArgs, output: Output) -> Result<(), Fai
     let mut events = node.events();
     let mut records = node.registry().watch();
     let mut seen = Picture::default();
+    let mut is_synced = false;
     loop {
         let now = Picture::of(node).await;
         now.changes_since(&seen).iter().try_for_each(print)?;
         seen = now;
+        if std::mem::take(&mut is_synced) {
+            print(&News::Synced)?;
+        }
         tokio::select! {
             event = events.next() => match event {
                 None | Some(Event::Closed) => return Ok(()),
                 Some(event) => told_by(&event).iter().try_for_each(print)?,
             },
-            // What became of which record, the next look shows.
-            Some(_) = records.next() => {}
+            // What became of which record, the next look shows; the mark stands behind it.
+            Some(change) = records.next() => is_synced = change == Change::Synced,
         }
     }
 }
@@ -55,16 +60,29 @@ async fn follow(node: &Node, args: &WatchArgs, output: Output) -> Result<(), Fai
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum News {
-    Joined { node: String, name: String },
-    Left { node: String, name: String },
+    Joined {
+        node: String,
+        name: String,
+    },
+    Left {
+        node: String,
+        name: String,
+    },
     Offered(OfferNews),
     Changed(OfferNews),
     Withdrawn(OfferNews),
     Registered(Box<Record>),
     Updated(Box<Record>),
     Freed(Box<Record>),
-    Unreachable { node: Option<String>, tried: Vec<String> },
-    Error { message: String },
+    /// All that was there has been told; from here on it is what changes. Once.
+    Synced,
+    Unreachable {
+        node: Option<String>,
+        tried: Vec<String>,
+    },
+    Error {
+        message: String,
+    },
 }
 
 /// One instance of one service.
@@ -90,6 +108,10 @@ impl News {
             Self::Registered(record) => (Paint::Green, format!("+ {}", registered(record))),
             Self::Updated(record) => (Paint::Yellow, format!("~ {}", registered(record))),
             Self::Freed(record) => (Paint::Red, format!("- {}", registered(record))),
+            Self::Synced => (
+                Paint::Dim,
+                "= all of the above was there already; from here on, changes".to_owned(),
+            ),
             Self::Unreachable { node, tried } => {
                 let who = node.as_deref().unwrap_or("a node");
                 (Paint::Yellow, format!("! cannot reach {who}: {}", tried.join("; ")))

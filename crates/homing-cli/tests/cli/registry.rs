@@ -226,6 +226,8 @@ fn what_cannot_be_registered_is_refused_with_the_reason() {
     ] {
         house.run(&format!("register {arguments}")).failed(2, part);
     }
+    let long = format!("db --data \"{}\"", "x".repeat(511));
+    house.run(&format!("register {long}")).failed(2, "data of 513 bytes: a record has at most 512");
     let right = "00".repeat(32);
     house.run(&format!("register db --right {right}")).failed(2, "--persistent");
 }

@@ -3,7 +3,8 @@
 //! Each is known by its id, so a later life of its owner ends nothing of an earlier one. Of one id a withdrawal stays
 //! before what holds, and then the higher version: merging does not depend on the order of messages, and what was
 //! withdrawn does not return, whatever its owner writes (decisions A13). A withdrawal is kept as long as what holds: for
-//! ever. So there are at most [`LASTING_MAX`] of both.
+//! ever. So there are at most [`LASTING_MAX`] of both: beyond, those with the lowest ids stay, whatever is said of them, so
+//! that all members end up with the same. What gave way does not return: the highest id that stays only ever sinks.
 
 use super::digest::mix;
 use super::owner::Refusal;
@@ -46,6 +47,15 @@ pub(crate) struct Lasting {
     pub(crate) bytes: Bytes,
 }
 
+/// What became another when something was taken in.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// What was held of the same record.
+    pub(crate) before: Option<Lasting>,
+    /// What gave way, where there was no room.
+    pub(crate) ousted: Option<Lasting>,
+}
+
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Estate {
@@ -86,26 +96,40 @@ impl Lasting {
 }
 
 impl Estate {
-    /// Takes one in; gives what it replaces.
-    pub(crate) fn take(&mut self, lasting: Lasting) -> Result<Option<Lasting>, Refusal> {
+    /// Takes one in.
+    pub(crate) fn take(&mut self, lasting: Lasting) -> Result<Taken, Refusal> {
         let (id, rank) = (lasting.record.id(), lasting.rank());
         self.refusal(&id, rank).map_or(Ok(()), Err)?;
-        let before = self.all.insert(id, lasting);
+        let before = self.remove(&id);
         let sum = &mut self.sums[usize::from(estate_bucket(&id))];
         *sum = sum.wrapping_add(hash(&id, rank));
-        if let Some(before) = &before {
-            *sum = sum.wrapping_sub(hash(&id, before.rank()));
-        }
-        Ok(before)
+        self.all.insert(id, lasting);
+        let last = self.all.last_key_value().map(|(id, _)| *id);
+        let last = last.filter(|_| self.all.len() > LASTING_MAX);
+        let ousted = last.and_then(|last| self.remove(&last));
+        Ok(Taken { before, ousted })
+    }
+
+    /// Takes one out, as if it had never been heard of.
+    pub(crate) fn remove(&mut self, id: &RecordId) -> Option<Lasting> {
+        let removed = self.all.remove(id)?;
+        let sum = &mut self.sums[usize::from(estate_bucket(id))];
+        *sum = sum.wrapping_sub(hash(id, removed.rank()));
+        Some(removed)
     }
 
     /// Why something of this rank would not be taken, if so.
     pub(crate) fn refusal(&self, id: &RecordId, rank: Rank) -> Option<Refusal> {
         match self.rank(id) {
             Some(held) if held >= rank => Some(Refusal::Known),
-            None if self.is_full() => Some(Refusal::Full),
+            None if self.has_no_room_for(id) => Some(Refusal::Full),
             Some(_) | None => None,
         }
+    }
+
+    /// Whether it is full of those that stay before this one.
+    fn has_no_room_for(&self, id: &RecordId) -> bool {
+        self.is_full() && self.all.last_key_value().is_some_and(|(last, _)| last < id)
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -201,21 +225,26 @@ mod tests {
     }
 
     #[test]
-    fn a_full_estate_takes_what_it_knows_and_nothing_new() {
+    fn a_full_estate_takes_what_it_knows_and_of_what_is_new_the_lowest() {
         let mut estate = Estate::default();
-        let all = u32::try_from(LASTING_MAX).unwrap();
-        for key in 1..=all {
+        let all = u32::try_from(LASTING_MAX).unwrap() + 1;
+        for key in 2..=all {
             assert!(estate.take(lasting(key, Rank::holds(1))).is_ok());
         }
         let more = |estate: &mut Estate, key, rank| estate.take(lasting(key, rank)).err();
         assert_eq!(more(&mut estate, all + 1, Rank::holds(1)), Some(Refusal::Full));
         assert_eq!(more(&mut estate, all + 1, Rank::withdrawn(1)), Some(Refusal::Full));
-        assert_eq!(more(&mut estate, 1, Rank::withdrawn(1)), None);
+        assert_eq!(more(&mut estate, 2, Rank::withdrawn(1)), None);
         assert_eq!(
             more(&mut estate, all + 1, Rank::holds(1)),
             Some(Refusal::Full),
             "it stays full"
         );
+        let taken = estate.take(lasting(1, Rank::withdrawn(1))).unwrap();
+        assert!(taken.before.is_none());
+        assert_eq!(taken.ousted.unwrap().record.key, RecordKey(all));
+        assert_eq!(more(&mut estate, all, Rank::withdrawn(9)), Some(Refusal::Full));
+        assert_eq!(estate.iter().count(), LASTING_MAX);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Where records are signed: a record on its owner's signature, whether the owner is known or lives or not; a
 //! withdrawal on that of the right which the record names. Where they are not, on anybody's word.
 
-use super::estate::{Lasting, Rank, State};
+use super::estate::{Lasting, Rank, State, Taken};
 use super::message::{RECORDS, RUMOURS};
 use super::owner::{Held, Refusal};
 use super::record::{Head, Record, is_vouched_for};
@@ -21,14 +21,16 @@ use crate::talk::{Code, Status};
 use crate::time::Time;
 use crate::wire::put_bytes;
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Registry {
     /// Takes in a lasting record from a peer, or counts why not.
     pub(super) fn hear_lasting(&mut self, now: Time, from: NodeId, bytes: &[u8]) {
         let Some(record) = self.believe(from, bytes, State::Holds) else { return };
-        let bytes = Bytes::copy_from_slice(bytes);
+        let (id, bytes) = (record.id(), Bytes::copy_from_slice(bytes));
         self.take_lasting(now, Lasting { state: State::Holds, record, bytes });
+        self.note_told(from, id);
     }
 
     /// Takes in the end of one, or counts why not.
@@ -38,8 +40,9 @@ impl Registry {
         if !self.may_end(&record, &withdrawal) {
             return self.stats.forged += 1;
         }
-        let bytes = Bytes::copy_from_slice(bytes);
+        let (id, bytes) = (record.id(), Bytes::copy_from_slice(bytes));
         self.take_lasting(now, Lasting { state: State::Withdrawn, record, bytes });
+        self.note_told(from, id);
     }
 
     /// Reads a lasting record if it, or its end, is news and its owner wrote it; else counts why not.
@@ -48,7 +51,10 @@ impl Registry {
         let rank = Rank { state, version: head.version };
         if let Some(refusal) = self.estate.refusal(&head.id(), rank) {
             match refusal {
-                Refusal::Known => self.stats.known += 1,
+                Refusal::Known => {
+                    self.stats.known += 1;
+                    self.note_told(from, head.id());
+                }
                 Refusal::Full => self.stats.full += 1,
             }
             return None;
@@ -87,7 +93,7 @@ impl Registry {
     fn take_lasting(&mut self, now: Time, lasting: Lasting) {
         let (record, bytes) = (Arc::clone(&lasting.record), lasting.bytes.clone());
         let id = record.id();
-        let Ok(before) = self.estate.take(lasting) else { return };
+        let Ok(Taken { before, ousted }) = self.estate.take(lasting) else { return };
         if matches!(self.part, Part::Member) && self.peers.len() > 0 {
             self.rumours.push(About::Lasting(id), bytes.clone(), now);
         }
@@ -99,6 +105,42 @@ impl Registry {
             self.send((peer, Via::Link), one(RECORDS, &bytes));
         }
         self.tell_lasting(id, before.as_ref());
+        if let Some(ousted) = ousted {
+            self.stats.full += 1;
+            self.forgot_lasting(&ousted);
+        }
+    }
+
+    /// A visitor was told of a lasting record that it holds now.
+    fn note_told(&mut self, from: NodeId, id: RecordId) {
+        let is_held = self.estate.of(&id).is_some();
+        if let Part::Visitor { heard, .. } = &mut self.part {
+            let told = &mut heard.entry(from).or_default().lasting;
+            if is_held && told.len() < LASTING_MAX {
+                told.insert(id);
+            }
+        }
+    }
+
+    /// A visitor was told everything, and this was all that lasts: forgets the rest, but for what it handed in itself.
+    pub(super) fn forget_lasting_but(&mut self, told: &BTreeSet<RecordId>) {
+        let Part::Visitor { handed, .. } = &self.part else { return };
+        let held = self.estate.iter().map(|(id, _)| *id);
+        let silent: Vec<_> = held.filter(|id| !told.contains(id) && !handed.contains(id)).collect();
+        for id in silent {
+            if let Some(lasting) = self.estate.remove(&id) {
+                self.forgot_lasting(&lasting);
+            }
+        }
+    }
+
+    /// A lasting record is not held any more.
+    fn forgot_lasting(&mut self, lasting: &Lasting) {
+        let id = lasting.record.id();
+        if let Part::Visitor { handed, .. } = &mut self.part {
+            handed.remove(&id);
+        }
+        self.tell_lasting(id, Some(lasting));
     }
 
     /// Tells the program of a lasting record that is there now, and what was there before.
@@ -113,12 +155,20 @@ impl Registry {
     /// Puts a lasting record into the next snapshot if it holds and may be there; gives it then.
     pub(super) fn show_lasting(&mut self, id: RecordId) -> Option<Arc<Record>> {
         let (record, service) = self.estate.of(&id)?.holding()?;
-        let node = self.owners.of(&id.owner).and_then(|owner| owner.held(RecordKey::NODE));
-        let token = node.and_then(|held| token_in(&held.record));
-        let may = self.own.may_register((id.owner, token), service);
+        let token = self.token_of(&id.owner);
+        let may = self.own.may_register((id.owner, token.as_deref()), service);
         self.view.registered.set(id, service, (may, Standing::Lasting));
         self.stats.refused += u64::from(!may);
         may.then(|| Arc::clone(record))
+    }
+
+    /// The last token that is known of a node, for as long as its headstone stands.
+    fn token_of(&self, node: &NodeId) -> Option<String> {
+        if let Some(held) = self.owners.of(node).and_then(|owner| owner.held(RecordKey::NODE)) {
+            return token_in(&held.record).map(str::to_owned);
+        }
+        let last = Record::decode(self.departed.headstones.record(node)?).ok()?;
+        token_in(&last).map(str::to_owned)
     }
 
     /// Asks again whether lasting records may be shown: those of an owner, or all.

@@ -158,7 +158,7 @@ impl Registry {
         let trust = match &mut self.part {
             Part::Member => Trust::Peer,
             Part::Visitor { heard, .. } => {
-                heard.entry(from.0).or_default().insert(index.owner);
+                heard.entry(from.0).or_default().note_owner(index.owner);
                 Trust::Source
             }
         };

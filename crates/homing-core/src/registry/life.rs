@@ -83,7 +83,7 @@ impl Registry {
         let Lived { owner, epoch, fate } = lived;
         let known = self.owners.of(&owner).map(|known| (known.epoch, known.life));
         if let Part::Visitor { heard, .. } = &mut self.part {
-            heard.entry(from).or_default().insert(owner);
+            heard.entry(from).or_default().note_owner(owner);
             match fate {
                 Fate::Alive => self.alive(now, owner, epoch),
                 Fate::Leased(remaining) => {

@@ -82,7 +82,7 @@ pub use withdrawal::WITHDRAWN_AS;
 use crate::authorize::Authorize;
 use crate::crypto::Crypto;
 use crate::id::{Epoch, NodeId};
-use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, REGISTRY_DATAGRAM_MAX};
+use crate::limits::{CHUNK_MAX, GOSSIP_FANOUT, NODES_MAX, REGISTRY_DATAGRAM_MAX};
 use crate::rng::Rng;
 use crate::time::Time;
 use bytes::Bytes;
@@ -119,12 +119,30 @@ pub struct Registry {
 enum Part {
     Member,
     Visitor {
-        /// Owners told of since the link to who told of them stands: who is not among them when that one has told all
+        /// What was told of since the link to who told of it stands: what is not among it when that one has told all
         /// is not there any more.
-        heard: BTreeMap<NodeId, BTreeSet<NodeId>>,
+        heard: BTreeMap<NodeId, Heard>,
         /// The lasting records that it wrote or ended: whom it is linked to is told. A part of the estate.
         handed: BTreeSet<RecordId>,
     },
+}
+
+/// What a visitor was told of by one member.
+#[derive(Debug, Default)]
+struct Heard {
+    /// At most [`NODES_MAX`].
+    owners: BTreeSet<NodeId>,
+    /// At most [`LASTING_MAX`](crate::limits::LASTING_MAX).
+    lasting: BTreeSet<RecordId>,
+}
+
+impl Heard {
+    /// An owner more than a mesh has nodes is none of it.
+    fn note_owner(&mut self, owner: NodeId) {
+        if self.owners.len() < NODES_MAX {
+            self.owners.insert(owner);
+        }
+    }
 }
 
 impl Registry {

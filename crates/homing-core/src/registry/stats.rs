@@ -16,7 +16,7 @@ pub struct Stats {
     /// A record that was here already, or a later one in its place.
     pub known: u64,
     /// A record of an owner beyond [`OFFERS_MAX`](crate::limits::OFFERS_MAX) offers, a record beyond
-    /// [`RECORDS_MAX`](crate::limits::RECORDS_MAX), a lasting one beyond
+    /// [`RECORDS_MAX`](crate::limits::RECORDS_MAX), a lasting one, new or old, that gave way to others beyond
     /// [`LASTING_MAX`](crate::limits::LASTING_MAX), or an owner beyond [`NODES_MAX`](crate::limits::NODES_MAX).
     pub full: u64,
     /// A record that its owner did not sign, or the end of one by who does not hold the right, where records are signed.

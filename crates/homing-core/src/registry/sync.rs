@@ -83,10 +83,12 @@ impl Registry {
             Part::Member => self.peers.plan_comparison(from, now + GREETING_PERIOD),
             Part::Visitor { heard, .. } => {
                 let heard = heard.remove(&from).unwrap_or_default();
-                let silent = self.owners.iter().map(|(id, _)| *id).filter(|id| !heard.contains(id));
+                let owners = self.owners.iter().map(|(id, _)| *id);
+                let silent = owners.filter(|id| !heard.owners.contains(id));
                 for owner in silent.collect::<Vec<_>>() {
                     self.forget(now, owner);
                 }
+                self.forget_lasting_but(&heard.lasting);
             }
         }
         self.view.set_synced();

@@ -148,7 +148,7 @@ impl Registry {
         let service = Arc::clone(service);
         if id.owner != self.own.id {
             let why = format!(
-                "only node {} can end the record {id}: it does not last without it",
+                "only node {} can end the record {id}: it is not persistent, and ends with that node",
                 id.owner
             );
             return Err(Status::not_started(Code::PermissionDenied, why));

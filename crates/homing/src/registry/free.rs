@@ -55,12 +55,12 @@ pub(super) async fn free(
 ) -> Result<Option<Record>, RegisterError> {
     let registered = &runtime.offers.registered;
     let own = match which {
-        Which::Id(id) => registered.at(id.key).filter(|_| id == runtime.own_record(id.key)),
+        Which::Id(id) => registered.at(id.key).filter(|entry| id == runtime.id_of(entry)),
         Which::Port(port) => registered.at_port(port),
         Which::None => None,
     };
     let (id, freed) = match (own, which) {
-        (Some(entry), _) => (runtime.own_record(entry.key), runtime.free_own(&entry).await),
+        (Some(entry), _) => (runtime.id_of(&entry), runtime.free_own(&entry).await),
         (None, Which::Id(id)) => (id, runtime.free_record(id).await),
         (None, Which::Port(_) | Which::None) => return Ok(None),
     };

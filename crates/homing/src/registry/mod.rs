@@ -2,7 +2,8 @@
 //!
 //! Whatever a node [offers](crate::Node::serve) is in it by itself. Services that know nothing of this library are
 //! [registered](Registry::register) by hand, by a node that answers for them: its end takes them out, and its silence
-//! does so after their lifetime.
+//! does so after their lifetime. A [persistent](Record::persistent) one stays until somebody frees it who may, for as long
+//! as any member lives: the registry is in memory, and on no disk.
 //!
 //! ```
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,7 +69,8 @@ impl Registry {
     ///
     /// Returns when the record is to be seen here; others learn of it within a second or two, and
     /// [`Registered::spread`] waits for that. It stands until it is freed or the node closes; dropping what is returned
-    /// changes nothing. An address that was left out is that of this node.
+    /// changes nothing. An address that was left out is that of this node,
+    /// and follows it when it listens elsewhere.
     ///
     /// # Errors
     /// The name is none, the record is larger than 1,024 bytes or its data than 512, its lifetime is under three

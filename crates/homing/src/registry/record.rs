@@ -67,7 +67,8 @@ pub enum Lasting {
     /// It ends with its owner.
     #[default]
     No,
-    /// It stays until it is freed: by its owner, or in a mesh without a key by anybody.
+    /// It stays until it is freed: by its owner, or in a mesh without a key by anybody. In a mesh with a key the node needs
+    /// an identity that it keeps, or nobody could ever free it; registering it is refused without.
     Yes,
     /// It stays until it is freed by the holder of this Ed25519 public key.
     Until(Right),
@@ -144,12 +145,16 @@ impl Record {
     }
 
     /// Keeps it until it is freed, whoever is gone.
+    ///
+    /// It is in the memory of all members, and on no disk: it outlives every one of them, but not the last. What is to be
+    /// there after that is registered again by whoever starts the mesh.
     pub fn persistent(mut self) -> Self {
         self.lasting = Lasting::Yes;
         self
     }
 
-    /// Keeps it until it is freed by the holder of this Ed25519 public key.
+    /// As [`persistent`](Self::persistent), until it is freed by the holder of this Ed25519 public key. In a mesh without a
+    /// key, where nothing is signed, anybody can.
     pub fn persistent_until(mut self, right: Right) -> Self {
         self.lasting = Lasting::Until(right);
         self

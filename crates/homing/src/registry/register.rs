@@ -6,16 +6,13 @@ use super::record::{Lasting, Record};
 use crate::error::RegisterError;
 use crate::info::Guard;
 use crate::runtime::Runtime;
-use crate::runtime::registrar::Entry;
+use crate::runtime::registrar::{Entry, Whereabouts};
 use bytes::Bytes;
-use homing_core::addr::TransportAddr;
-use homing_core::limits::{ADDRESSES_MAX, LIFETIME_MAX, OFFERS_MAX, RECORD_DATA_MAX};
+use homing_core::limits::{LIFETIME_MAX, OFFERS_MAX, RECORD_DATA_MAX};
 use homing_core::registry::{Host, Right, ServiceRecord};
 use homing_core::talk::{Code, Status};
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,9 +35,10 @@ pub struct Spread {
 }
 
 impl Registered {
-    /// Which record it is. Another one, should the node have to begin a later life (decisions A10).
+    /// Which record it is. Another one, should the node have to begin a later life (decisions A10), unless it is
+    /// persistent.
     pub fn id(&self) -> RecordId {
-        self.runtime.own_record(self.entry.key)
+        self.runtime.id_of(&self.entry)
     }
 
     /// The record as others read it, freed or not.
@@ -54,7 +52,10 @@ impl Registered {
     /// As for [`Registry::register`](super::Registry::register), or it was freed. What was said before still holds.
     pub async fn update(&self, record: &Record) -> Result<(), RegisterError> {
         let service = service(&self.runtime, record)?;
-        self.runtime.reregister(&self.entry, service).await.map_err(RegisterError::Refused)
+        self.runtime
+            .reregister(&self.entry, (service, whereabouts(record)))
+            .await
+            .map_err(RegisterError::Refused)
     }
 
     /// Takes it out of the registry: the record as it was, or none where that was done before.
@@ -93,7 +94,8 @@ pub(super) async fn register(
         let why = format!("this node offers and registers {OFFERS_MAX} services (OFFERS_MAX)");
         return Err(exhausted(why));
     }
-    let entry = runtime.register(service).await.map_err(RegisterError::Refused)?;
+    let entry =
+        runtime.register((service, whereabouts(record))).await.map_err(RegisterError::Refused)?;
     Ok(Registered { runtime: Arc::clone(runtime), entry })
 }
 
@@ -120,6 +122,10 @@ pub(super) fn service(runtime: &Runtime, record: &Record) -> Result<ServiceRecor
     })
 }
 
+const fn whereabouts(record: &Record) -> Whereabouts {
+    if record.address.is_some() { Whereabouts::Said } else { Whereabouts::Here }
+}
+
 fn lifetime(runtime: &Runtime, record: &Record) -> Result<Duration, RegisterError> {
     let timings = &runtime.settings.timings;
     let lifetime = record.ttl.unwrap_or(timings.registration_lifetime);
@@ -135,15 +141,7 @@ fn lifetime(runtime: &Runtime, record: &Record) -> Result<Duration, RegisterErro
 /// The address that was said, or all those at which this node listens.
 fn hosts(runtime: &Runtime, said: Option<&str>) -> Result<Vec<Host>, RegisterError> {
     let Some(said) = said else {
-        let own = runtime.addresses();
-        let ips = own.iter().filter_map(TransportAddr::tcp).map(|at| at.ip());
-        let mut seen = BTreeSet::new();
-        let mut ips: Vec<IpAddr> = ips.filter(|ip| seen.insert(*ip)).collect();
-        if ips.is_empty() {
-            // It listens on a unix socket alone: nobody on another host is to reach it.
-            ips.push(Ipv4Addr::LOCALHOST.into());
-        }
-        return Ok(ips.into_iter().take(ADDRESSES_MAX).map(Host::Ip).collect());
+        return Ok(runtime.hosts());
     };
     let bad = |problem: String| RegisterError::Address { given: said.to_owned(), problem };
     match said.parse::<Host>() {
@@ -159,10 +157,7 @@ fn hosts(runtime: &Runtime, said: Option<&str>) -> Result<Vec<Host>, RegisterErr
 fn data(data: &Value) -> Result<Bytes, RegisterError> {
     let text = if data.is_null() { String::new() } else { data.to_string() };
     if text.len() > RECORD_DATA_MAX {
-        let length = text.len();
-        let most =
-            format!("a record has at most {RECORD_DATA_MAX} bytes of data (RECORD_DATA_MAX)");
-        return Err(exhausted(format!("{most}, not {length}")));
+        return Err(RegisterError::Data { given: text.len() });
     }
     Ok(text.into())
 }
@@ -192,4 +187,33 @@ fn unix_millis() -> u64 {
 
 fn exhausted(message: String) -> RegisterError {
     RegisterError::Refused(Status::not_started(Code::ResourceExhausted, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Said;
+    use crate::{Config, Node};
+    use homing_core::addr::TransportAddr;
+
+    #[tokio::test]
+    async fn a_record_that_left_its_address_out_follows_its_node_and_another_does_not() {
+        let node = Node::join(Config::isolated()).await.unwrap();
+        let registry = node.registry();
+        let here = registry.register(Record::new("here").unwrap().port(1)).await.unwrap();
+        let there = Record::new("there").unwrap().address("10.0.0.9:1");
+        let there = registry.register(there).await.unwrap();
+        let address = |record: Record| record.address.unwrap();
+        let before = address(here.record());
+        let elsewhere = TransportAddr::Tcp("10.7.0.1:4000".parse().unwrap());
+        registry.runtime.say_surely(Said::Listening { addresses: vec![elsewhere] }).await;
+        let mut watch = registry.watch();
+        while address(here.record()) == before {
+            watch.next().await.unwrap();
+        }
+        assert_eq!(address(here.record()), "10.7.0.1");
+        assert_eq!(address(there.record()), "10.0.0.9");
+        assert_eq!(address(registry.get("here").unwrap().remove(0)), "10.7.0.1");
+        node.close_now().await;
+    }
 }

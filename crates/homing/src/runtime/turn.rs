@@ -178,6 +178,7 @@ impl Turner {
             }
             Said::Listening { addresses } => {
                 self.runtime.seams.addresses.send_replace(addresses.clone());
+                self.runtime.relocate();
                 self.renew_registration();
                 self.runtime.events.tell(Event::Listening { addresses: addresses.clone() });
                 Input::Listening { addresses }

@@ -10,6 +10,7 @@ mod access;
 mod attacker;
 mod bystander;
 mod certificates;
+mod estate;
 mod floods;
 mod forged;
 mod garbage;

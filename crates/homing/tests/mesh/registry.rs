@@ -195,7 +195,11 @@ async fn what_can_never_be_registered_is_refused_and_nothing_is() {
     let registry = server.registry();
     let record = || Record::new("db").unwrap();
     for (bad, code, part) in [
-        (record().data("x".repeat(511)), Code::ResourceExhausted, "at most 512 bytes"),
+        (
+            record().data("x".repeat(511)),
+            Code::InvalidArgument,
+            "data of 513 bytes: a record has at most 512",
+        ),
         (record().address("0.0.0.0:80"), Code::InvalidArgument, "every address of a host"),
         (record().address("no host"), Code::InvalidArgument, "a host is an IP address"),
         (record().ttl(Duration::from_hours(25)), Code::InvalidArgument, "at most 86400s"),

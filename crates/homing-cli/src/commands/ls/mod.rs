@@ -23,7 +23,8 @@ pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Resul
         let records = records::of(&node, args.all);
         node.close().await;
         let is_empty = if args.topics {
-            list_topics(topics, args.json, &info.namespace, output)?
+            // Where there are services others were found, and it is no wonder that there are no topics.
+            list_topics(topics, args.json, &info.namespace, output)? && services.is_empty()
         } else {
             list(services, records, args, &info.namespace, output)?
         };

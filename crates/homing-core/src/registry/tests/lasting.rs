@@ -183,6 +183,53 @@ fn a_full_estate_refuses_its_own_and_drops_those_of_others_but_ends_what_it_hold
 }
 
 #[test]
+fn two_halves_that_know_more_than_there_is_room_for_come_to_keep_the_same() {
+    let mut world = World::new(5, 11);
+    world.network.cut = [id(0), id(1)].into();
+    for (number, key) in (0..5).flat_map(|number| (1..=1_024).map(move |key| (number, key))) {
+        world.bequeath(number, key);
+    }
+    for (one, other) in [(0, 1), (2, 3), (2, 4)] {
+        world.link(id(one), id(other));
+        world.ask_sync(id(one), id(other), Filter::All);
+    }
+    world.run(SECOND * 3);
+    world.node(2).changes.clear();
+    world.network.cut.clear();
+    world.link(id(0), id(2));
+    world.ask_sync(id(2), id(0), Filter::All);
+    world.run(SECOND * 20);
+    world.assert_same();
+    let highest = (0..5).map(id).max().unwrap();
+    let gave_way = world.node(2).registry.estate.iter().all(|(record, _)| record.owner != highest);
+    assert!(gave_way, "of one life the lowest stay, of two that of the lower id");
+    assert_eq!(keys(&mut world, 2).len(), LASTING_MAX);
+    let told = services(&world.node(2).changes);
+    assert_eq!(told.matches("+r").count() - told.matches("-r").count(), LASTING_MAX - 3 * 1_024);
+}
+
+#[test]
+fn a_visitor_that_changes_its_member_forgets_what_lasts_no_more_but_not_what_it_hands_in() {
+    let mut world = World::new(2, 12);
+    world.network.cut = [id(0), id(9)].into();
+    world.bequeath(0, 1);
+    world.let_visit(9, 0);
+    world.bequeath(9, 2);
+    world.run(SECOND);
+    assert_eq!(keys(&mut world, 9), [1, 2]);
+    world.input(id(9), Input::LinkDown { node: id(0) });
+    world.node(9).changes.clear();
+    world.set(0, Awake::Crashed);
+    world.network.cut.clear();
+    world.link(id(1), id(9));
+    world.ask_sync(id(9), id(1), Filter::All);
+    world.run(SECOND);
+    assert_eq!((keys(&mut world, 9), keys(&mut world, 1)), (vec![2], vec![2]));
+    let told = services(&world.node(9).changes);
+    assert!(told.contains("-r1") && !told.contains("r2"), "{told}");
+}
+
+#[test]
 fn it_is_known_how_many_hold_it_and_how_many_know_its_end() {
     let mut world = World::new(5, 7);
     world.run(SECOND * 3);

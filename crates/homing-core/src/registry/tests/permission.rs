@@ -138,3 +138,33 @@ fn offers_come_and_go_with_the_token_of_their_owner() {
     let told = services(&world.node(0).changes);
     assert!(told.ends_with("+1 -1"), "{told}");
 }
+
+#[test]
+fn what_lasts_is_judged_by_the_last_token_of_its_owner_and_ends_by_right_even_when_it_is_hidden() {
+    let mut world = World::new(3, 1);
+    let rule = Arc::new(WithToken(false.into()));
+    for number in [0, 2] {
+        let rule = Arc::clone(&rule) as Arc<dyn Authorize>;
+        world.node(number).registry.set_authorize(rule);
+    }
+    let Body::Node(record) = node_body("b") else { unreachable!("asked for a node") };
+    let record = NodeRecord { token: Some("t".into()), ..(*record).clone() };
+    let body = Body::Node(Arc::new(record));
+    world.input(id(1), Input::Offer { key: RecordKey::NODE, body });
+    let record = world.bequeath(1, 7);
+    world.run(SECOND);
+    assert_eq!(world.shown(0).len(), 1);
+    world.set(1, Awake::Crashed);
+    (0..3).for_each(|number| world.input(id(number), Input::Left { node: id(1) }));
+    world.tell_membership();
+    world.input(id(0), Input::Reconsider);
+    assert_eq!(world.shown(0).len(), 1, "its owner is gone, with a token");
+    rule.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    world.input(id(0), Input::Reconsider);
+    assert!(world.shown(0).is_empty());
+    assert_eq!(world.free(0, record), Ok(()));
+    world.run(SECOND);
+    rule.0.store(false, std::sync::atomic::Ordering::Relaxed);
+    world.input(id(2), Input::Reconsider);
+    assert!(world.shown(2).is_empty(), "it was ended while it was hidden");
+}
