@@ -1,10 +1,11 @@
 //! Why does a call go where it goes?
 
-use super::call::{instance, requester};
+use super::call::{instance, one_called, requester};
 use crate::args::WhyArgs;
 use crate::exit::Failure;
 use crate::opening::hint;
 use crate::output::{Output, Paint};
+use crate::progress::Waiting;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -17,10 +18,12 @@ use std::time::Duration;
 pub(crate) fn run(args: &WhyArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
+        let waiting = Waiting::begin(output, "linking to the instances, and asking them");
         let node = signals.or(super::visit(settings)).await?;
         let explained = signals.or(explain(&node, args)).await;
         let info = node.info();
         node.close().await;
+        drop(waiting);
         let explained = explained?;
         match (&explained[..], &args.from) {
             ([only], None) if args.json => output.document(only)?,
@@ -52,19 +55,11 @@ async fn explain(node: &Node, args: &WhyArgs) -> Result<Vec<Explanation>, Failur
 
 /// The one node that has this id, an id that starts so, or this name.
 async fn find(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
-    let nodes = node.nodes().await.into_iter();
-    let found: Vec<NodeId> = nodes
-        .filter(|node| node.name.as_str() == wanted || node.id.to_string().starts_with(wanted))
-        .map(|node| node.id)
-        .collect();
-    match found[..] {
-        [one] => Ok(one),
-        [] => {
-            let message = format!("no node is called {wanted} (`homing nodes` lists them)");
-            Err(Status::not_started(Code::NotFound, message).into())
-        }
-        _ => Err(Failure::Usage(format!("{} nodes are called {wanted}: give an id", found.len()))),
-    }
+    let nodes = node.nodes().await.into_iter().map(|node| (node.id, node.name)).collect();
+    one_called(wanted, nodes)?.ok_or_else(|| {
+        let message = format!("no node is called {wanted} (`homing nodes` lists them)");
+        Status::not_started(Code::NotFound, message).into()
+    })
 }
 
 fn absent(explained: Vec<Explanation>, info: &NodeInfo) -> Failure {

@@ -83,7 +83,8 @@ impl Desk {
             let said = some.iter().zip(heard).filter_map(|(place, said)| Some((*place, said?)));
             surveyed.extend(said);
         }
-        if self.has_slots {
+        // Where nobody is, nobody has slots to give.
+        if self.has_slots && !asked.is_empty() {
             // Late, it is told that there is none.
             let _ = timeout(SLOT_ANSWER_TIME, self.some_slot()).await;
         }
