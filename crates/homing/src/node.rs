@@ -282,7 +282,8 @@ impl Node {
         self.inner.runtime.info()
     }
 
-    /// The services this node knows of, in all namespaces, by name and version.
+    /// The services this node knows of, in all namespaces, by name and version. What a node offers is among them as soon
+    /// as the node itself is known.
     pub fn services(&self) -> Vec<ServiceInfo> {
         self.inner.runtime.services()
     }

@@ -1,10 +1,8 @@
 //! Does a key open the network to those who have it, and to nobody else?
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -15,38 +13,10 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::hosts::{Host, Network};
-use super::process::{Process, Ran};
+use super::mesh::{give_key, run, serve};
 
 /// A word that must not be read on the wire.
 const SECRET: &str = "pigeonhole";
-
-/// A key in a file on each of these hosts, the same for all.
-fn give_key(hosts: &[Host<'_>]) {
-    let made = hosts[0].run_bare("key new");
-    assert_eq!(made.code, Some(0), "{made:?}");
-    for host in hosts {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file = options.open(host.path("mesh.key")).unwrap();
-        file.write_all(made.stdout.as_bytes()).unwrap();
-    }
-}
-
-/// `homing …` there with its key file, and not a word of where to listen.
-fn keyed(host: Host<'_>, arguments: &str) -> Command {
-    host.homing(&format!("{arguments} --key-file {}", host.path("mesh.key").display()))
-}
-
-fn run(host: Host<'_>, arguments: &str) -> Ran {
-    keyed(host, arguments).output().unwrap().into()
-}
-
-fn serve(host: Host<'_>, arguments: &str) -> Process {
-    let process = Process::start(keyed(host, &format!("serve {arguments}")));
-    let line = process.note();
-    assert!(line.starts_with("serving "), "{line}");
-    process
-}
 
 #[test]
 fn hosts_with_a_key_find_each_other_and_nobody_else_finds_them() {
