@@ -4,8 +4,6 @@ use crate::house::{join, know, until};
 use homing::testing::Network;
 use homing::why::{Asker, Reason, Verdict};
 use homing::{Balancer, Code, Explanation, Node, Responder, Status};
-use std::sync::Arc;
-use tokio::sync::Notify;
 
 async fn serve(node: &Node, offer: &str) -> Responder {
     node.responder(offer).concurrency(1).serve(|(): ()| async { 1 }).await.unwrap()
@@ -89,33 +87,6 @@ async fn an_instance_of_another_namespace_is_told_as_such() {
     let explained = caller.requester().build().explain("words").unwrap();
     assert_eq!(told(&explained), "blue excluded namespace, here next");
     assert_eq!(explained.instances[1].why, "it is offered in namespace blue");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_instance_that_drains_takes_no_call() {
-    let network = Network::new(7);
-    let (leaving, staying) = (join(&network, "leaving").await, join(&network, "staying").await);
-    let begun = Arc::new(Notify::new());
-    let at_work = Arc::clone(&begun);
-    let handler = move |(): ()| {
-        at_work.notify_one();
-        std::future::pending::<u8>()
-    };
-    let _offer = leaving.responder("slow").serve(handler.clone()).await.unwrap();
-    let caller = join(&network, "caller").await;
-    know(&caller, "slow", 1).await;
-    let other = caller.clone();
-    tokio::spawn(async move { other.call::<_, u8>("slow", &()).await });
-    begun.notified().await;
-    let _other = staying.responder("slow").serve(handler).await.unwrap();
-    know(&caller, "slow", 2).await;
-    let requester = caller.requester().build();
-    tokio::spawn(async move { leaving.close().await });
-    until("it drains", || async {
-        let told = told(&requester.explain("slow").unwrap());
-        (told == "leaving excluded draining, staying next").then_some(())
-    })
-    .await;
 }
 
 #[tokio::test(start_paused = true)]
