@@ -61,7 +61,7 @@ fn people_get_a_table_and_of_what_they_ask_for_how_it_is_said() {
         ],
         "{asked}"
     );
-    assert_eq!(house.run("config timings").stdout.matches("say it").count(), 9);
+    assert!(house.run("config timings").stdout.matches("say it").count() > 8, "all of the table");
     house.run("config timing").failed(2, "the table timings may be meant");
 }
 
