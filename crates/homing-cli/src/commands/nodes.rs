@@ -18,6 +18,10 @@ pub(crate) fn run(args: &NodesArgs, settings: &Settings, output: Output) -> Resu
         let mut signals = Signals::new()?;
         if args.all {
             let all = signals.or(everywhere::listen(args, settings, output)).await?;
+            if all.is_empty() {
+                output
+                    .note("no node of any mesh is heard (`homing doctor` tells where was looked)");
+            }
             return if args.json { output.document(&all) } else { everywhere::print(&all, output) };
         }
         let waiting = Waiting::begin(output, "looking for nodes");

@@ -146,6 +146,12 @@ fn of_mesh<'a>(all: &'a [Value], mesh: &str) -> Option<&'a Value> {
 }
 
 #[test]
+fn how_long_to_listen_is_said_of_every_mesh_only() {
+    let house = House::new();
+    house.run("nodes --timeout 1s").failed(2, "--all");
+}
+
+#[test]
 fn nodes_of_every_mesh_of_this_user_are_listed_in_full() {
     let house = House::new();
     let _one = house.serve(&["a", "--echo", "--name", "one"]);
