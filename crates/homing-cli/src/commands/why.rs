@@ -13,6 +13,10 @@ use crate::span;
 use homing::why::{Asker, Verdict};
 use homing::{Code, ExplainedInstance, Explanation, Node, NodeId, NodeInfo, Payload, Status};
 use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long others are waited for where nobody seems to be; not with `--no-wait`.
+const LATE: Duration = Duration::from_secs(2);
 
 /// Prints what would become of a call, by our own view or by that of another node.
 pub(crate) fn run(args: &WhyArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
@@ -42,6 +46,9 @@ async fn explain(node: &Node, args: &WhyArgs) -> Result<Vec<Explanation>, Failur
         let from = find(node, from).await?;
         return Ok(node.explain_from(from, &args.address.to_string()).await?);
     }
+    if !args.choice.no_wait {
+        wait_for_company(node).await;
+    }
     let requester = requester(node, &args.choice, (false, Duration::from_secs(5)));
     let mut call = requester.to_address(&args.address).call_raw(Payload::default());
     if let Some(wanted) = &args.choice.instance {
@@ -51,6 +58,17 @@ async fn explain(node: &Node, args: &WhyArgs) -> Result<Vec<Explanation>, Failur
         call = call.key(key);
     }
     Ok(vec![call.survey().await])
+}
+
+/// On a busy host, who is there may answer late; and who seems alone has nothing else to explain.
+async fn wait_for_company(node: &Node) {
+    let end = Instant::now() + LATE;
+    let is_alone = async || node.nodes().await.len() == 1;
+    while Instant::now() < end && is_alone().await {
+        sleep(LATE / 20).await;
+        // Whoever came tells what it knows a moment later.
+        let _ = timeout_at(end, node.synced()).await;
+    }
 }
 
 /// The one node that has this id, an id that starts so, or this name.
