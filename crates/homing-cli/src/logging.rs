@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::exit::Failure;
 
-const VARIABLE: &str = "HOMING_LOG";
+/// Says what is told where nothing was typed.
+pub(crate) const VARIABLE: &str = "HOMING_LOG";
 
 /// Sends `tracing` events to stderr: as `-v` says, or else as the filter in `HOMING_LOG` does. A filter that cannot be
 /// read is a usage error.
@@ -15,9 +16,7 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
     let directives = match (verbose, env::var(VARIABLE).ok().filter(|text| !text.is_empty())) {
         (0, None) => return Ok(()),
         (0, Some(text)) => text,
-        (1, _) => "info".to_owned(),
-        (2, _) => "debug".to_owned(),
-        _ => "trace".to_owned(),
+        (verbose, _) => level(verbose).to_owned(),
     };
     let filter = EnvFilter::try_new(&directives)
         .map_err(|error| Failure::Usage(format!("{VARIABLE}={directives:?}: {error}")))?;
@@ -29,4 +28,14 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
         .map_err(|error| anyhow!(error))
         .context("cannot start the log")?;
     Ok(())
+}
+
+/// What so many `-v` ask for.
+pub(crate) const fn level(verbose: u8) -> &'static str {
+    match verbose {
+        0 => "off",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    }
 }

@@ -34,10 +34,15 @@ impl Settings {
             Some(path) => Config::from_file(path).map_err(usage)?,
             None => Config::default(),
         };
-        if let Some(Unread(url)) = args.redis.as_ref().filter(|url| !url.0.trim().is_empty()) {
+        if let Some(Unread(url)) = &args.redis {
             file = file.redis(url.trim()).map_err(usage)?;
         }
         Ok(Self { args, guard, access, intervals, file })
+    }
+
+    /// The configuration file that was typed, if any.
+    pub(crate) fn config_file(&self) -> Option<&Path> {
+        self.access.config.as_deref()
     }
 
     /// What was typed for `--transport`, if anything.

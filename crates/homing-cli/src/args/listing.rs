@@ -34,9 +34,9 @@ pub(crate) struct NodesArgs {
     #[arg(long)]
     pub(crate) all: bool,
     /// How long to listen, with --all
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = span::parse_positive)]
+    #[arg(long, requires = "all", value_name = "TIME", default_value = "2s", value_parser = span::parse_positive)]
     pub(crate) timeout: Duration,
-    /// One JSON document: an array of nodes
+    /// One JSON document: an array of nodes, or with --all of meshes
     #[arg(long)]
     pub(crate) json: bool,
 }

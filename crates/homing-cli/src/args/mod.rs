@@ -163,8 +163,9 @@ pub(crate) struct MeshArgs {
     /// A node to try, besides those that are found; or srv:NAME, for those of a service record [default: `HOMING_SEEDS`]
     #[arg(long, global = true, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) seed: Vec<String>,
-    /// A Redis in which the nodes of the mesh make themselves known, as redis://[[USER]:PASSWORD@]HOST[:PORT]
-    #[arg(long, global = true, env = "HOMING_REDIS", hide_env_values = true, value_name = "URL")]
+    /// A Redis in which the nodes of the mesh make themselves known, as redis://[[USER]:PASSWORD@]HOST[:PORT] [default:
+    /// `HOMING_REDIS`]
+    #[arg(long, global = true, value_name = "URL")]
     pub(crate) redis: Option<Unread>,
     /// The UDP port on which nodes look for each other
     #[arg(long, global = true, hide_short_help = true, value_name = "PORT")]
@@ -242,6 +243,17 @@ pub(crate) enum ColorChoice {
     Always,
     /// Never
     Never,
+}
+
+impl ColorChoice {
+    /// As it is typed.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// Show a mesh at work: services and callers as real processes, one killed and replaced before your eyes.

@@ -1,5 +1,6 @@
 //! How is a service called from a shell?
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
@@ -13,8 +14,8 @@ use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use homing::{
-    CallError, Callee, Code, Hedge, Instance, Node, NodeId, NodeInfo, Payload, Reply, Requester,
-    Started, Status,
+    CallError, Callee, Code, Hedge, Instance, Node, NodeId, NodeInfo, NodeName, Payload, Reply,
+    Requester, Started, Status,
 };
 
 /// Sends the payload, prints the reply.
@@ -113,24 +114,32 @@ pub(super) fn instance(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
     if let Ok(id) = wanted.parse() {
         return Ok(id);
     }
-    let mut found: Vec<NodeId> = node
-        .services()
-        .into_iter()
-        .flat_map(|service| service.instances)
-        .filter(|instance| {
-            instance.node_name.as_str() == wanted || instance.node.to_string().starts_with(wanted)
-        })
-        .map(|instance| instance.node)
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    match found[..] {
-        [one] => Ok(one),
-        [] => {
-            let message = format!("no instance is called {wanted} (`homing ls --all` lists them)");
-            Err(Status::not_started(Code::NotFound, message).into())
-        }
-        _ => Err(Failure::Usage(format!("{} nodes are called {wanted}: give an id", found.len()))),
+    let instances = node.services().into_iter().flat_map(|service| service.instances);
+    let nodes = instances.map(|instance| (instance.node, instance.node_name)).collect();
+    one_called(wanted, nodes)?.ok_or_else(|| {
+        let message = format!("no instance is called {wanted} (`homing ls --all` lists them)");
+        Status::not_started(Code::NotFound, message).into()
+    })
+}
+
+/// The one of these nodes with this name; or else the one whose id starts so, if there is any.
+///
+/// # Errors
+/// Several are meant.
+pub(super) fn one_called(
+    wanted: &str,
+    nodes: Vec<(NodeId, NodeName)>,
+) -> Result<Option<NodeId>, Failure> {
+    let (named, others): (Vec<_>, Vec<_>) =
+        nodes.into_iter().partition(|(_, name)| name.as_str() == wanted);
+    let some = if named.is_empty() { others } else { named };
+    let is_meant = |(id, name): &(NodeId, NodeName)| {
+        name.as_str() == wanted || id.to_string().starts_with(wanted)
+    };
+    let found: BTreeSet<NodeId> = some.into_iter().filter(is_meant).map(|(id, _)| id).collect();
+    match found.len() {
+        0 | 1 => Ok(found.into_iter().next()),
+        more => Err(Failure::Usage(format!("{more} nodes are called {wanted}: give an id"))),
     }
 }
 

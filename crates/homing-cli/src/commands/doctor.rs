@@ -1,10 +1,9 @@
 //! Why are nodes found, or not? Everything that a diagnosis says, for people or for scripts.
 
-use homing::Diagnosis;
-use homing::Node;
 use homing::diagnosis::{
     Audible, Finding, LookState, Looked, Outlook, Probed, Reach, Severity, Tried,
 };
+use homing::{Diagnosis, Guard, Node};
 
 use crate::args::DoctorArgs;
 use crate::exit::Failure;
@@ -47,8 +46,7 @@ async fn diagnosed(
 
 fn show(diagnosis: &Diagnosis, output: Output) -> Result<(), Failure> {
     let Diagnosis { node, sources, nodes, strangers, findings, .. } = diagnosis;
-    let keys: Vec<_> = diagnosis.keys.iter().map(ToString::to_string).collect();
-    let heading = format!("mesh {}, {} (key {})", node.mesh, node.guard, keys.join(", "));
+    let heading = format!("mesh {}, {}", node.mesh, guarded(diagnosis));
     output.line(output.painted(Paint::Bold, &heading))?;
     section(output, "where was looked", sources.is_empty())?;
     if !sources.is_empty() {
@@ -76,6 +74,18 @@ fn show(diagnosis: &Diagnosis, output: Output) -> Result<(), Failure> {
         _ => Paint::Red,
     };
     output.line(format!("\n{}", output.painted(paint, &diagnosis.summary)))
+}
+
+/// What keeps strangers out, and so how far the node looks.
+fn guarded(diagnosis: &Diagnosis) -> String {
+    match diagnosis.node.guard {
+        Guard::Keyed => {
+            let keys: Vec<_> = diagnosis.keys.iter().map(ToString::to_string).collect();
+            format!("keyed ({})", keys.join(", "))
+        }
+        Guard::Local => "local: no key, this host only".to_owned(),
+        guard => format!("{guard}: no key, open to all"),
+    }
 }
 
 fn section(output: Output, name: &str, is_empty: bool) -> Result<(), Failure> {

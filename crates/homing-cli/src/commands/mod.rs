@@ -50,7 +50,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
         Command::Doctor(args) => doctor::run(&args, &settings, output),
         Command::Watch(args) => watch::run(&args, &settings, output),
         Command::Why(args) => why::run(&args, &settings, output),
-        Command::Config(args) => config::run(&args, &settings, output),
+        Command::Config(typed) => config::run(&typed, &args.screen, &settings, output),
         Command::Token(args) => token::run(&args, output),
         Command::Key(args) => key::run(&args, &settings, output),
         Command::Demo(args) => demo::run(&args, output),

@@ -5,6 +5,7 @@ use crate::args::NodesArgs;
 use crate::exit::Failure;
 use crate::opening::hint;
 use crate::output::{Output, Paint};
+use crate::progress::Waiting;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -17,12 +18,18 @@ pub(crate) fn run(args: &NodesArgs, settings: &Settings, output: Output) -> Resu
         let mut signals = Signals::new()?;
         if args.all {
             let all = signals.or(everywhere::listen(args, settings, output)).await?;
+            if all.is_empty() {
+                output
+                    .note("no node of any mesh is heard (`homing doctor` tells where was looked)");
+            }
             return if args.json { output.document(&all) } else { everywhere::print(&all, output) };
         }
+        let waiting = Waiting::begin(output, "looking for nodes");
         let node = signals.or(super::visit(settings)).await?;
         let nodes = node.nodes().await;
         let info = node.info();
         node.close().await;
+        drop(waiting);
         if nodes.len() == 1
             && let Some(hint) = hint(&info)
         {

@@ -1,10 +1,11 @@
 //! Why does a call go where it goes?
 
-use super::call::{instance, requester};
+use super::call::{instance, one_called, requester};
 use crate::args::WhyArgs;
 use crate::exit::Failure;
 use crate::opening::hint;
 use crate::output::{Output, Paint};
+use crate::progress::Waiting;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -12,15 +13,21 @@ use crate::span;
 use homing::why::{Asker, Verdict};
 use homing::{Code, ExplainedInstance, Explanation, Node, NodeId, NodeInfo, Payload, Status};
 use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long others are waited for where nobody seems to be; not with `--no-wait`.
+const LATE: Duration = Duration::from_secs(2);
 
 /// Prints what would become of a call, by our own view or by that of another node.
 pub(crate) fn run(args: &WhyArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
+        let waiting = Waiting::begin(output, "linking to the instances, and asking them");
         let node = signals.or(super::visit(settings)).await?;
         let explained = signals.or(explain(&node, args)).await;
         let info = node.info();
         node.close().await;
+        drop(waiting);
         let explained = explained?;
         match (&explained[..], &args.from) {
             ([only], None) if args.json => output.document(only)?,
@@ -39,6 +46,9 @@ async fn explain(node: &Node, args: &WhyArgs) -> Result<Vec<Explanation>, Failur
         let from = find(node, from).await?;
         return Ok(node.explain_from(from, &args.address.to_string()).await?);
     }
+    if !args.choice.no_wait {
+        wait_for_company(node).await;
+    }
     let requester = requester(node, &args.choice, (false, Duration::from_secs(5)));
     let mut call = requester.to_address(&args.address).call_raw(Payload::default());
     if let Some(wanted) = &args.choice.instance {
@@ -50,21 +60,24 @@ async fn explain(node: &Node, args: &WhyArgs) -> Result<Vec<Explanation>, Failur
     Ok(vec![call.survey().await])
 }
 
+/// On a busy host, who is there may answer late; and who seems alone has nothing else to explain.
+async fn wait_for_company(node: &Node) {
+    let end = Instant::now() + LATE;
+    let is_alone = async || node.nodes().await.len() == 1;
+    while Instant::now() < end && is_alone().await {
+        sleep(LATE / 20).await;
+        // Whoever came tells what it knows a moment later.
+        let _ = timeout_at(end, node.synced()).await;
+    }
+}
+
 /// The one node that has this id, an id that starts so, or this name.
 async fn find(node: &Node, wanted: &str) -> Result<NodeId, Failure> {
-    let nodes = node.nodes().await.into_iter();
-    let found: Vec<NodeId> = nodes
-        .filter(|node| node.name.as_str() == wanted || node.id.to_string().starts_with(wanted))
-        .map(|node| node.id)
-        .collect();
-    match found[..] {
-        [one] => Ok(one),
-        [] => {
-            let message = format!("no node is called {wanted} (`homing nodes` lists them)");
-            Err(Status::not_started(Code::NotFound, message).into())
-        }
-        _ => Err(Failure::Usage(format!("{} nodes are called {wanted}: give an id", found.len()))),
-    }
+    let nodes = node.nodes().await.into_iter().map(|node| (node.id, node.name)).collect();
+    one_called(wanted, nodes)?.ok_or_else(|| {
+        let message = format!("no node is called {wanted} (`homing nodes` lists them)");
+        Status::not_started(Code::NotFound, message).into()
+    })
 }
 
 fn absent(explained: Vec<Explanation>, info: &NodeInfo) -> Failure {

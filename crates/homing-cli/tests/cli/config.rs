@@ -40,15 +40,59 @@ fn a_flag_comes_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
-fn people_get_a_table_of_what_they_ask_for() {
+fn people_get_a_table_and_of_what_they_ask_for_how_it_is_said() {
     let house = House::new();
-    let table = house.run("config transport timings --redial-max 7s");
-    assert_eq!(table.code, Some(0), "{table:?}");
-    assert_eq!(table.stdout.lines().count(), 1 + 1 + 11, "{}", table.stdout);
-    let row = table.stdout.lines().find(|line| line.starts_with("timings.redial_max")).unwrap();
-    let cells: Vec<&str> = row.split_whitespace().take(4).collect();
-    assert_eq!(cells, ["timings.redial_max", "7s", "--redial-max", "5s"]);
-    house.run("config timing").failed(2, "there is no setting timing");
+    let table = house.run("config --redial-max 7s");
+    let row = |name: &str| {
+        let row = table.stdout.lines().find(|line| line.starts_with(name)).unwrap();
+        row.split_whitespace().take(4).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(row("timings.redial_max"), ["timings.redial_max", "7s", "--redial-max", "5s"]);
+    assert_eq!(row("timings.call"), ["timings.call", "5s", "default", "-"], "not said twice");
+    let asked = house.run("config transport timings.redial_max --redial-max 7s").stdout;
+    assert_eq!(
+        asked.lines().skip(4).collect::<Vec<_>>(),
+        [
+            "timings.redial_max = 7s",
+            "  set by   --redial-max",
+            "  default  5s",
+            "  why      the longest such pause, so that a healed network is used again soon",
+            "  say it   --redial-max, or HOMING_TIMINGS_REDIAL_MAX, or redial_max under [timings] in the file",
+        ],
+        "{asked}"
+    );
+    assert!(house.run("config timings").stdout.matches("say it").count() > 8, "all of the table");
+    house.run("config timing").failed(2, "the table timings may be meant");
+}
+
+#[test]
+fn what_is_of_the_command_alone_is_listed_too() {
+    let house = House::new();
+    let file = house.file("homing.toml");
+    fs::write(&file, "").unwrap();
+    let mut command = house.homing("config config log color --json");
+    command.env("HOMING_CONFIG", &file).env("HOMING_LOG", "warn");
+    let settings = Ran::from(command.output().unwrap()).json();
+    let said = |name: &str| {
+        let told = told(&settings, name);
+        (told["value"].as_str().unwrap().to_owned(), told["place"].as_str().map(str::to_owned))
+    };
+    assert_eq!(said("config"), (file.display().to_string(), Some("HOMING_CONFIG".into())));
+    assert_eq!(said("log"), ("warn".into(), Some("HOMING_LOG".into())));
+    assert_eq!(said("color"), ("auto".into(), None));
+}
+
+#[test]
+fn a_variable_counts_as_one_and_another_that_nobody_reads_is_told() {
+    let house = House::new();
+    let mut command = house.homing("config --json");
+    command.env("HOMING_REDIS", "redis://:sesame@127.0.0.1:1").env("HOMING_SEED", "a");
+    let ran = Ran::from(command.output().unwrap());
+    assert!(ran.stderr.contains("HOMING_SEED is set, and no setting has this variable"));
+    assert!(!ran.stdout.contains("sesame"), "{}", ran.stdout);
+    let settings = ran.json();
+    assert_eq!(told(&settings, "redis")["place"], "HOMING_REDIS");
+    house.run("config redis --redis redis://h:0").failed(2, "right is redis://");
 }
 
 #[test]

@@ -82,6 +82,22 @@ fn a_dead_seed_is_a_warning() {
 }
 
 #[test]
+fn a_seed_beyond_the_host_without_a_key_is_told_with_what_opens_the_network() {
+    let house = House::new();
+    let _one = house.serve(&["a", "--echo", "--name", "one"]);
+    let told = house.run("doctor --seed 192.0.2.1:9"); // which nobody dials
+    assert_eq!(told.code, Some(3), "{told:?}");
+    for part in [
+        "local: no key, this host only",
+        "1 other node\n",
+        "seed 192.0.2.1:9 is not tried",
+        "homing key new mesh.key, and --key-file mesh.key here and there",
+    ] {
+        assert!(told.stdout.contains(part), "{part}: {}", told.stdout);
+    }
+}
+
+#[test]
 fn an_advertised_address_that_refuses_is_a_warning_with_one_that_leads_there() {
     let house = House::new();
     let _one = house.serve(&["a", "--echo", "--name", "one", "--advertise", "127.0.0.1:1"]);
@@ -127,6 +143,12 @@ fn everywhere(house: &House, arguments: &str) -> Vec<Value> {
 
 fn of_mesh<'a>(all: &'a [Value], mesh: &str) -> Option<&'a Value> {
     all.iter().find(|heard| heard["mesh"] == mesh)
+}
+
+#[test]
+fn how_long_to_listen_is_said_of_every_mesh_only() {
+    let house = House::new();
+    house.run("nodes --timeout 1s").failed(2, "--all");
 }
 
 #[test]

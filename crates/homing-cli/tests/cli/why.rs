@@ -73,3 +73,24 @@ fn a_running_node_is_asked_for_its_view() {
     assert!(told.stdout.contains("the next call goes to one ("), "{told:?}");
     house.run("why words --from three").failed(15, "no node is called three");
 }
+
+#[test]
+fn an_instance_of_another_namespace_is_listed_and_a_name_comes_before_the_start_of_an_id() {
+    let house = House::new();
+    let _here = house.serve(&["words@1.0.0", "--echo", "--name", "here"]);
+    let _blue = house.serve(&["words@1.0.0", "--echo", "--name", "blue", "--namespace", "blue"]);
+    // Each is what an id may start with.
+    let names = ["0", "5", "a", "f"];
+    let serve = |name| house.serve(&["price", "--echo", "--name", name]);
+    let _some: Vec<_> = names.into_iter().map(serve).collect();
+    let told = house.run("why words");
+    let row = told.stdout.lines().find(|line| line.starts_with("blue")).unwrap();
+    assert!(row.contains("it is offered in namespace blue"), "{}", told.stdout);
+    assert!(told.stdout.contains("the next call goes to here ("), "{}", told.stdout);
+    for name in names {
+        let told = house.run(&format!("why price --from {name}"));
+        assert!(told.stdout.starts_with(&format!("price from {name} by p2c")), "{told:?}");
+    }
+    let named = house.run("why words --instance blue");
+    assert_eq!(named.code, Some(24), "{named:?}");
+}

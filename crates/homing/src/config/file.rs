@@ -4,7 +4,8 @@
 //! is worse than none.
 
 use super::Config;
-use super::table::{Form, SETTINGS, Setting, unknown};
+use super::layers::no_such;
+use super::table::{Form, SETTINGS, Setting};
 use crate::access::AccessList;
 use crate::error::ConfigError;
 use crate::security::files;
@@ -130,7 +131,7 @@ impl Reader<'_> {
                 (None, _) if is_table => {
                     return Err(format!("line {line}: {name} is a table: [{name}]"));
                 }
-                (None, _) => return Err(format!("line {line}: {}", unknown(&name))),
+                (None, _) => return Err(format!("line {line}: {}", no_such(&name))),
             }
         }
         Ok(())

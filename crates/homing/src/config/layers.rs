@@ -7,6 +7,7 @@ use super::{Config, Defaults};
 use crate::error::ConfigError;
 use crate::info::words;
 use crate::security::Authority;
+use homing_core::name::{edits, likeness};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -59,6 +60,8 @@ pub struct SettingInfo {
     pub variable: Option<&'static str>,
     /// The flag of the command `homing` that can say it.
     pub flag: Option<&'static str>,
+    /// Whether a configuration file can say it.
+    pub in_file: bool,
     /// Why it exists, in one line.
     pub why: &'static str,
 }
@@ -92,7 +95,7 @@ impl Config {
     /// There is no such setting, or this is not what it can be.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
         let setting = Setting::named(name)
-            .ok_or_else(|| ConfigError::new("setting", &name, unknown(name)))?;
+            .ok_or_else(|| ConfigError::new("setting", &name, no_such(name)))?;
         (setting.write)(self, value)
             .map_err(|right| refused(setting.name, setting, value, right))?;
         self.heard.said.insert(setting.name);
@@ -125,7 +128,7 @@ impl Config {
         if SETTINGS.iter().any(is_it) {
             return Ok(());
         }
-        Err(ConfigError::new("setting", &name, unknown(name)))
+        Err(ConfigError::new("setting", &name, no_such(name)))
     }
 
     pub(super) fn settings_in(
@@ -154,6 +157,7 @@ impl Config {
                 place,
                 variable: setting.variable,
                 flag: setting.flag,
+                in_file: setting.is_for_files(),
                 why: setting.why,
             }
         };
@@ -305,6 +309,19 @@ impl Certificates {
                 Err(ConfigError::new(missing, &"", right))
             }
         }
+    }
+}
+
+/// What is to be said about a name that is neither a setting's nor a table's: which may be meant.
+pub(super) fn no_such(name: &str) -> String {
+    let tables = SETTINGS.iter().filter_map(|setting| Some(setting.name.split_once('.')?.0));
+    let far = |other: &str| edits(name, other);
+    let table = tables.min_by_key(|table| far(table)).filter(|table| far(table) <= likeness(name));
+    match table {
+        Some(table) if SETTINGS.iter().all(|setting| far(setting.name) > far(table)) => {
+            format!("there is no setting {name}: the table {table} may be meant")
+        }
+        _ => unknown(name),
     }
 }
 

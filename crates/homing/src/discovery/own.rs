@@ -10,6 +10,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -170,7 +171,8 @@ impl Finder for OwnFinder {
     fn run(self: Box<Self>, findings: mpsc::Sender<Finding>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let (source, told) = (self.source.0, BTreeMap::new());
-            let name = shortened(source.name().to_owned());
+            let named = catch_unwind(AssertUnwindSafe(|| source.name().to_owned()));
+            let name = shortened(named.unwrap_or_else(|_| "a source without a name".to_owned()));
             let search = Search { name: name.clone(), about: self.about, findings, told };
             let findings = search.findings.clone();
             // A task of its own, so that its panic is its own; the set ends it when this future is dropped.
@@ -288,6 +290,26 @@ mod tests {
     async fn many_addresses_are_several_suggestions() {
         const MANY: &str = "suggest 10.0.0.1:1 10.0.0.1:2 10.0.0.1:3 10.0.0.1:4 10.0.0.1:5 10.0.0.1:6 10.0.0.1:7 10.0.0.1:8 10.0.0.1:9";
         check(MANY, &["custom 8", "custom 1", ENDED]).await;
+    }
+
+    /// Knows not even its name.
+    struct Nameless;
+
+    impl PeerSource for Nameless {
+        fn name(&self) -> &'static str {
+            panic!("no name")
+        }
+
+        async fn run(&self, _: Search) {}
+    }
+
+    #[tokio::test]
+    async fn a_source_that_panics_over_its_name_is_a_verdict_too() {
+        let (findings, mut found) = mpsc::channel(1);
+        Box::new(OwnSource::new(Nameless).about(about())).run(findings).await;
+        let Some(Finding::Verdict(verdict)) = found.recv().await else { panic!("no verdict") };
+        assert_eq!(verdict.tried, "a source without a name");
+        assert!(verdict.outcome.is_failure());
     }
 
     #[tokio::test]

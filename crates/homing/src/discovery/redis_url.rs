@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+/// How the verdict begins where a Redis does not take the password; what to do then is another thing than where it is away.
+pub(crate) const BAD_PASSWORD: &str = "it does not take the password";
+
 /// Where a Redis is, and how to get in: `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`.
 ///
 /// What is left out is 6379 and database 0. In user and password, signs that have a meaning in a URL are written as `%3A`

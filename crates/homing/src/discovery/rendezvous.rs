@@ -253,7 +253,7 @@ impl Rendezvous {
             verdicts.insert(format!("{place}/{name}"), Outcome::Failed(why));
         }
         self.clean(&names);
-        verdicts.insert(place, Outcome::Worked(format!("{} other nodes", entries.len())));
+        verdicts.insert(place, Outcome::Worked(counted(entries.len())));
         (entries, verdicts)
     }
 
@@ -372,6 +372,14 @@ impl Sight {
             }
             _ => Self::Once { changed: read },
         }
+    }
+}
+
+fn counted(others: usize) -> String {
+    match others {
+        0 => "no other node".to_owned(),
+        1 => "1 other node".to_owned(),
+        more => format!("{more} other nodes"),
     }
 }
 

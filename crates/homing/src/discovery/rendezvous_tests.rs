@@ -167,7 +167,7 @@ async fn who_comes_later_is_suggested_when_the_directory_changes() {
     let (findings, mut found) = mpsc::channel(64);
     let running = tokio::spawn(Box::new(reader(&directory, Part::Member)).run(findings));
     let Some(Finding::Verdict(alone)) = found.recv().await else { panic!("no verdict") };
-    assert_eq!(alone.outcome, Outcome::Worked("0 other nodes".to_owned()));
+    assert_eq!(alone.outcome, Outcome::Worked("no other node".to_owned()));
     let _registration = Registration::publish(Arc::clone(&directory), entry(2)).unwrap();
     let before = Instant::now();
     let suggestion =

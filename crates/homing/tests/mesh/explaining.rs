@@ -1,9 +1,9 @@
 //! Does a program learn why its calls go where they go, and what other nodes think of it?
 
-use crate::house::{join, know};
+use crate::house::{join, know, until};
 use homing::testing::Network;
 use homing::why::{Asker, Reason, Verdict};
-use homing::{Balancer, Code, Explanation, Node, Responder};
+use homing::{Balancer, Code, Explanation, Node, Responder, Status};
 
 async fn serve(node: &Node, offer: &str) -> Responder {
     node.responder(offer).concurrency(1).serve(|(): ()| async { 1 }).await.unwrap()
@@ -52,7 +52,7 @@ async fn a_full_instance_says_so_when_it_is_asked() {
     let other = caller.clone();
     tokio::spawn(async move { other.call::<_, u8>("slow", &()).await });
     let requester = caller.requester().build();
-    crate::house::until("the call is at work", || async {
+    until("the call is at work", || async {
         let surveyed = requester.to("slow").unwrap().call(&()).survey().await;
         let instance = &surveyed.instances[0];
         (instance.reason == Some(Reason::Full) && instance.why.contains("1 of 1")).then_some(())
@@ -73,6 +73,84 @@ async fn slots_are_had_before_they_are_told() {
         (told(&surveyed), &surveyed.instances[0].figures.as_ref().unwrap().slots),
         ("server next".into(), &vec![0])
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_of_another_namespace_is_told_as_such() {
+    let network = Network::new(6);
+    let (here, blue) = (join(&network, "here").await, join(&network, "blue").await);
+    let _offer = serve(&here, "words").await;
+    let offer = blue.responder("words").namespace("blue".parse().unwrap());
+    let _other = offer.serve(|(): ()| async { 1 }).await.unwrap();
+    let caller = join(&network, "caller").await;
+    know(&caller, "words", 2).await;
+    let explained = caller.requester().build().explain("words").unwrap();
+    assert_eq!(told(&explained), "blue excluded namespace, here next");
+    assert_eq!(explained.instances[1].why, "it is offered in namespace blue");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_fails_again_and_again_is_told_as_ejected() {
+    let network = Network::new(8);
+    let (bad, good) = (join(&network, "bad").await, join(&network, "good").await);
+    let failing = |(): ()| async { Err::<u8, _>(Status::new(Code::Internal, "no")) };
+    let _bad = bad.responder("words").serve(failing).await.unwrap();
+    let _good = serve(&good, "words").await;
+    let caller = join(&network, "caller").await;
+    know(&caller, "words", 2).await;
+    let requester = caller.requester().build();
+    let words = requester.to("words").unwrap();
+    for _ in 0..5 {
+        words.call(&()).instance(bad.info().id).await.unwrap_err();
+    }
+    let explained = requester.explain("words").unwrap();
+    assert_eq!(told(&explained), "bad later ejected, good next");
+    let bad = explained.instances.iter().find(|one| one.reason == Some(Reason::Ejected)).unwrap();
+    assert!(bad.why.contains("set aside for another "), "{}", bad.why);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_without_a_route_is_told_with_what_dialling_it_came_to() {
+    let network = Network::new(9);
+    let (far, near) = (join(&network, "far").await, join(&network, "near").await);
+    let _offers = (serve(&far, "words").await, serve(&near, "words").await);
+    let caller = join(&network, "caller").await;
+    know(&caller, "words", 2).await;
+    network.cut("caller", "far");
+    let requester = caller.requester().build();
+    let words = requester.to("words").unwrap();
+    until("the way is known to be none", || async {
+        let surveyed = words.call(&()).survey().await;
+        let far = surveyed.instances.iter().find(|one| one.node_name.as_str() == "far").unwrap();
+        let is_told = matches!(far.reason, Some(Reason::NoRoute | Reason::Unreachable));
+        (is_told && far.why.ends_with(')') && told(&surveyed).contains("near next")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_over_the_limit_of_slots_is_told_with_the_limit() {
+    let network = Network::new(10);
+    let (one, two) = (join(&network, "one").await, join(&network, "two").await);
+    let _offers = (serve(&one, "words").await, serve(&two, "words").await);
+    let caller = join(&network, "caller").await;
+    know(&caller, "words", 2).await;
+    let requester = caller.requester().balancer(Balancer::Slots).max_slots(1).build();
+    let surveyed = requester.to("words").unwrap().call(&()).survey().await;
+    let excluded = surveyed.instances.iter().find(|one| one.verdict == Verdict::Later).unwrap();
+    assert_eq!(excluded.reason, Some(Reason::Slotless));
+    assert_eq!(excluded.why, "no slot of it is held: the requester holds 1, and at most 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_is_nobody_is_waited_for() {
+    let network = Network::new(11);
+    let caller = join(&network, "caller").await;
+    let requester = caller.requester().balancer(Balancer::Slots).build();
+    let begun = tokio::time::Instant::now();
+    let surveyed = requester.to("words").unwrap().call(&()).survey().await;
+    assert_eq!(surveyed.absence.unwrap().code, Code::NotFound);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use super::{Seen, finding, links};
 use crate::diagnosis::{
     Finding, FindingKind, LookState, Looked, Reach, Severity, THIS_NODE, Tried,
 };
+use crate::discovery::redis_url::BAD_PASSWORD;
 use crate::discovery::rendezvous::{OTHER_HOST, OTHER_KEY, OTHER_NAMESPACE};
 use crate::info::Guard;
 
@@ -29,11 +30,22 @@ pub(super) fn of_place(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
             let says = [
                 format!("{} does not work for {since} s now: {}", looked.source, looked.said),
                 "nodes that only it would find are not found; it is tried again".into(),
-                format!("check that {} is up and reached from here", looked.place),
+                remedy_of(looked),
             ];
             Some(finding(Severity::Warning, FindingKind::SourceDown, &looked.place, says))
         }
         (_, LookState::Worked) => None,
+    }
+}
+
+/// What helps a source that does not work.
+fn remedy_of(looked: &Looked) -> String {
+    match looked.source.as_str() {
+        "redis" if looked.said.starts_with(BAD_PASSWORD) => {
+            "give the password that it takes: redis://[USER]:PASSWORD@HOST[:PORT]".to_owned()
+        }
+        "custom" => format!("it is of the program itself: look there for {}", looked.place),
+        _ => format!("check that {} is up and reached from here", looked.place),
     }
 }
 

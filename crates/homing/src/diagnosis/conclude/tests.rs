@@ -291,6 +291,21 @@ fn who_is_alone_hears_which_meshes_there_are() {
 }
 
 #[test]
+fn what_helps_a_source_that_is_down_depends_on_why() {
+    for (source, why, remedy) in [
+        ("redis", "no connection: Connection refused", "is up and reached"),
+        ("redis", "it does not take the password: WRONGPASS", "give the password"),
+        ("custom", "it panicked: at the disco", "of the program itself"),
+    ] {
+        let found = sight(Guard::Keyed)
+            .well()
+            .looked(source, "somewhere", Err(why))
+            .check(Outlook::Warnings, &["warning source-down"]);
+        assert!(found[0].remedy.contains(remedy), "{}", found[0].remedy);
+    }
+}
+
+#[test]
 fn entries_of_other_namespaces_and_bad_ones_are_told() {
     use crate::discovery::rendezvous::{OTHER_HOST, OTHER_KEY, OTHER_NAMESPACE};
     let entry = |why| sight(Guard::Keyed).well().looked("rendezvous", "/run/x", Err(why));

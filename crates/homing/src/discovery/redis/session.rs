@@ -3,6 +3,7 @@
 use super::bounded::Bounded;
 use super::entry::{Entry, Scope};
 use crate::discovery::RedisUrl;
+use crate::discovery::redis_url::BAD_PASSWORD;
 use homing_core::limits::{REDIS_ANSWER_MAX, REDIS_SAMPLE};
 use homing_core::name::MeshName;
 use redis::aio::MultiplexedConnection;
@@ -126,7 +127,7 @@ fn seconds(time: u64) -> f64 {
 /// What Redis said, for people; never the password, which it does not repeat.
 fn plain(error: &RedisError) -> String {
     match error.kind() {
-        ErrorKind::AuthenticationFailed => format!("it does not take the password: {error}"),
+        ErrorKind::AuthenticationFailed => format!("{BAD_PASSWORD}: {error}"),
         _ => error.to_string(),
     }
 }

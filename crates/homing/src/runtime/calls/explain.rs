@@ -83,7 +83,8 @@ impl Desk {
             let said = some.iter().zip(heard).filter_map(|(place, said)| Some((*place, said?)));
             surveyed.extend(said);
         }
-        if self.has_slots {
+        // Where nobody is, nobody has slots to give.
+        if self.max_slots.is_some() && !asked.is_empty() {
             // Late, it is told that there is none.
             let _ = timeout(SLOT_ANSWER_TIME, self.some_slot()).await;
         }
@@ -179,6 +180,11 @@ impl Desk {
         said: Option<&Result<Load, Status>>,
         near: Distance,
     ) -> Option<Excuse> {
+        if let (Some((Reason::Slotless, why)), Some(max)) = (excuse(standing), self.max_slots) {
+            let held = self.slots().len();
+            let why = format!("{why}: the requester holds {held}, and at most {max}");
+            return Some((Reason::Slotless, why));
+        }
         if let Some((reason, why)) = excuse(standing) {
             let failure = self.runtime.links.last_failure(node);
             let is_of_route = matches!(reason, Reason::Unreachable | Reason::NoRoute);

@@ -21,7 +21,7 @@ pub(super) async fn follow(
     loop {
         // Before the look, so that no end of a link can be missed.
         let link_changed = desk.runtime.links.changed();
-        if desk.has_slots {
+        if desk.max_slots.is_some() {
             desk.look_after_links();
         }
         let (due, wishes) = desk.with_state(|state| {
@@ -35,7 +35,7 @@ pub(super) async fn follow(
             () = last_handle.cancelled() => break,
             () = desk.rearm.notified() => {}
             () = clock.sleep_until(due) => desk.handle_time(clock.now()),
-            () = link_changed, if desk.has_slots => {}
+            () = link_changed, if desk.max_slots.is_some() => {}
             changed = snapshots.changed() => match changed {
                 Ok(()) => {
                     let snapshot = snapshots.borrow_and_update().clone();
@@ -45,7 +45,7 @@ pub(super) async fn follow(
             },
         }
     }
-    if desk.has_slots {
+    if desk.max_slots.is_some() {
         desk.give_up_slots();
     }
 }

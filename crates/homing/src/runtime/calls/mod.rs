@@ -50,8 +50,8 @@ pub(crate) struct Desk {
     /// What is shown with each call.
     pub(crate) badge: Badge,
     balancer: Balancer,
-    /// Whether it balances by slots.
-    has_slots: bool,
+    /// How many it holds at most, where it balances by slots.
+    max_slots: Option<usize>,
     /// Whether it matters to it where instances are.
     has_places: bool,
     /// Once somebody listened.
@@ -99,8 +99,8 @@ impl Desk {
         badge: Badge,
     ) -> (Arc<Self>, DropGuard) {
         let balancer = policy.balancer;
-        let (has_slots, has_places) =
-            (balancer == Balancer::Slots, policy.locality != Locality::Anywhere);
+        let max_slots = (balancer == Balancer::Slots).then_some(policy.slots.max_slots);
+        let has_places = policy.locality != Locality::Anywhere;
         let mut machine = Requester::new(policy, rng);
         let mut snapshots = runtime.snapshots.subscribe();
         let first = snapshots.borrow_and_update().clone();
@@ -109,7 +109,7 @@ impl Desk {
             runtime: Arc::clone(runtime),
             badge,
             balancer,
-            has_slots,
+            max_slots,
             has_places,
             events: OnceLock::new(),
             state: Mutex::new(State::new(machine)),
