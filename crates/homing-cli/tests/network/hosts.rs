@@ -67,20 +67,26 @@ impl Network {
         std::array::from_fn(|index| Host { network: self, number: index + 1 })
     }
 
+    /// One more network, which nobody is on yet.
+    pub(crate) fn add_switch(&self, name: &str) {
+        self.switch(&format!("link add {name} type bridge"));
+        self.switch(&format!("link set {name} up"));
+    }
+
     fn build(&self) {
-        let switch = self.space(0);
-        ip(&format!("netns add {switch}"));
-        ip(&format!("-n {switch} link add switch type bridge"));
-        ip(&format!("-n {switch} link set switch up"));
+        ip(&format!("netns add {}", self.space(0)));
+        self.add_switch("switch");
         for host in self.hosts() {
-            let (space, port) = (host.space(), format!("port{}", host.number));
-            ip(&format!("netns add {space}"));
-            ip(&format!("-n {switch} link add {port} type veth peer name eth0 netns {space}"));
-            ip(&format!("-n {switch} link set {port} master switch up"));
+            ip(&format!("netns add {}", host.space()));
             host.ip("link set lo up");
-            host.ip("link set eth0 up");
+            host.join("switch", "eth0");
             DirBuilder::new().mode(0o700).create(host.dir()).unwrap();
         }
+    }
+
+    /// `ip …` about the switches.
+    fn switch(&self, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.space(0)));
     }
 
     fn space(&self, number: usize) -> String {
@@ -114,6 +120,33 @@ impl Host<'_> {
     /// `ip …` about this host.
     pub(crate) fn ip(&self, arguments: &str) {
         ip(&format!("-n {} {arguments}", self.space()));
+    }
+
+    /// Is on the network of a switch, too, by an interface of this name.
+    pub(crate) fn join(&self, switch: &str, interface: &str) {
+        let (space, port) = (self.space(), self.port(interface));
+        self.network.switch(&format!(
+            "link add {port} type veth peer name {interface} netns {space}"
+        ));
+        self.network.switch(&format!("link set {port} master {switch} up"));
+        self.ip(&format!("link set {interface} up"));
+    }
+
+    /// What its switch is to let through to it: `mcast_flood off`, …
+    pub(crate) fn switch_port(&self, arguments: &str) {
+        let port = self.port("eth0");
+        self.network.switch(&format!("link set {port} type bridge_slave {arguments}"));
+    }
+
+    /// A setting of its kernel's network, below `/proc/sys/net`.
+    pub(crate) fn set(&self, name: &str, value: u8) {
+        let script = format!("echo {value} > /proc/sys/net/{name}");
+        let ran = self.command("sh").args(["-c", &script]).output().unwrap();
+        assert!(ran.status.success(), "{name}: {ran:?}");
+    }
+
+    fn port(&self, interface: &str) -> String {
+        format!("{interface}-{}", self.number)
     }
 
     /// Another program there.

@@ -73,6 +73,8 @@ pub struct Probed {
     pub found: String,
     /// Whether it is held to be there; `null` for who is known only from a place.
     pub state: Option<NodeState>,
+    /// The host from which it answered just now, when everybody was called; `null` where it was not heard so.
+    pub from: Option<std::net::IpAddr>,
     /// Each of its addresses, links (TCP and unix sockets) and datagrams (UDP) apart.
     pub tried: Vec<Tried>,
 }
@@ -282,7 +284,8 @@ mod tests {
         };
         let (id, name) = (Some(NodeId::from_bytes([1; 16])), Some("b".parse().unwrap()));
         let found = "gossip".into();
-        let probed = Probed { id, name, found, state: Some(NodeState::Alive), tried: vec![tried] };
+        let (state, from) = (Some(NodeState::Alive), Some("10.0.0.8".parse().unwrap()));
+        let probed = Probed { id, name, found, state, from, tried: vec![tried] };
         let finding = Finding {
             severity: Severity::Warning,
             kind: FindingKind::UdpBlocked,
@@ -300,6 +303,7 @@ mod tests {
                 },
                 {
                     "id": "01010101010101010101010101010101", "name": "b", "found": "gossip", "state": "alive",
+                    "from": "10.0.0.8",
                     "tried": [{
                         "protocol": "udp", "address": "10.0.0.8:4000", "verdict": "no-route",
                         "said": "there is no route to it", "took_us": null,

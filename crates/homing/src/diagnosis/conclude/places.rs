@@ -9,20 +9,7 @@ pub(super) fn of_place(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
     match (looked.source.as_str(), looked.state) {
         ("multicast" | "broadcast", LookState::Failed) => Some(of_silent_place(seen, looked)),
         ("rendezvous", LookState::Failed) => of_entry(looked),
-        ("seed" | "dns" | "srv", LookState::Failed) => {
-            let says = [
-                format!(
-                    "{} {} stands for no address: {}",
-                    looked.source, looked.place, looked.said
-                ),
-                "nobody is looked for there; it is asked again every 30 s".into(),
-                format!(
-                    "check the name and the name servers (getent hosts {})",
-                    host_of(&looked.place)
-                ),
-            ];
-            Some(finding(Severity::Warning, FindingKind::Unresolved, &looked.place, says))
-        }
+        ("seed" | "dns" | "srv", LookState::Failed) => Some(of_unresolved(looked)),
         ("seed" | "dns" | "srv", LookState::Worked) => of_resolved(seen, looked),
         (_, LookState::Failed) => {
             let since = looked.for_ms / 1_000;
@@ -35,6 +22,34 @@ pub(super) fn of_place(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
         }
         (_, LookState::Worked) => None,
     }
+}
+
+/// A seed that stands for no address, at present or by its form.
+fn of_unresolved(looked: &Looked) -> Finding {
+    let Looked { source, place, said, .. } = looked;
+    let again = "nobody is looked for there until it does; it is asked again every 5 s";
+    let [what, means, remedy] = match source.as_str() {
+        "seed" => [
+            format!("the seed {place} {said}"),
+            "nobody is looked for there".to_owned(),
+            "write it as HOST:PORT, an address or a name (--seed, HOMING_SEEDS)".to_owned(),
+        ],
+        "srv" => {
+            let name = place.strip_prefix("srv:").unwrap_or(place);
+            let prefix = if name.starts_with('_') { "" } else { "_homing._tcp." };
+            [
+                format!("srv {place} stands for no address: {said}"),
+                again.to_owned(),
+                format!("check the record and the name servers (dig SRV {prefix}{name})"),
+            ]
+        }
+        _ => [
+            format!("{source} {place} stands for no address: {said}"),
+            again.to_owned(),
+            format!("check the name and the name servers (getent hosts {})", host_of(place)),
+        ],
+    };
+    finding(Severity::Warning, FindingKind::Unresolved, place, [what, means, remedy])
 }
 
 fn host_of(seed: &str) -> &str {

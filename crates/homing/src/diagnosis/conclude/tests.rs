@@ -66,6 +66,7 @@ impl Sight {
             name: is_known.then(|| name.parse().unwrap()),
             found: "seed".to_owned(),
             state: is_known.then_some(NodeState::Alive),
+            from: None,
             tried: tried.collect(),
         });
         self

@@ -11,6 +11,7 @@ use crate::diagnosis::conclude::{Network, Seen, conclude};
 use crate::diagnosis::{Audible, Diagnosis, LookState, Looked, Probed};
 use crate::discovery::Outcome;
 use crate::discovery::host::HostMark;
+use crate::discovery::seeds::Seed;
 use crate::discovery::rendezvous::{Entry, Part, Rendezvous};
 use crate::error::JoinError;
 use crate::info::NodeState;
@@ -23,7 +24,7 @@ use homing_core::node::Source;
 use homing_core::wire::Kind;
 use probe::Prober;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -45,6 +46,7 @@ struct Target {
     name: Option<NodeName>,
     found: String,
     state: Option<NodeState>,
+    from: Option<IpAddr>,
     addresses: BTreeSet<TransportAddr>,
 }
 
@@ -139,8 +141,10 @@ impl Runtime {
         }
         for seed in &self.settings.discovery.seeds {
             if !all.iter().any(|looked| looked.place == *seed) {
+                let source = Seed::parse(seed, self.settings.discovery.port);
+                let source = source.map_or(Source::Seed, |seed| seed.source());
                 let late = Outcome::Failed("the resolver did not answer in time".into());
-                all.push(looked(Source::Seed, seed.clone(), late, 0));
+                all.push(looked(source, seed.clone(), late, 0));
             }
         }
         all
@@ -158,18 +162,20 @@ impl Runtime {
                 targets.insert(node.id, target);
             }
         }
-        let mut add = |id: NodeId, found: Source, addresses: &[TransportAddr]| {
+        let mut add = |(id, from): (NodeId, Option<IpAddr>), found: Source, addresses: &[TransportAddr]| {
             let fresh = || target(Some(id), &found.to_string(), Vec::new());
-            targets.entry(id).or_insert_with(fresh).addresses.extend(addresses.iter().cloned());
+            let target = targets.entry(id).or_insert_with(fresh);
+            target.from = from.or(target.from);
+            target.addresses.extend(addresses.iter().cloned());
         };
         for entry in entries {
-            add(entry.node, Source::Rendezvous, &entry.addresses);
+            add((entry.node, None), Source::Rendezvous, &entry.addresses);
         }
         for (id, voice) in heard.survey.voices() {
             let mine = voice.banner.mesh == self.settings.mesh;
             let opened = voice.opened.as_ref().filter(|opened| mine && opened.kind == Kind::Member);
             if let (Some(opened), Some((source, _))) = (opened, voice.places.first()) {
-                add(*id, *source, &opened.addresses);
+                add((*id, Some(voice.from.ip())), *source, &opened.addresses);
             }
         }
         let places = sources
@@ -215,12 +221,12 @@ impl Runtime {
 
 fn target(id: Option<NodeId>, found: &str, addresses: Vec<TransportAddr>) -> Target {
     let addresses = addresses.into_iter().collect();
-    Target { id, name: None, found: found.to_owned(), state: None, addresses }
+    Target { id, name: None, found: found.to_owned(), state: None, from: None, addresses }
 }
 
 /// Tries every address of somebody: links, and apart from them datagrams; all at once.
 async fn probe(prober: &Arc<Prober>, target: Target) -> Probed {
-    let Target { id, name, found, state, addresses } = target;
+    let Target { id, name, found, state, from, addresses } = target;
     let mut trying = JoinSet::new();
     for (number, address) in addresses.into_iter().enumerate() {
         if let (Some(to), Some(node)) = (address.tcp(), id) {
@@ -233,7 +239,7 @@ async fn probe(prober: &Arc<Prober>, target: Target) -> Probed {
     let mut tried = trying.join_all().await;
     tried.sort_by_key(|(part, number, _)| (*part, *number));
     let tried = tried.into_iter().map(|(_, _, tried)| tried).collect();
-    Probed { id, name, found, state, tried }
+    Probed { id, name, found, state, from, tried }
 }
 
 /// What an address is tried by, in the order of telling.
