@@ -28,8 +28,9 @@ fn block(host: Host<'_>, protocol: &str, wall: Wall) {
         Wall::Silent => "blackhole",
         Wall::Telling => "prohibit",
     };
-    // Only who forwards says what it turned away.
+    // Only who forwards says what it turned away; each time, and not once a second.
     host.set("ipv4/ip_forward", 1);
+    host.set("ipv4/icmp_ratelimit", 0);
     host.set("ipv6/conf/all/disable_ipv6", 1);
     host.switch_port("mcast_flood off");
     // What is for this host is looked up after the wall.

@@ -7,7 +7,7 @@
 //! ```
 
 use std::env;
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -102,7 +102,10 @@ impl Drop for Network {
                 .args(["netns", "del", &self.space(number)])
                 .stderr(Stdio::null())
                 .status();
+            let _ = fs::remove_dir_all(PathBuf::from("/etc/netns").join(self.space(number)));
         }
+        // The last one to go takes it away.
+        let _ = fs::remove_dir("/etc/netns");
     }
 }
 
@@ -143,6 +146,14 @@ impl Host<'_> {
         let script = format!("echo {value} > /proc/sys/net/{name}");
         let ran = self.command("sh").args(["-c", &script]).output().unwrap();
         assert!(ran.status.success(), "{name}: {ran:?}");
+    }
+
+    /// A file that every program there sees in `/etc`; it may be written anew, not replaced.
+    pub(crate) fn etc(&self, name: &str, text: &str) -> PathBuf {
+        let dir = PathBuf::from("/etc/netns").join(self.space());
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(name), text).unwrap();
+        dir.join(name)
     }
 
     fn port(&self, interface: &str) -> String {

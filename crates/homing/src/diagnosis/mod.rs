@@ -55,7 +55,8 @@ pub struct Looked {
     pub said: String,
     /// How long it has been so, in milliseconds.
     pub for_ms: u64,
-    /// How many other nodes were heard there, of whatever mesh: calls of theirs, or entries of theirs.
+    /// How many other nodes were heard there, of whatever mesh: calls of theirs, or entries of theirs. On an interface
+    /// to a network those of other hosts alone count.
     pub heard: usize,
 }
 

@@ -122,9 +122,12 @@ impl Runtime {
             let count = if outcome.is_failure() { 0 } else { entries.len() };
             looked(Source::Rendezvous, place, outcome, count)
         });
+        let networks = networks().into_iter().map(|network| network.ip);
+        let own: Vec<IpAddr> = networks.filter(|ip| !ip.is_loopback()).collect();
         let of_calls = heard.verdicts.iter().map(|(place, outcome)| {
+            // Nodes of this host hear each other on its interfaces whatever the network does.
             let is_here = |voice: &homing_core::survey::Voice<ear::Place>| {
-                voice.places.iter().any(|(_, at)| **at == **place)
+                voice.places.iter().any(|(_, at)| **at == **place) && !own.contains(&voice.from.ip())
             };
             let count = heard.survey.voices().filter(|(_, voice)| is_here(voice)).count();
             looked(source_of(place), place.clone(), outcome.clone(), count)
@@ -191,12 +194,19 @@ impl Runtime {
 
     async fn probe_all(&self, prober: &Arc<Prober>, targets: Vec<Target>) -> Vec<Probed> {
         let room = Arc::new(Semaphore::new(AT_ONCE));
+        let known: Arc<BTreeSet<_>> = Arc::new(targets.iter().filter_map(|one| one.id).collect());
         let mut probing = JoinSet::new();
         for (number, target) in targets.into_iter().enumerate() {
             let (prober, room) = (Arc::clone(prober), Arc::clone(&room));
+            let known = Arc::clone(&known);
             probing.spawn(async move {
                 let _turn = room.acquire().await;
-                (number, probe(&prober, target).await)
+                let place = target.addresses.first().filter(|_| target.id.is_none()).cloned();
+                let probed = match place {
+                    Some(address) => probe_place(&prober, (target, address), &known).await,
+                    None => probe(&prober, target).await,
+                };
+                (number, probed)
             });
         }
         let mut nodes: Vec<_> = probing.join_all().await;
@@ -234,12 +244,29 @@ async fn probe(prober: &Arc<Prober>, target: Target) -> Probed {
             trying.spawn(async move { (By::Datagram, number, prober.datagram(to, node).await) });
         }
         let prober = Arc::clone(prober);
-        trying.spawn(async move { (By::Link, number, prober.link(&address, id).await) });
+        trying.spawn(async move { (By::Link, number, prober.link(&address, id).await.0) });
     }
     let mut tried = trying.join_all().await;
     tried.sort_by_key(|(part, number, _)| (*part, *number));
     let tried = tried.into_iter().map(|(_, _, tried)| tried).collect();
     Probed { id, name, found, state, from, tried }
+}
+
+/// Tries a place. Who answers there, and is not among the `known`, is tried by datagrams, too: it may be held gone
+/// because they do not pass.
+async fn probe_place(
+    prober: &Arc<Prober>,
+    (target, address): (Target, TransportAddr),
+    known: &BTreeSet<NodeId>,
+) -> Probed {
+    let (linked, there) = prober.link(&address, None).await;
+    let mut tried = vec![linked];
+    let there = there.filter(|node| !known.contains(node));
+    if let (Some(node), Some(to)) = (there, address.tcp()) {
+        tried.push(prober.datagram(to, node).await);
+    }
+    let name = there.and_then(|node| prober.name_of(node));
+    Probed { id: there, name, found: target.found, state: None, from: None, tried }
 }
 
 /// What an address is tried by, in the order of telling.
