@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
@@ -225,16 +226,19 @@ pub(crate) fn skipped(why: &str) {
     let _ = writeln!(io::stderr(), "{name} is skipped: {why}");
 }
 
-/// Why there can be no namespaces.
-fn missing() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("this is not root".to_owned());
-    }
-    match Command::new("ip").args(["netns", "list"]).output() {
-        Ok(listed) if listed.status.success() => None,
-        Ok(listed) => Some(String::from_utf8_lossy(&listed.stderr).trim().to_owned()),
-        Err(error) => Some(format!("`ip` cannot be run ({error}): install iproute2")),
-    }
+/// Why there can be no namespaces, by making one.
+fn missing() -> Option<&'static str> {
+    static WHY: OnceLock<Option<String>> = OnceLock::new();
+    let try_it = || {
+        let space = format!("hm{}try", std::process::id());
+        let namespace = |what| Command::new("ip").args(["netns", what, &space]).output();
+        match (namespace("add"), namespace("del")) {
+            (Ok(made), _) if made.status.success() => None,
+            (Ok(made), _) => Some(String::from_utf8_lossy(&made.stderr).trim().to_owned()),
+            (Err(error), _) => Some(format!("`ip` cannot be run ({error}): install iproute2")),
+        }
+    };
+    WHY.get_or_init(try_it).as_deref()
 }
 
 #[track_caller]

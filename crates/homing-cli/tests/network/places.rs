@@ -49,6 +49,28 @@ fn who_is_on_two_networks_is_reached_from_both() {
 }
 
 #[test]
+fn of_two_networks_one_that_is_dead_is_named_and_the_other_is_enough() {
+    let Some(network) = Network::of(2) else { return };
+    let [server, caller] = network.each();
+    give_key(&[server, caller]);
+    // The second looks alive to both, and nothing passes.
+    for (host, switch, last) in [(server, "one", 1), (caller, "two", 2)] {
+        network.add_switch(switch);
+        host.join(switch, "eth1");
+        host.ip(&format!("addr add 10.65.0.{last}/24 brd + dev eth1"));
+    }
+    let _service = serve(server, "echo@1.0.0 --echo --name one --listen 0.0.0.0:7000");
+    for arguments in ["", "--seed 10.65.0.1:7000,10.64.0.1:7000"] {
+        let begin = Instant::now();
+        run(caller, format!("call echo hello {arguments}").trim_end()).printed("hello");
+        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    }
+    let dead = "one tells 10.65.0.1:7000: the host cannot be reached … reached at 10.64.0.1:7000";
+    let remedy = "start one with --advertise … open the way to this one";
+    check(caller, "", (3, &[["warning address-unreachable", "10.65.0.1:7000", dead, remedy]]));
+}
+
+#[test]
 fn an_advertised_address_where_nobody_is_is_told_with_what_to_do() {
     let Some(network) = Network::of(2) else { return };
     let [server, caller] = network.each();
