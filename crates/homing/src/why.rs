@@ -34,7 +34,7 @@ pub struct Explanation {
     pub balancer: String,
     /// Whether anything was called there before, so that figures can be known.
     pub asker: Asker,
-    /// Every instance of the service, by node and offer.
+    /// Every instance of the service: those of the namespace, by node and offer, then those of other namespaces.
     pub instances: Vec<ExplainedInstance>,
     /// How many more there are, where they are too many for one message.
     pub left_out: usize,
@@ -144,6 +144,8 @@ words! {
 words! {
     /// What excludes an instance, or speaks against it for a moment.
     Reason {
+        /// It is offered in another namespace.
+        Namespace = "namespace",
         /// It lacks a label that is asked for.
         Subset = "subset",
         /// It does not offer the method.

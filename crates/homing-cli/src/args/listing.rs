@@ -18,7 +18,7 @@ pub(crate) struct ListArgs {
     /// Topics instead: what nodes declare that they publish, and what they listen to
     #[arg(long, conflicts_with = "all")]
     pub(crate) topics: bool,
-    /// One JSON document: an array of services with their instances, or of topics
+    /// One JSON document: an array of services, each with its instances and what was registered, or of topics
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -17,9 +17,9 @@ use crate::settings::Settings;
 /// Addresses of a mesh that are tried: one node that answers tells of all.
 const PLACES: usize = 8;
 
-/// A mesh that is heard.
+/// A mesh that is heard, and who of it.
 #[derive(Debug, Serialize)]
-pub(super) struct Mesh {
+pub(super) struct Found {
     mesh: String,
     guard: Guard,
     /// Whether a key of it is held here.
@@ -35,7 +35,7 @@ pub(super) async fn listen(
     args: &NodesArgs,
     settings: &Settings,
     output: Output,
-) -> Result<Vec<Mesh>, Failure> {
+) -> Result<Vec<Found>, Failure> {
     let node = Node::join(settings.visitor()).await?;
     let _waiting = Waiting::begin(output, "listening to every mesh");
     let audible = node.audible(args.timeout).await;
@@ -49,7 +49,7 @@ pub(super) async fn listen(
         let guard = heard[0].guard;
         let held = heard.iter().any(|one| one.held);
         let nodes = if held { nodes_of(settings, &mesh, &heard).await } else { Vec::new() };
-        all.push(Mesh { mesh: mesh.to_string(), guard, held, nodes, heard });
+        all.push(Found { mesh: mesh.to_string(), guard, held, nodes, heard });
     }
     Ok(all)
 }
@@ -57,7 +57,7 @@ pub(super) async fn listen(
 /// The nodes of a mesh, ourselves left out; none where it does not let us in after all.
 async fn nodes_of(settings: &Settings, mesh: &MeshName, heard: &[Audible]) -> Vec<PeerInfo> {
     let mut config = settings.visitor_of(mesh, heard[0].guard);
-    // Mesh once, they need not be looked for again.
+    // Found once, they need not be looked for again.
     let places = heard.iter().flat_map(|one| &one.addresses).filter_map(TransportAddr::tcp);
     config.discovery.seeds.extend(places.take(PLACES).map(|at| at.to_string()));
     let Ok(node) = Node::join(config).await else { return Vec::new() };
@@ -69,7 +69,7 @@ async fn nodes_of(settings: &Settings, mesh: &MeshName, heard: &[Audible]) -> Ve
 }
 
 /// A row for each node; of a mesh that stays shut those that were heard.
-pub(super) fn print(all: &[Mesh], output: Output) -> Result<(), Failure> {
+pub(super) fn print(all: &[Found], output: Output) -> Result<(), Failure> {
     let rows = all.iter().flat_map(|mesh| {
         let known = mesh.nodes.iter().map(|node| (Paint::Plain, full(mesh, node)));
         let is_known = |one: &&Audible| mesh.nodes.iter().any(|node| node.id == one.id);
@@ -80,7 +80,7 @@ pub(super) fn print(all: &[Mesh], output: Output) -> Result<(), Failure> {
     output.table(&header, rows.collect())
 }
 
-fn full(mesh: &Mesh, node: &PeerInfo) -> Vec<String> {
+fn full(mesh: &Found, node: &PeerInfo) -> Vec<String> {
     let addresses: Vec<_> = node.addresses.iter().map(ToString::to_string).collect();
     let heard = mesh.heard.iter().find(|one| one.id == node.id);
     vec![
@@ -95,7 +95,7 @@ fn full(mesh: &Mesh, node: &PeerInfo) -> Vec<String> {
     ]
 }
 
-fn outline(mesh: &Mesh, one: &Audible) -> Vec<String> {
+fn outline(mesh: &Found, one: &Audible) -> Vec<String> {
     let dash = || "-".to_owned();
     let addresses: Vec<_> = one.addresses.iter().map(ToString::to_string).collect();
     let place = match (addresses.is_empty(), one.from) {

@@ -44,7 +44,7 @@ fn people_get_a_table_of_what_they_ask_for() {
     let house = House::new();
     let table = house.run("config transport timings --redial-max 7s");
     assert_eq!(table.code, Some(0), "{table:?}");
-    assert_eq!(table.stdout.lines().count(), 1 + 1 + 9, "{}", table.stdout);
+    assert_eq!(table.stdout.lines().count(), 1 + 1 + 11, "{}", table.stdout);
     let row = table.stdout.lines().find(|line| line.starts_with("timings.redial_max")).unwrap();
     let cells: Vec<&str> = row.split_whitespace().take(4).collect();
     assert_eq!(cells, ["timings.redial_max", "7s", "--redial-max", "5s"]);

@@ -1,8 +1,9 @@
 //! Do the listings show what there is?
 
 use serde_json::Value;
+use std::time::Instant;
 
-use super::house::{House, start};
+use super::house::{House, PATIENCE, start};
 
 #[test]
 fn ls_lists_services_with_versions_methods_and_labels() {
@@ -16,7 +17,10 @@ fn ls_lists_services_with_versions_methods_and_labels() {
     let row: Vec<&str> = table.stdout.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(row, ["words", "1.2.0", "count", "2", "zone=a"]);
     assert_eq!(table.stdout.lines().count(), 2, "{}", table.stdout);
-    assert_eq!(house.run("ls --all").stdout.lines().count(), 4);
+    let all = house.run("ls --all").stdout;
+    let (instances, nodes) = all.split_once("\n\n").unwrap();
+    assert_eq!(instances.lines().count(), 1 + 3, "{all}");
+    assert_eq!(nodes.matches(concat!(" homing@", env!("CARGO_PKG_VERSION"))).count(), 3, "{all}");
 
     let listed = house.run("ls --json").json();
     let services = listed.as_array().unwrap();
@@ -26,6 +30,40 @@ fn ls_lists_services_with_versions_methods_and_labels() {
     let instances = services[0]["instances"].as_array().unwrap();
     assert_eq!(instances.len(), 2);
     assert!(instances.iter().all(|instance| instance["state"] == "ready"));
+}
+
+#[test]
+fn each_entry_of_the_json_has_all_its_fields_whatever_is_empty() {
+    let house = House::new();
+    let _words = house.serve(&["words@1.2.0/count", "--echo"]);
+    let db = start(house.homing("register db --port 5432"));
+    db.note();
+    let begun = Instant::now();
+    let listed = loop {
+        let listed = house.run("ls --all --json").json();
+        if listed.as_array().unwrap().len() == 3 {
+            break listed;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{listed}");
+    };
+    let fields = ["instances", "methods", "namespace", "records", "service", "version"];
+    let counts = listed.as_array().unwrap().iter().map(|entry| {
+        let entry = entry.as_object().unwrap();
+        let mut names: Vec<&String> = entry.keys().collect();
+        names.sort_unstable();
+        assert_eq!(names, fields);
+        let count = |field: &str| entry[field].as_array().unwrap().len();
+        (&entry["service"], &entry["namespace"], count("instances"), count("records"))
+    });
+    let space = Value::from("default");
+    assert_eq!(
+        counts.collect::<Vec<_>>(),
+        [
+            (&"words".into(), &space, 1, 0),
+            (&"db".into(), &space, 0, 1),
+            (&"homing".into(), &Value::Null, 0, 2)
+        ]
+    );
 }
 
 #[test]

@@ -79,7 +79,8 @@ fn members_between_which_udp_is_blocked_lose_each_other_and_the_doctor_says_why(
         block(host, "udp", Wall::Silent);
     }
     let _one = serve(one, "s1@1.0.0 --echo --name one --listen 10.64.0.1:7000");
-    let _two = serve(two, "s2@1.0.0 --echo --name two --listen 10.64.0.2:7000 --seed 10.64.0.1:7000");
+    let _two =
+        serve(two, "s2@1.0.0 --echo --name two --listen 10.64.0.2:7000 --seed 10.64.0.1:7000");
     let watch = watch(three, "--seed 10.64.0.1:7000");
     watch.lines_with(["+ s1@1.0.0 on one", "+ s2@1.0.0 on two", "- node two"]);
     let seeded = "--seed 10.64.0.1:7000,10.64.0.2:7000";

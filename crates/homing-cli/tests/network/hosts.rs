@@ -129,9 +129,8 @@ impl Host<'_> {
     /// Is on the network of a switch, too, by an interface of this name.
     pub(crate) fn join(&self, switch: &str, interface: &str) {
         let (space, port) = (self.space(), self.port(interface));
-        self.network.switch(&format!(
-            "link add {port} type veth peer name {interface} netns {space}"
-        ));
+        self.network
+            .switch(&format!("link add {port} type veth peer name {interface} netns {space}"));
         self.network.switch(&format!("link set {port} master {switch} up"));
         self.ip(&format!("link set {interface} up"));
     }

@@ -81,7 +81,7 @@ fn service_records_are_followed_where_they_lead_and_the_doctor_tells_when_they_d
         "warning unresolved",
         "srv:mesh.test",
         "srv srv:mesh.test stands for no address: no such record",
-        "dig SRV _homing._tcp.mesh.test",
+        "dig +short SRV _homing._tcp.mesh.test",
     ];
     let nobody = "no other node of mesh default is reached";
     let expect: &[_] =

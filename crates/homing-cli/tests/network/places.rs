@@ -78,11 +78,15 @@ fn an_advertised_address_where_nobody_is_is_told_with_what_to_do() {
     let serving = "echo@1.0.0 --echo --name one --listen 0.0.0.0:7000 --advertise 10.99.0.1:7000";
     let _service = serve(server, serving);
     let nobody = "no other node of mesh default is reached";
-    let unreachable =
-        "heard from 10.64.0.1, and none of its addresses leads to it (10.99.0.1:7000: there is no route to it)";
+    let unreachable = "heard from 10.64.0.1, and none of its addresses leads to it (10.99.0.1:7000: there is no route to it)";
     let expect: &[_] = &[
         ["problem nobody-found", "default", nobody, "beside this"],
-        ["problem node-unreachable", "*", unreachable, "runs at 10.64.0.1 … --advertise 10.64.0.1:PORT"],
+        [
+            "problem node-unreachable",
+            "*",
+            unreachable,
+            "runs at 10.64.0.1 … --advertise 10.64.0.1:PORT",
+        ],
     ];
     check(caller, "", (4, expect));
     // A member is found all the same, for the other dials it; and whoever is told where it listens finds it.
@@ -99,8 +103,10 @@ fn of_seeds_one_that_lives_is_enough_and_the_others_are_named() {
     silent.ip("rule add pref 100 lookup local");
     silent.ip("rule del pref 0");
     silent.ip("rule add pref 1 iif eth0 ipproto tcp blackhole");
-    let _service = serve(server, "echo@1.0.0 --echo --name one --listen 10.64.0.1:7000 --interface lo");
-    let seeded = "--interface lo --seed 10.64.0.1:1,10.64.0.3:7000,no-such.invalid:7000,10.64.0.1:7000";
+    let _service =
+        serve(server, "echo@1.0.0 --echo --name one --listen 10.64.0.1:7000 --interface lo");
+    let seeded =
+        "--interface lo --seed 10.64.0.1:1,10.64.0.3:7000,no-such.invalid:7000,10.64.0.1:7000";
     let begin = Instant::now();
     run(caller, &format!("call echo hello {seeded}")).printed("hello");
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());

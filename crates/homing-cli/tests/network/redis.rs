@@ -53,9 +53,12 @@ fn when_redis_goes_away_who_is_linked_goes_on_and_when_it_is_back_nodes_are_foun
     give_key(&hosts);
     let by_redis = "--interface lo --redis redis://10.64.0.3";
     let redis = Redis::start(three);
-    let _one = serve(one, &format!("s1@1.0.0 --echo --name one --listen 10.64.0.1:7000 {by_redis}"));
-    let _two = serve(two, &format!("s2@1.0.0 --echo --name two --listen 10.64.0.2:7000 {by_redis}"));
-    let call = |service: &str, how: &str| -> Ran { run(two, &format!("call {service} hello {how}")) };
+    let _one =
+        serve(one, &format!("s1@1.0.0 --echo --name one --listen 10.64.0.1:7000 {by_redis}"));
+    let _two =
+        serve(two, &format!("s2@1.0.0 --echo --name two --listen 10.64.0.2:7000 {by_redis}"));
+    let call =
+        |service: &str, how: &str| -> Ran { run(two, &format!("call {service} hello {how}")) };
     call("s1", by_redis).printed("hello");
     check(two, by_redis, (0, &[]));
 

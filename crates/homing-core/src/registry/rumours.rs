@@ -102,7 +102,9 @@ impl Rumours {
                 over.push(rumour.about);
             }
         }
-        over.into_iter().for_each(|about| self.forget(about));
+        for about in over {
+            self.forget(about);
+        }
         if self.queue.is_empty() {
             self.due = None;
         }

@@ -3,7 +3,7 @@
 //! What was asked for, and what there was instead (decisions E7). Nothing ran in any of these cases.
 
 use super::Only;
-use super::eligible::{Absence, is_draining};
+use super::eligible::{Absence, eligible, is_draining};
 use super::policy::Policy;
 use super::target::{Seen, Target};
 use crate::id::NodeId;
@@ -46,10 +46,17 @@ pub(super) fn absent(target: &Target, policy: &Policy, only: Option<Only>) -> St
         (None, None) => {
             (Code::Unavailable, format!("no instance of {wanted} has given this requester a slot"))
         }
-        (None, Some(node)) => (
-            Code::Unavailable,
-            format!("no instance of {wanted} on node {} ({})", node.short(), nodes(target)),
-        ),
+        (None, Some(node)) => {
+            let others = nodes(target, policy);
+            let short = node.short();
+            let is_there = target.instances().iter().any(|one| admits(only, one));
+            let what = if is_there {
+                format!("the instance of {wanted} on node {short} does not come into question")
+            } else {
+                format!("no instance of {wanted} on node {short}")
+            };
+            (Code::Unavailable, format!("{what} ({others})"))
+        }
     };
     Status::not_started(code, message)
 }
@@ -109,16 +116,22 @@ fn labels(target: &Target) -> String {
     list("with", target, |instance| instance.offer.labels.iter().map(Label::to_string).collect())
 }
 
-fn nodes(target: &Target) -> String {
-    list("running on", target, |instance| {
-        if is_draining(instance) { vec![] } else { vec![instance.node.short()] }
-    })
+fn admits(only: Option<Only>, instance: &Instance) -> bool {
+    only.is_none_or(|only| only.admits(instance.node, instance.key))
+}
+
+/// The nodes of those that may take the call.
+fn nodes(target: &Target, policy: &Policy) -> String {
+    let found = eligible(target.instances(), &target.address, policy).unwrap_or_default();
+    listed("running on", found.iter().map(|found| found.instance.node.short()).collect())
 }
 
 /// `label: a, b and 3 more`, each name once and in order.
 fn list(label: &str, target: &Target, names: impl Fn(&Instance) -> Vec<String>) -> String {
-    let all: BTreeSet<String> =
-        target.instances().iter().flat_map(|instance| names(instance)).collect();
+    listed(label, target.instances().iter().flat_map(|instance| names(instance)).collect())
+}
+
+fn listed(label: &str, all: BTreeSet<String>) -> String {
     if all.is_empty() {
         return format!("{label}: none");
     }

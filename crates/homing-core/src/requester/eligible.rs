@@ -7,7 +7,7 @@
 
 use super::policy::Policy;
 use crate::name::{
-    Address, Label, MethodPattern, Range, Selection, Specificity, Version, VersionReq,
+    Address, Label, MethodPattern, Namespace, Range, Selection, Specificity, Version, VersionReq,
 };
 use crate::registry::OfferedMethod;
 use crate::registry::{Instance, InstanceState, OfferState};
@@ -97,6 +97,8 @@ pub(super) fn everyone<'a>(
 /// What keeps an instance from calls to an address, however well it fares.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Exclusion {
+    /// It is offered in this namespace, and not in that of the requester.
+    Namespace(Namespace),
     /// It lacks this label, which the requester asks for.
     Subset(Label),
     /// It does not offer the method.

@@ -23,7 +23,7 @@ use std::time::Duration;
 /// What a requester thinks of an address.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// Every instance of the service in the namespace, by node and record.
+    /// Every instance of the service: those of the namespace by node and record, then those of other namespaces.
     pub instances: Vec<Considered>,
     /// What the next call fails with, if it may not wait; `None` where somebody gets it.
     pub absence: Option<Status>,
@@ -120,17 +120,30 @@ impl Requester {
             };
             Some(Considered { instance: Arc::clone(instance), standing })
         };
-        let instances = all.filter_map(considered).collect();
+        let foreign = self.snapshot.iter().flat_map(|snapshot| foreign(snapshot, target));
+        let instances = all.filter_map(considered).chain(foreign).collect();
         let somebody = figures.iter().any(|(_, figures)| figures.chance > 0);
         let absence = (!somebody).then(|| absent(target, &self.policy, only));
         let (near, elsewhere) = match &self.snapshot {
             Some(snapshot) if target.instances().is_empty() => {
-                (near(snapshot, target), elsewhere(snapshot, target))
+                let namespaces =
+                    elsewhere(snapshot, target).map(|(namespace, _)| namespace.clone());
+                (near(snapshot, target), namespaces.take(NEAR_NAMES_MAX).collect())
             }
             Some(_) | None => (Vec::new(), Vec::new()),
         };
         Explanation { instances, absence, near, elsewhere }
     }
+}
+
+/// The instances of the service that are in other namespaces.
+fn foreign<'a>(snapshot: &'a Snapshot, target: &'a Target) -> impl Iterator<Item = Considered> {
+    elsewhere(snapshot, target).flat_map(|(namespace, instances)| {
+        instances.iter().map(|instance| Considered {
+            instance: Arc::clone(instance),
+            standing: Standing::Excluded(Exclusion::Namespace(namespace.clone())),
+        })
+    })
 }
 
 fn near(snapshot: &Snapshot, target: &Target) -> Vec<ServiceName> {
@@ -145,9 +158,17 @@ fn near(snapshot: &Snapshot, target: &Target) -> Vec<ServiceName> {
     near.into_iter().take(NEAR_NAMES_MAX).map(|(_, service)| service.clone()).collect()
 }
 
-fn elsewhere(snapshot: &Snapshot, target: &Target) -> Vec<Namespace> {
-    let others = snapshot.services().filter(|(namespace, service, _)| {
-        **namespace != target.namespace && **service == target.address.service
-    });
-    others.map(|(namespace, ..)| namespace.clone()).take(NEAR_NAMES_MAX).collect()
+/// The other namespaces in which there is the service, and its instances there.
+fn elsewhere<'a>(
+    snapshot: &'a Snapshot,
+    target: &'a Target,
+) -> impl Iterator<Item = (&'a Namespace, &'a [Arc<Instance>])> {
+    snapshot
+        .services()
+        .filter(|(namespace, service, instances)| {
+            **namespace != target.namespace
+                && **service == target.address.service
+                && !instances.is_empty()
+        })
+        .map(|(namespace, _, instances)| (namespace, instances))
 }

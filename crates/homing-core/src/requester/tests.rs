@@ -32,8 +32,9 @@ fn instance(key: u32, text: &str) -> Instance {
     let words: Vec<&str> = text.split(' ').collect();
     let name: OfferName = words[1].parse().unwrap();
     let is = |word| words.get(2) == Some(&word);
+    let namespace = words.iter().find_map(|word| word.strip_prefix('@'));
     let offer = OfferRecord {
-        namespace: Namespace::default(),
+        namespace: namespace.map_or_else(Namespace::default, |name| name.parse().unwrap()),
         service: name.service,
         version: name.version,
         methods: vec![OfferedMethod { pattern: name.methods, repeatable: is("repeatable") }],

@@ -97,15 +97,6 @@ pub(super) fn judge(
         }
         if !stallers.contains(&of) {
             harm.healthy += 1;
-            if harm.healthy < 6 {
-                eprintln!(
-                    "DBG {at:?} {by} -> {of}; {:?}",
-                    faults
-                        .iter()
-                        .filter(|(t, _)| *t < at && *t + Duration::from_secs(20) > at)
-                        .collect::<Vec<_>>()
-                );
-            }
         }
         let last = stalls.iter_mut().rfind(|((begun, host, _), _)| *host == of && *begun <= at);
         if let Some((_, thrown_out)) = last {

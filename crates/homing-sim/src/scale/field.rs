@@ -1,6 +1,7 @@
 //! Where do a thousand stations stand? On one network and by one clock, as in the world of few, but with no more of each
 //! than its node machine and its links.
 
+use super::hand::{self, Stay};
 use super::meter::Meter;
 use super::station::{Site, Station, id};
 use super::watch::Watch;
@@ -211,6 +212,10 @@ impl Field {
         for (key, nth) in (1..).zip(0..OFFERS) {
             let service = (host + nth) % mesh::SERVICES;
             self.offer(host, key, (service, (host * OFFERS + nth) as u64));
+        }
+        self.register(host, hand::SERVICE, Stay::Lifetime);
+        if hand::has_lasting(host) {
+            self.register(host, hand::LASTING, Stay::Forever);
         }
         self.schedule(host);
     }

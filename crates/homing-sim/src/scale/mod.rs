@@ -6,6 +6,7 @@
 mod cables;
 mod faults;
 mod field;
+mod hand;
 mod meter;
 mod plain;
 mod report;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A life begun in our days: milliseconds since 1970, so that its bytes are as many as in a real mesh.
-const EPOCH: u64 = 1 << 40;
+pub(super) const EPOCH: Epoch = Epoch(1 << 40);
 
 /// A member with its node machine and its links.
 pub(crate) struct Station {
@@ -56,7 +56,7 @@ impl Station {
         let me = Peer {
             id: keys.id(),
             key: keys.public_key(),
-            epoch: Epoch(EPOCH),
+            epoch: EPOCH,
             kind: Kind::Member,
             name: format!("node-{}", site.number).parse().expect("a name of plain letters"),
             agent: "homing-sim".to_owned(),
@@ -154,7 +154,7 @@ impl Station {
         self.effects.pop_front()
     }
 
-    fn hear(&mut self, now: Time, input: node::Input<'_>) {
+    pub(super) fn hear(&mut self, now: Time, input: node::Input<'_>) {
         self.node.handle_input(now, input);
         self.settle(now);
     }
@@ -185,7 +185,9 @@ impl Station {
                 self.effects.push_back(Effect::Note(Note::Snapshot(snapshot)));
             }
             node::Output::Event(event) => self.effects.push_back(Effect::Note(Note::Told(event))),
-            node::Output::Fatal(status) | node::Output::Refused { status, .. } => {
+            node::Output::Fatal(status)
+            | node::Output::Refused { status, .. }
+            | node::Output::Freed { outcome: Err(status), .. } => {
                 self.effects.push_back(Effect::Note(Note::Fatal(status)));
             }
             // Seeds bring stations together; nobody here calls, connects by hand or leaves.
@@ -193,7 +195,7 @@ impl Station {
             | node::Output::Route { .. }
             | node::Output::Connected { .. }
             | node::Output::Spread { .. }
-            | node::Output::Freed { .. }
+            | node::Output::Freed { outcome: Ok(_), .. }
             | node::Output::Left
             | node::Output::Raise { .. } => {}
         }

@@ -2,15 +2,18 @@
 
 use super::faults::{Fault, Harm, TIME, judge, schedule};
 use super::field::{Field, OFFERS, Sighting};
+use super::hand::{self, Stay, record_of};
 use super::meter::For;
 use super::report::{Row, Rows, seconds};
-use super::station::id;
+use super::station::{Station, id};
 use super::stock;
-use super::watch::{Goal, Watch, is_offered};
+use super::watch::{Goal, Watch, is_offered, is_registered};
 use crate::mesh;
 use crate::weather::Weather;
-use homing_core::limits::IDLE_TIME;
+use homing_core::limits::{IDLE_TIME, LEASE};
+use homing_core::registry::RecordId;
 use homing_core::time::Time;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,6 +27,31 @@ const STORM: usize = 10;
 const FRESH: u32 = 100;
 /// The numbers of what is offered only while it is watched; below them are those that stay.
 const SERIALS: u64 = 1 << 32;
+
+/// What is done again and again, to see how soon it is known.
+const CHANGED: [&str; 6] = [
+    "an offer",
+    "a withdrawal",
+    "a service by hand",
+    "a free of it",
+    "a lasting one",
+    "a free of that by another",
+];
+
+/// How long something took.
+struct Spans {
+    /// Until 99 of 100 knew it.
+    most: Option<Duration>,
+    /// Until all did.
+    all: Option<Duration>,
+}
+
+/// What was freed while halves could not hear of each other.
+struct Freed {
+    /// The station that withdrew the first of its offers.
+    offer: usize,
+    records: [RecordId; 2],
+}
 
 /// A mesh on a field, and what was measured of it.
 pub(super) struct Trial {
@@ -95,43 +123,63 @@ impl Trial {
 
     fn see_everything(&mut self, limit: Duration) -> Watch {
         let all: Vec<usize> = (0..self.nodes).collect();
-        let goal = Goal::Everything { nodes: self.nodes, instances: self.nodes * OFFERS };
+        let goal = self.everything(0);
         self.field.watch(Watch::new(goal, self.nodes, &all), limit)
+    }
+
+    /// All there is when so many are gone.
+    fn everything(&self, gone: usize) -> Goal {
+        let nodes = self.nodes - gone;
+        let registered = hand::registered(self.nodes, gone);
+        Goal::Everything { nodes, instances: nodes * OFFERS, registered }
     }
 
     fn changes(&mut self) {
         self.field.run(SECOND * 10);
-        let (mut offers, mut frees) = (Vec::new(), Vec::new());
+        let mut spans = [const { Vec::new() }; CHANGED.len()];
         for _ in 0..CHANGES {
-            let (host, serial) = (self.field.any(), self.next_serial());
+            let (host, other, serial) = (self.field.any(), self.field.any(), self.next_serial());
             self.field.offer(host, FRESH, (0, serial));
-            offers.push(self.wait(Goal::Offered { service: 0, serial }));
-            self.field.run(SECOND);
+            spans[0].push(self.wait(Goal::Offered { service: 0, serial }));
             self.field.withdraw(host, FRESH);
-            frees.push(self.wait(Goal::Freed { service: 0, serial }));
-            self.field.run(SECOND);
+            spans[1].push(self.wait(Goal::Freed { service: 0, serial }));
+            let record = self.register(host, Stay::Lifetime);
+            spans[2].push(self.wait(Goal::Registered(record)));
+            self.field.free(host, record);
+            spans[3].push(self.wait(Goal::Unregistered(record)));
+            let record = self.register(host, Stay::Forever);
+            spans[4].push(self.wait(Goal::Registered(record)));
+            self.field.free(other, record);
+            spans[5].push(self.wait(Goal::Unregistered(record)));
         }
-        for (what, spans) in [("an offer", &offers), ("a free", &frees)] {
-            let most = spans.iter().map(|span| span.0).max().flatten();
-            let all = spans.iter().map(|span| span.1.unwrap_or(Duration::MAX)).max();
-            let most = most.filter(|_| spans.iter().all(|span| span.0.is_some()));
-            self.rows.within(&format!("{what} is known to 99 %"), SECOND * 2, most);
-            let all = all.filter(|span| *span < Duration::MAX);
-            if self.nodes <= 100 {
-                self.rows.within(&format!("{what} is known to all"), SECOND * 2, all);
-            } else {
-                let told = all.map_or_else(|| "not at all".to_owned(), seconds);
-                self.rows.tell(&format!("{what} is known to all"), told);
-            }
+        for (what, spans) in CHANGED.iter().zip(&spans) {
+            self.tell_change(what, spans);
         }
     }
 
-    /// After how long 99 of 100, and all, saw what was just done.
-    fn wait(&mut self, goal: Goal) -> (Option<Duration>, Option<Duration>) {
+    fn tell_change(&mut self, what: &str, spans: &[Spans]) {
+        // Nothing is longer than never.
+        let worst = |span: fn(&Spans) -> Option<Duration>| {
+            let worst = spans.iter().map(|spans| span(spans).unwrap_or(Duration::MAX)).max();
+            worst.filter(|span| *span < Duration::MAX)
+        };
+        let (most, all) = (worst(|spans| spans.most), worst(|spans| spans.all));
+        self.rows.within(&format!("{what} is known to 99 %"), SECOND * 2, most);
+        if self.nodes <= 100 {
+            self.rows.within(&format!("{what} is known to all"), SECOND * 2, all);
+        } else {
+            let told = all.map_or_else(|| "not at all".to_owned(), seconds);
+            self.rows.tell(&format!("{what} is known to all"), told);
+        }
+    }
+
+    /// After how long 99 of 100, and all, saw what was just done. A moment later it is quiet again.
+    fn wait(&mut self, goal: Goal) -> Spans {
         let begun = self.field.now;
         let who = self.field.running();
         let watch = self.field.watch(Watch::new(goal, self.nodes, &who), SECOND * 20);
-        (watch.after(begun, 99), watch.after(begun, 100))
+        self.field.run(SECOND);
+        Spans { most: watch.after(begun, 99), all: watch.after(begun, 100) }
     }
 
     /// Many changes at once: what that costs is told apart from what rest costs.
@@ -145,7 +193,7 @@ impl Trial {
             self.field.offer(*host, FRESH, (1, serial));
         }
         let serial = self.serial;
-        let (most, _) = self.wait(Goal::Offered { service: 1, serial });
+        let most = self.wait(Goal::Offered { service: 1, serial }).most;
         let until = self.field.now.max(begun + SECOND * 5);
         self.field.run_until(until);
         let span = self.field.now.since(begun);
@@ -169,11 +217,16 @@ impl Trial {
         let registry = self.field.meter.flow(&[For::Registry, For::Links], span);
         self.rows.rate("at rest, membership", 1_000, membership);
         self.rows.rate("at rest, registry and links", 2_000, registry);
+        let differ = self.registries() - 1;
+        self.rows.never("registries that differ at rest", differ);
+    }
+
+    /// How many different registries there are.
+    fn registries(&mut self) -> usize {
         let hashes = self.field.running().into_iter().filter_map(|host| {
             self.field.station(host).map(|station| station.node.registry_hash())
         });
-        let hashes: std::collections::BTreeSet<u64> = hashes.collect();
-        self.rows.never("registries that differ at rest", hashes.len().saturating_sub(1));
+        hashes.collect::<BTreeSet<u64>>().len()
     }
 
     fn crashes(&mut self) {
@@ -181,12 +234,16 @@ impl Trial {
         for _ in 0..CRASHES {
             let host = self.field.any();
             self.field.crash(host);
-            spans.push(self.wait(Goal::Gone(id(host))).1);
+            spans.push(self.wait(Goal::Gone(id(host))).all);
             self.field.run(SECOND * 5);
         }
         let worst = spans.iter().map(|span| span.unwrap_or(Duration::MAX)).max();
         let worst = worst.filter(|span| *span < Duration::MAX);
         self.rows.within("a crash is known to all", SECOND * 5, worst);
+        let (begun, who) = (self.field.now, self.field.running());
+        let watch = Watch::new(self.everything(CRASHES), self.nodes, &who);
+        let took = self.field.watch(watch, LEASE * 2).after(begun, 100);
+        self.rows.within("the crashed are forgotten, and what lasts stays", LEASE, took);
     }
 
     fn stall(&mut self, seed: u64) {
@@ -207,12 +264,10 @@ impl Trial {
         self.rows.never("stalls: healthy nodes held gone by healthy ones", harm.healthy);
         self.tell_harm("stalls", &harm);
         self.field.net.weather = Weather::CALM;
-        let watch = self.see_everything(SECOND * 10);
-        self.rows.within(
-            "stalls: all is well again after the last",
-            SECOND * 10,
-            watch.after(self.field.now, 100).or_else(|| watch.is_over().then_some(Duration::ZERO)),
-        );
+        let calm = self.field.now;
+        let took = self.see_everything(SECOND * 20).after(calm, 100);
+        let what = "stalls: everyone sees everyone and every record, 20 s later";
+        self.rows.within(what, Duration::ZERO, took);
     }
 
     fn tell_harm(&mut self, whose: &str, harm: &Harm) {
@@ -241,13 +296,7 @@ impl Trial {
             }
         }
         self.field.run(SECOND * 30);
-        // Offers of both halves are freed, where the other half cannot hear of it, and others are made.
-        let freed = [1, half + 1];
-        for host in freed {
-            self.field.withdraw(host, 1);
-            let serial = self.next_serial();
-            self.field.offer(host, FRESH, (0, serial));
-        }
+        let freed = [self.replace(1), self.replace(half + 1)];
         self.field.run(SECOND * 30);
         let healed = self.field.now;
         self.field.net.heal(healed);
@@ -258,19 +307,49 @@ impl Trial {
         let mut back = 0;
         for host in 0..self.nodes {
             let Some(station) = self.field.station(host) else { continue };
-            let is_back = |freed: &&usize| {
-                let service = **freed % mesh::SERVICES;
-                is_offered(&station.snapshot, service, (**freed * OFFERS) as u64)
-            };
-            back += freed.iter().filter(is_back).count();
+            back += freed.iter().map(|freed| freed.back(station)).sum::<usize>();
         }
-        self.rows.never("halves of 60 s: freed offers that come back", back);
+        self.rows.never("halves of 60 s: freed records that come back", back);
         let lost = self.see_everything(Duration::ZERO).blind().len();
         self.rows.never("halves of 60 s: nodes that lack a record, or have one too many", lost);
+        let differ = self.registries() - 1;
+        self.rows.never("halves of 60 s: registries that differ after", differ);
+    }
+
+    /// Of each kind something of the stations from `host` on is freed, where the other half cannot hear of it, and
+    /// something else comes in its place.
+    fn replace(&mut self, host: usize) -> Freed {
+        let serial = self.next_serial();
+        self.field.withdraw(host, 1);
+        self.field.offer(host, FRESH, (0, serial));
+        let service = record_of(host, hand::SERVICE);
+        self.field.free(host, service);
+        self.register(host, Stay::Lifetime);
+        let owner = (host..).find(|host| hand::has_lasting(*host)).expect("some have");
+        let lasting = record_of(owner, hand::LASTING);
+        self.field.free(host, lasting);
+        self.register(host, Stay::Forever);
+        Freed { offer: host, records: [service, lasting] }
     }
 
     fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
+    }
+
+    /// A station registers something under a key that none used before: what lasted and was freed does not come back
+    /// under the one it had.
+    fn register(&mut self, host: usize, stay: Stay) -> RecordId {
+        let key = FRESH + u32::try_from(self.next_serial() - SERIALS).expect("few are watched");
+        self.field.register(host, key, stay)
+    }
+}
+
+impl Freed {
+    /// How much of it a station sees.
+    fn back(&self, station: &Station) -> usize {
+        let (service, serial) = (self.offer % mesh::SERVICES, (self.offer * OFFERS) as u64);
+        let records = self.records.iter().filter(|id| is_registered(&station.snapshot, id));
+        usize::from(is_offered(&station.snapshot, service, serial)) + records.count()
     }
 }

@@ -3,19 +3,25 @@
 use crate::mesh;
 use homing_core::id::NodeId;
 use homing_core::name::Namespace;
-use homing_core::registry::{InstanceState, NodeState, Snapshot};
+use homing_core::registry::{InstanceState, NodeState, RecordId, Registered, Snapshot, Standing};
 use homing_core::time::Time;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is waited for.
 #[derive(Clone, Debug)]
 pub(crate) enum Goal {
-    /// So many nodes, all alive, with so many instances, all ready.
-    Everything { nodes: usize, instances: usize },
+    /// So many nodes, all alive, with so many instances, all ready, and so many records made by hand, none of them of
+    /// somebody who is gone.
+    Everything { nodes: usize, instances: usize, registered: usize },
     /// This offer of this service.
     Offered { service: usize, serial: u64 },
     /// No longer this offer.
     Freed { service: usize, serial: u64 },
+    /// This record, made by hand.
+    Registered(RecordId),
+    /// No longer this record.
+    Unregistered(RecordId),
     /// No longer this node.
     Gone(NodeId),
 }
@@ -82,12 +88,15 @@ impl Watch {
 impl Goal {
     fn is_seen(&self, snapshot: &Snapshot) -> bool {
         match self {
-            Self::Everything { nodes, instances } => {
+            Self::Everything { nodes, instances, registered } => {
                 snapshot.nodes().filter(|node| node.state == NodeState::Alive).count() == *nodes
                     && ready(snapshot) == *instances
+                    && standing(snapshot) == Some(*registered)
             }
             Self::Offered { service, serial } => is_offered(snapshot, *service, *serial),
             Self::Freed { service, serial } => !is_offered(snapshot, *service, *serial),
+            Self::Registered(id) => is_registered(snapshot, id),
+            Self::Unregistered(id) => !is_registered(snapshot, id),
             Self::Gone(node) => {
                 snapshot.node(node).is_none_or(|node| node.state != NodeState::Alive)
             }
@@ -99,6 +108,20 @@ impl Goal {
 pub(crate) fn is_offered(snapshot: &Snapshot, service: usize, serial: u64) -> bool {
     let instances = snapshot.instances(&Namespace::default(), &mesh::service(service));
     instances.iter().any(|one| mesh::serial(&one.offer) == serial)
+}
+
+/// Whether a record made by hand is there.
+pub(crate) fn is_registered(snapshot: &Snapshot, id: &RecordId) -> bool {
+    snapshot.registered().any(|one| one.id == *id)
+}
+
+/// How many records made by hand there are; `None` while some are of owners that are gone.
+fn standing(snapshot: &Snapshot) -> Option<usize> {
+    let stands = |one: &Arc<Registered>| match one.standing {
+        Standing::Alive | Standing::Lasting => Some(1),
+        Standing::OwnerGone { .. } => None,
+    };
+    snapshot.registered().map(stands).sum()
 }
 
 fn ready(snapshot: &Snapshot) -> usize {

@@ -312,7 +312,8 @@ fn fields(value: &impl std::fmt::Debug) -> Vec<String> {
 #[test]
 fn every_field_is_a_setting_and_none_is_two() {
     /// Fields that are no settings, or several.
-    const OTHERS: [&str; 7] = ["kind", "tls", "discovery", "timings", "limits", "issuers", "file"];
+    const OTHERS: [&str; 8] =
+        ["kind", "tls", "discovery", "timings", "limits", "issuers", "file", "sources"];
     let config = Config::default();
     let within = |table: &str, names: Vec<String>| {
         names.into_iter().map(|name| format!("{table}.{name}")).collect::<Vec<_>>()
@@ -396,11 +397,11 @@ fn the_program_comes_before_the_environment_and_that_before_the_file() {
             if !matches!(setting.form, table::Form::List | table::Form::Secret) {
                 let usual = (setting.read)(&Config::default());
                 let typed = usual.first().map_or("/typed", String::as_str);
-                let typed = if setting.name == "discovery.group" { "239.255.2.2" } else { typed };
-                let typed = if setting.form == table::Form::Text {
-                    typed.trim_start_matches('/')
-                } else {
-                    typed
+                let typed = match (setting.name, setting.form) {
+                    ("discovery.group", _) => "239.255.2.2",
+                    ("redis", _) => "redis://typed:6379/0",
+                    (_, table::Form::Text) => typed.trim_start_matches('/'),
+                    _ => typed,
                 };
                 insisting.set(setting.name, typed).unwrap();
                 assert_eq!(told(&insisting, &said), (typed.to_owned(), SetBy::Program, None));

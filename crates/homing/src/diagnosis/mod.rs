@@ -14,6 +14,9 @@ use serde::Serialize;
 
 use crate::info::{Guard, Kind, NodeInfo, NodeState, maybe_text, text, texts, words};
 
+/// What is said of an address that leads to who looks.
+pub(crate) const THIS_NODE: &str = "this node itself";
+
 /// All that a node could find out about how it finds others, and how it reaches them.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]

@@ -183,16 +183,8 @@ impl Turner {
                 Input::Listening { addresses }
             }
             Said::Linking(linking) => return self.link(linking),
-            Said::Peers(asker) => {
-                // Who asked may have gone.
-                let _ = asker.send(self.machine.peers().collect());
-                return;
-            }
-            Said::Stats(asker) => {
-                // Likewise.
-                let _ = asker.send(self.counted());
-                return;
-            }
+            Said::Peers(asker) => return tell(asker, self.machine.peers().collect()),
+            Said::Stats(asker) => return tell(asker, self.counted()),
             Said::Leave(asker) => {
                 self.askers.leaving = Some(asker);
                 Input::Leave
@@ -419,4 +411,10 @@ async fn hear_scout(scout: &mut Option<Scout>) -> Option<(Source, SocketAddr, Ve
         Some(scout) => scout.hear().await.map(|heard| (heard.source, heard.from, heard.bytes)),
         None => std::future::pending().await,
     }
+}
+
+/// Answers a question about the machine.
+fn tell<T>(asker: oneshot::Sender<T>, answer: T) {
+    // Who asked may have gone.
+    let _ = asker.send(answer);
 }

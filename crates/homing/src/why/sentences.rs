@@ -18,6 +18,9 @@ pub(crate) fn excuse(standing: &Standing) -> Option<Excuse> {
 
 fn excluded(exclusion: &Exclusion) -> Excuse {
     match exclusion {
+        Exclusion::Namespace(namespace) => {
+            (Reason::Namespace, format!("it is offered in namespace {namespace}"))
+        }
         Exclusion::Subset(label) => (Reason::Subset, format!("it is not labelled {label}")),
         Exclusion::Method => (Reason::Method, "it does not offer the method".into()),
         Exclusion::Draining => (Reason::Draining, "it is draining: it takes no new calls".into()),

@@ -13,46 +13,67 @@ use crate::settings::Settings;
 use crate::signals::Signals;
 use homing::{InstanceInfo, InstanceState, Namespace, Record, ServiceInfo, TopicInfo, TopicNode};
 
-/// Prints what is offered.
+/// Prints what is offered and what is registered, or the topics.
 pub(crate) fn run(args: &ListArgs, settings: &Settings, output: Output) -> Result<(), Failure> {
     runtime::run_alone(async {
         let mut signals = Signals::new()?;
         let node = signals.or(super::visit(settings)).await?;
         let info = node.info();
-        let namespace = info.namespace.clone();
-        let (mut services, topics) = (node.services(), node.topics());
-        let mut records = records::of(&node, args.all);
+        let (services, topics) = (node.services(), node.topics());
+        let records = records::of(&node, args.all);
         node.close().await;
-        if args.topics {
-            return if args.json {
-                output.document(&topics)
-            } else {
-                print_topics(topics, &namespace, output)
-            };
-        }
-        if !args.all {
-            services.retain(|service| service.namespace == namespace);
-            records.retain(|record| record.namespace.as_ref() == Some(&namespace));
-        }
-        let is_empty = services.is_empty() && records.is_empty();
-        match args {
-            ListArgs { json: true, .. } => output.document(&records::together(services, records)),
-            ListArgs { all: true, .. } => {
-                print_instances(&services, output)?;
-                print_records(&records, !services.is_empty(), output)
-            }
-            ListArgs { .. } => {
-                if !services.is_empty() || records.is_empty() {
-                    print_services(&services, &namespace, output)?;
-                }
-                print_records(&records, !services.is_empty(), output)
-            }
-        }?;
+        let is_empty = if args.topics {
+            list_topics(topics, args.json, &info.namespace, output)?
+        } else {
+            list(services, records, args, &info.namespace, output)?
+        };
         if let Some(hint) = hint(&info).filter(|_| is_empty) {
             output.note(hint);
         }
         Ok(())
     })
+}
+
+/// Prints what is offered and registered; whether that was nothing.
+fn list(
+    mut services: Vec<ServiceInfo>,
+    mut records: Vec<Record>,
+    args: &ListArgs,
+    namespace: &Namespace,
+    output: Output,
+) -> Result<bool, Failure> {
+    if !args.all {
+        services.retain(|service| service.namespace == *namespace);
+        records.retain(|record| record.namespace.as_ref() == Some(namespace));
+    }
+    let is_empty = services.is_empty() && records.is_empty();
+    if args.json {
+        output.document(&records::together(services, records))?;
+        return Ok(is_empty);
+    }
+    if args.all {
+        print_instances(&services, output)?;
+    } else if !services.is_empty() || records.is_empty() {
+        print_services(&services, namespace, output)?;
+    }
+    print_records(&records, !services.is_empty(), output)?;
+    Ok(is_empty)
+}
+
+/// Prints the topics of a namespace; whether there are none.
+fn list_topics(
+    mut topics: Vec<TopicInfo>,
+    json: bool,
+    namespace: &Namespace,
+    output: Output,
+) -> Result<bool, Failure> {
+    topics.retain(|topic| topic.namespace == *namespace);
+    if json {
+        output.document(&topics)?;
+    } else {
+        print_topics(&topics, namespace, output)?;
+    }
+    Ok(topics.is_empty())
 }
 
 /// Beneath what is offered, if there is any.
@@ -126,11 +147,10 @@ fn methods(service: &ServiceInfo) -> String {
 }
 
 fn print_topics(
-    mut topics: Vec<TopicInfo>,
+    topics: &[TopicInfo],
     namespace: &Namespace,
     output: Output,
 ) -> Result<(), Failure> {
-    topics.retain(|topic| topic.namespace == *namespace);
     if topics.is_empty() {
         output.note(format_args!("no topics in namespace {namespace}"));
         return Ok(());

@@ -4,15 +4,47 @@ use serde::Serialize;
 
 use crate::exit::Failure;
 use crate::output::{Output, Paint};
-use homing::{Namespace, Node, Record, ServiceInfo};
+use homing::{InstanceInfo, Namespace, Node, Record, ServiceInfo};
 
-/// A service in the JSON of a listing: who offers it, and who registered it.
+/// A service in the JSON of a listing: all of its fields are always there, whatever is empty.
 #[derive(Debug, Serialize)]
 pub(super) struct Listed {
-    #[serde(flatten)]
-    service: ServiceInfo,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// None of nodes, which are in none.
+    namespace: Option<String>,
+    service: String,
+    version: Option<String>,
+    methods: Vec<String>,
+    instances: Vec<InstanceInfo>,
     records: Vec<Record>,
+}
+
+impl Listed {
+    fn offered(service: ServiceInfo) -> Self {
+        Self {
+            namespace: Some(service.namespace.to_string()),
+            service: service.service.to_string(),
+            version: service.version.map(|version| version.to_string()),
+            methods: service.methods,
+            instances: service.instances,
+            records: Vec::new(),
+        }
+    }
+
+    fn registered(record: &Record) -> Self {
+        Self {
+            namespace: record.namespace.as_ref().map(Namespace::to_string),
+            service: record.role.to_string(),
+            version: record.version.as_ref().map(ToString::to_string),
+            methods: Vec::new(),
+            instances: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    fn is_same_as(&self, other: &Self) -> bool {
+        let what = |one: &Self| (one.namespace.clone(), one.service.clone(), one.version.clone());
+        what(self) == what(other)
+    }
 }
 
 /// What was registered; and the nodes themselves, which are in no namespace, where all is asked for.
@@ -24,26 +56,15 @@ pub(super) fn of(node: &Node, all: bool) -> Vec<Record> {
 
 /// Both together, one entry for each version of a service.
 pub(super) fn together(services: Vec<ServiceInfo>, records: Vec<Record>) -> Vec<Listed> {
-    let offered = services.into_iter().map(|service| Listed { service, records: Vec::new() });
-    let mut all: Vec<Listed> = offered.collect();
+    let mut all: Vec<Listed> = services.into_iter().map(Listed::offered).collect();
     for record in records {
-        let namespace = record.namespace.clone().unwrap_or_default();
-        let is_it = |listed: &&mut Listed| {
-            let ServiceInfo { namespace: known, service, version, .. } = &listed.service;
-            (known, service, version) == (&namespace, &record.role, &record.version)
-        };
-        if let Some(listed) = all.iter_mut().find(is_it) {
-            listed.records.push(record);
-            continue;
-        }
-        let service = ServiceInfo {
-            namespace,
-            service: record.role.clone(),
-            version: record.version.clone(),
-            methods: Vec::new(),
-            instances: Vec::new(),
-        };
-        all.push(Listed { service, records: vec![record] });
+        let new = Listed::registered(&record);
+        let known = all.iter().position(|listed| listed.is_same_as(&new));
+        let index = known.unwrap_or_else(|| {
+            all.push(new);
+            all.len() - 1
+        });
+        all[index].records.push(record);
     }
     all
 }

@@ -217,7 +217,12 @@ impl World {
                         self.fly(Flying::Datagram { from, to, bytes });
                     }
                 }
-                Output::Scout(bytes) => self.fly(Flying::Scout { from, bytes }),
+                // A broadcast is as easily lost as any datagram.
+                Output::Scout(bytes) => {
+                    if self.lost_percent == 0 || !self.rng.chance(self.lost_percent, 100) {
+                        self.fly(Flying::Scout { from, bytes });
+                    }
+                }
                 Output::Control { link, bytes } => self.control(from, link.0, bytes),
                 Output::Dial { dial, node, addresses, claim } => {
                     assert!(!addresses.is_empty());

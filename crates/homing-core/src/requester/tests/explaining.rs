@@ -26,6 +26,7 @@ fn told(play: &mut Play, only: Option<Only>) -> String {
         .collect();
     told.extend(explained.absence.map(|status| status.to_string()));
     told.extend(explained.near.iter().map(|name| format!("near {name}")));
+    told.extend(explained.elsewhere.iter().map(|name| format!("elsewhere {name}")));
     told.join(" | ")
 }
 
@@ -95,6 +96,26 @@ fn where_nobody_is_names_that_are_near_are_told() {
     check(
         Play::new("wrods").world(&["1 words", "2 swords", "3 price"]),
         "NOT_FOUND: no service wrods was ever seen in namespace default | near words",
+    );
+}
+
+#[test]
+fn instances_of_other_namespaces_are_told_and_never_chosen() {
+    let world = ["1 words @blue", "2 words", "3 price @red"];
+    check(Play::new("words").world(&world), "2: 0 100% | 1: Namespace(\"blue\")");
+    check(
+        Play::new("words").world(&world[..1]),
+        "1: Namespace(\"blue\") | NOT_FOUND: no service words was ever seen in namespace default | elsewhere blue",
+    );
+}
+
+#[test]
+fn who_is_named_and_excluded_is_told_apart_from_who_is_not_there() {
+    let mut play = Play::new("words@2").world(&["1 words@1.0.0", "2 words@2.0.0"]);
+    assert_eq!(
+        told(&mut play, Some(Only::Node(node(1)))),
+        "1: Version(Range(\"2\")) | 2: 0 NotAsked 0% | UNAVAILABLE: the instance of words@2 on node 01010101 does \
+         not come into question (running on: 02020202)"
     );
 }
 

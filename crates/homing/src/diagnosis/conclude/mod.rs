@@ -6,6 +6,8 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::{
@@ -101,24 +103,26 @@ fn of_strangers(seen: Seen<'_>, reached: usize) -> Vec<Finding> {
             (_, Guard::Keyed, Guard::Keyed) => Severity::Warning,
             _ => Severity::Ok,
         };
-        let (theirs, remedy) = match stranger.guard {
-            Guard::Keyed => (
-                format!("holds key {}", keys.join(", ")),
+        let (theirs, remedy) = match (stranger.guard, mine) {
+            (Guard::Keyed, Guard::Keyed) => (
+                format!("holds key {}, which is not held here", keys.join(", ")),
                 "compare homing key id here and there; one --key-file for both",
             ),
-            Guard::Local => {
-                ("runs without a key".into(), "give both the same --key-file, or neither one")
-            }
-            Guard::Insecure => {
-                ("is insecure".into(), "start both with a key, or both with --insecure")
-            }
+            (Guard::Keyed, _) => (
+                format!("holds key {}, and this node none", keys.join(", ")),
+                "give this one the same key: --key-file, or HOMING_KEY_FILE",
+            ),
+            (Guard::Local, _) => (
+                "runs without a key, and this node does not".into(),
+                "give both the same --key-file, or neither one",
+            ),
+            (Guard::Insecure, _) => (
+                "is insecure, and this node is not".into(),
+                "start both with a key, or both with --insecure",
+            ),
         };
         let says = [
-            format!(
-                "node {} of mesh {} at {who} {theirs}, which is not held here",
-                stranger.id.short(),
-                stranger.mesh
-            ),
+            format!("node {} of mesh {} at {who} {theirs}", stranger.id.short(), stranger.mesh),
             "nodes of one mesh that do not hold the same key never link".into(),
             remedy.to_owned(),
         ];
@@ -158,7 +162,7 @@ fn of_myself(seen: Seen<'_>, reached: usize) -> Vec<Finding> {
 
 fn nobody(seen: Seen<'_>) -> Finding {
     let known = seen.nodes.iter().any(|node| node.id.is_some());
-    let remedy = match (seen.node.guard, known) {
+    let mut remedy = match (seen.node.guard, known) {
         (_, true) => "what stands in the way is told beside this",
         (Guard::Local, false) => {
             "start one here (homing serve echo@1.0.0 --echo); for other hosts a key is needed (homing key new)"
@@ -167,7 +171,8 @@ fn nobody(seen: Seen<'_>) -> Finding {
             "start one with the same mesh and key (homing serve echo@1.0.0 --echo), look on other networks (--interface), or \
              name one: --seed HOST:PORT"
         }
-    };
+    }
+    .to_owned();
     let mesh = seen.node.mesh.as_str();
     let called: Vec<_> = interfaces(seen);
     let whence = if called.is_empty() || known {
@@ -175,10 +180,15 @@ fn nobody(seen: Seen<'_>) -> Finding {
     } else {
         format!("; nobody answered calls on {}", called.join(", "))
     };
+    let others: BTreeSet<&str> = seen.strangers.iter().map(|one| one.mesh.as_str()).collect();
+    let others: Vec<&str> = others.into_iter().filter(|other| *other != mesh).take(3).collect();
+    if !known && !others.is_empty() {
+        let _ = write!(remedy, "; other meshes are heard (--mesh): {}", others.join(", "));
+    }
     let says = [
         format!("no other node of mesh {mesh} is reached{whence}"),
         "calls find nobody but this program itself".into(),
-        remedy.to_owned(),
+        remedy,
     ];
     finding(Severity::Problem, FindingKind::NobodyFound, mesh, says)
 }

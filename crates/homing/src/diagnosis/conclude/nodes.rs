@@ -29,7 +29,7 @@ pub(super) fn of_node(seen: Seen<'_>, node: &Probed) -> Vec<Finding> {
                 findings.push(udp_blocked(&name));
             }
         }
-        (None, []) => {}
+        (None, []) => findings.extend(untried(&name, node)),
         (None, failed) => {
             findings.push(unreachable(&name, node, failed));
         }
@@ -125,10 +125,27 @@ fn of_dead_address(name: &str, tried: &Tried, (reached, whose): (&str, Whose)) -
 fn udp_blocked(name: &str) -> Finding {
     let says = [
         format!("links reach {name}, datagrams do not: UDP is blocked"),
-        "nodes between which UDP is blocked hold each other dead: what they offer comes and goes".into(),
+        "nodes between which UDP is blocked hold each other dead: what they offer comes and goes"
+            .into(),
         "open UDP to the ports that its TCP addresses have, both ways".into(),
     ];
     finding(Severity::Warning, FindingKind::UdpBlocked, name, says)
+}
+
+/// A node that nobody tried to reach: without this, who is alone would not learn why.
+fn untried(name: &str, node: &Probed) -> Option<Finding> {
+    let all: Vec<_> =
+        links(node).map(|tried| format!("{}: {}", tried.address, tried.said)).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let says = [
+        format!("{name} is known, and none of its addresses was tried ({})", all.join("; ")),
+        "it cannot be called from here".into(),
+        "start both with the same --transport, and for another host with a key (homing key new)"
+            .into(),
+    ];
+    Some(finding(Severity::Ok, FindingKind::NodeUnreachable, name, says))
 }
 
 fn unreachable(name: &str, node: &Probed, failed: &[&Tried]) -> Finding {

@@ -1,8 +1,11 @@
 //! What does it mean that a place could not be used to look for others, or led nowhere?
 
 use super::{Seen, finding, links};
-use crate::diagnosis::{Finding, FindingKind, LookState, Looked, Reach, Severity, Tried};
+use crate::diagnosis::{
+    Finding, FindingKind, LookState, Looked, Reach, Severity, THIS_NODE, Tried,
+};
 use crate::discovery::rendezvous::{OTHER_HOST, OTHER_KEY, OTHER_NAMESPACE};
+use crate::info::Guard;
 
 /// What a place that could not be used, or that led nowhere, means.
 pub(super) fn of_place(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
@@ -27,33 +30,32 @@ pub(super) fn of_place(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
 /// A seed that stands for no address, at present or by its form.
 fn of_unresolved(looked: &Looked) -> Finding {
     let Looked { source, place, said, .. } = looked;
-    let again = "nobody is looked for there until it does; it is asked again every 5 s";
-    let [what, means, remedy] = match source.as_str() {
-        "seed" => [
+    let says = if source == "seed" {
+        [
             format!("the seed {place} {said}"),
             "nobody is looked for there".to_owned(),
             "write it as HOST:PORT, an address or a name (--seed, HOMING_SEEDS)".to_owned(),
-        ],
-        "srv" => {
-            let name = place.strip_prefix("srv:").unwrap_or(place);
-            let prefix = if name.starts_with('_') { "" } else { "_homing._tcp." };
-            [
-                format!("srv {place} stands for no address: {said}"),
-                again.to_owned(),
-                format!("check the record and the name servers (dig SRV {prefix}{name})"),
-            ]
-        }
-        _ => [
+        ]
+    } else {
+        [
             format!("{source} {place} stands for no address: {said}"),
-            again.to_owned(),
-            format!("check the name and the name servers (getent hosts {})", host_of(place)),
-        ],
+            "nobody is looked for there; it is asked again every few seconds".into(),
+            format!("check the name and the name servers ({})", question_of(place)),
+        ]
     };
-    finding(Severity::Warning, FindingKind::Unresolved, place, [what, means, remedy])
+    finding(Severity::Warning, FindingKind::Unresolved, place, says)
 }
 
-fn host_of(seed: &str) -> &str {
-    seed.rsplit_once(':').map_or(seed, |(host, _)| host)
+/// What asks the name servers the same, by hand.
+fn question_of(seed: &str) -> String {
+    match seed.strip_prefix("srv:") {
+        Some(name) if !name.starts_with('_') => format!("dig +short SRV _homing._tcp.{name}"),
+        Some(name) => format!("dig +short SRV {name}"),
+        None if seed.starts_with('_') => format!("dig +short SRV {seed}"),
+        None => {
+            format!("getent hosts {}", seed.rsplit_once(':').map_or(seed, |(host, _)| host))
+        }
+    }
 }
 
 /// Calling to everybody failed.
@@ -140,20 +142,31 @@ fn of_resolved(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
     let addresses: Vec<&str> = looked.said.split(", ").collect();
     let is_its = |tried: &&Tried| addresses.contains(&tried.address.as_str());
     let tried: Vec<_> = seen.nodes.iter().flat_map(links).filter(is_its).collect();
-    if tried.is_empty() || tried.iter().any(|tried| tried.verdict == Reach::Reached) {
+    let leads_somewhere =
+        |tried: &&Tried| tried.verdict == Reach::Reached || tried.said == THIS_NODE;
+    if tried.is_empty() || tried.iter().any(leads_somewhere) {
         return None;
     }
     let all: Vec<_> =
         tried.iter().map(|tried| format!("{}: {}", tried.address, tried.said)).collect();
-    let says = [
-        format!(
-            "no node of this mesh is at {} {} ({})",
-            looked.source,
-            looked.place,
-            all.join("; ")
-        ),
-        "it is tried again; the other sources still count".into(),
-        format!("start a node there (--listen with that port), or leave {} out", looked.place),
-    ];
-    Some(finding(Severity::Warning, FindingKind::SeedDead, &looked.place, says))
+    let Looked { source, place, .. } = looked;
+    let all = all.join("; ");
+    let says = if tried.iter().all(|tried| tried.verdict == Reach::NotTried) {
+        let remedy = if seen.node.guard == Guard::Local {
+            format!(
+                "a key opens the network: homing key new mesh.key, and --key-file mesh.key here and there; or leave {place} out"
+            )
+        } else {
+            format!("let it be tried (--transport), or leave {place} out")
+        };
+        let what = format!("{source} {place} is not tried ({all})");
+        [what, "nobody is looked for there; the other sources still count".into(), remedy]
+    } else {
+        [
+            format!("no node of this mesh is at {source} {place} ({all})"),
+            "it is tried again; the other sources still count".into(),
+            format!("start a node there (--listen with that port), or leave {place} out"),
+        ]
+    };
+    Some(finding(Severity::Warning, FindingKind::SeedDead, place, says))
 }

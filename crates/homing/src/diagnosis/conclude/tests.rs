@@ -1,7 +1,7 @@
 //! Does each thing that was seen lead to its conclusion, and to no other?
 
 use super::*;
-use crate::diagnosis::LookState;
+use crate::diagnosis::{LookState, THIS_NODE};
 use crate::info::NodeState;
 use homing_core::id::{Epoch, NodeId};
 use homing_core::name::MeshName;
@@ -202,7 +202,13 @@ fn an_address_that_leads_nowhere_is_told_with_one_that_does() {
         .check(Outlook::Warnings, &["problem node-unreachable"]);
     assert!(found[0].remedy.contains("tells only addresses of loopback"), "{}", found[0].remedy);
     let not_tried = [(TCP, "10.0.0.8:1", Reach::NotTried)];
-    sight(Guard::Local).well().tried("c", &not_tried).check(Outlook::Well, &[]);
+    sight(Guard::Local)
+        .well()
+        .tried("c", &not_tried)
+        .check(Outlook::Well, &["ok node-unreachable"]);
+    sight(Guard::Local)
+        .tried("c", &not_tried)
+        .check(Outlook::Alone, &["problem nobody-found", "ok node-unreachable"]);
 }
 
 #[test]
@@ -258,16 +264,15 @@ fn what_lets_one_protocol_through_and_not_the_other_is_named() {
 #[test]
 fn seeds_and_sources_that_fail_are_warnings_beside_what_works() {
     let well = || sight(Guard::Keyed).well();
-    for (source, seed, why, remedy) in [
-        ("dns", "a.example:1", "no such name", "getent hosts a.example)"),
-        ("srv", "srv:a.example", "no such record", "dig SRV _homing._tcp.a.example)"),
-        ("srv", "_b._tcp.a.example", "no such record", "dig SRV _b._tcp.a.example)"),
-        ("seed", "a:0", "is not host:port with a port from 1 to 65535", "HOST:PORT"),
-    ] {
-        let failed = well().looked(source, seed, Err(why));
-        let found = failed.check(Outlook::Warnings, &["warning unresolved"]);
-        assert!(found[0].remedy.contains(remedy), "{}", found[0].remedy);
-    }
+    well()
+        .looked("dns", "a.example:1", Err("no such name"))
+        .check(Outlook::Warnings, &["warning unresolved"]);
+    let found = well()
+        .looked("seed", "a:0", Err("is not host:port with a port from 1 to 65535"))
+        .check(Outlook::Warnings, &["warning unresolved"]);
+    assert!(
+        found[0].what.starts_with("the seed a:0 is not") && found[0].remedy.contains("HOST:PORT")
+    );
     let found = well()
         .looked("redis", "redis://10.0.0.9", Err("connection refused"))
         .check(Outlook::Warnings, &["warning source-down"]);
@@ -280,6 +285,49 @@ fn seeds_and_sources_that_fail_are_warnings_beside_what_works() {
         .resolved("a.example:1", "10.0.0.5:1, 10.0.0.8:1")
         .tried("?", &[(TCP, "10.0.0.5:1", Reach::Refused)])
         .check(Outlook::Well, &[]);
+}
+
+#[test]
+fn a_seed_that_is_not_tried_is_told_with_what_lets_it_be() {
+    let not_tried = [(TCP, "10.0.0.5:1", Reach::NotTried)];
+    let seed = |guard| sight(guard).well().resolved("10.0.0.5:1", "10.0.0.5:1");
+    for (guard, remedy) in [(Guard::Local, "homing key new"), (Guard::Keyed, "--transport")] {
+        let found =
+            seed(guard).tried("?", &not_tried).check(Outlook::Warnings, &["warning seed-dead"]);
+        assert!(found[0].what.contains("is not tried"), "{}", found[0].what);
+        assert!(found[0].remedy.contains(remedy), "{}", found[0].remedy);
+    }
+    // All nodes may have one list of seeds, and be in it.
+    let mut itself = seed(Guard::Keyed).tried("?", &not_tried);
+    THIS_NODE.clone_into(&mut itself.nodes.last_mut().unwrap().tried[0].said);
+    itself.check(Outlook::Well, &[]);
+}
+
+#[test]
+fn a_name_is_asked_for_by_hand_as_the_node_asks() {
+    for (seed, question) in [
+        ("a.example:1", "getent hosts a.example"),
+        ("srv:a.example", "dig +short SRV _homing._tcp.a.example"),
+        ("_b._tcp.a.example", "dig +short SRV _b._tcp.a.example"),
+    ] {
+        let found = sight(Guard::Keyed)
+            .well()
+            .looked("srv", seed, Err("no such record"))
+            .check(Outlook::Warnings, &["warning unresolved"]);
+        assert!(found[0].remedy.contains(&format!("({question})")), "{}", found[0].remedy);
+    }
+}
+
+#[test]
+fn who_is_alone_hears_which_meshes_there_are() {
+    let mut other = sight(Guard::Local).stranger(Guard::Local);
+    other.strangers[0].mesh = "prod".parse().unwrap();
+    let found = other.check(Outlook::Alone, &["problem nobody-found"]);
+    assert!(
+        found[0].remedy.ends_with("other meshes are heard (--mesh): prod"),
+        "{}",
+        found[0].remedy
+    );
 }
 
 #[test]

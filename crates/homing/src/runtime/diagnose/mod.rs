@@ -11,8 +11,8 @@ use crate::diagnosis::conclude::{Network, Seen, conclude};
 use crate::diagnosis::{Audible, Diagnosis, LookState, Looked, Probed};
 use crate::discovery::Outcome;
 use crate::discovery::host::HostMark;
-use crate::discovery::seeds::Seed;
 use crate::discovery::rendezvous::{Entry, Part, Rendezvous};
+use crate::discovery::seeds::Seed;
 use crate::error::JoinError;
 use crate::info::NodeState;
 use ear::{Earshot, Scope};
@@ -127,7 +127,8 @@ impl Runtime {
         let of_calls = heard.verdicts.iter().map(|(place, outcome)| {
             // Nodes of this host hear each other on its interfaces whatever the network does.
             let is_here = |voice: &homing_core::survey::Voice<ear::Place>| {
-                voice.places.iter().any(|(_, at)| **at == **place) && !own.contains(&voice.from.ip())
+                voice.places.iter().any(|(_, at)| **at == **place)
+                    && !own.contains(&voice.from.ip())
             };
             let count = heard.survey.voices().filter(|(_, voice)| is_here(voice)).count();
             looked(source_of(place), place.clone(), outcome.clone(), count)
@@ -165,12 +166,13 @@ impl Runtime {
                 targets.insert(node.id, target);
             }
         }
-        let mut add = |(id, from): (NodeId, Option<IpAddr>), found: Source, addresses: &[TransportAddr]| {
-            let fresh = || target(Some(id), &found.to_string(), Vec::new());
-            let target = targets.entry(id).or_insert_with(fresh);
-            target.from = from.or(target.from);
-            target.addresses.extend(addresses.iter().cloned());
-        };
+        let mut add =
+            |(id, from): (NodeId, Option<IpAddr>), found: Source, addresses: &[TransportAddr]| {
+                let fresh = || target(Some(id), &found.to_string(), Vec::new());
+                let target = targets.entry(id).or_insert_with(fresh);
+                target.from = from.or(target.from);
+                target.addresses.extend(addresses.iter().cloned());
+            };
         for entry in entries {
             add((entry.node, None), Source::Rendezvous, &entry.addresses);
         }

@@ -7,7 +7,7 @@ use super::super::dial::{refusal, times};
 use super::super::keys::mesh_key;
 use super::super::start::open_directory;
 use crate::crank::{Line, LinkCell, Owner, Wire};
-use crate::diagnosis::{Protocol, Reach, Tried};
+use crate::diagnosis::{Protocol, Reach, THIS_NODE, Tried};
 use crate::error::JoinError;
 use crate::net::{Datagrams, Socket};
 use crate::security::{MeshKey, RingCrypto, Tls, random};
@@ -15,8 +15,8 @@ use homing_core::addr::TransportAddr;
 use homing_core::crypto::{Crypto as _, Role};
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::DATAGRAM_MAX;
-use homing_core::name::NodeName;
 use homing_core::link::{Input, Link, LinkConfig, OTHER_MESH, Output};
+use homing_core::name::NodeName;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::datagram::{Header, open, seal};
 use homing_core::wire::{DatagramKind, DialClaim, Hello, Kind, Peer};
@@ -90,7 +90,7 @@ impl Prober {
                 let left = self.limit.saturating_sub(begun.elapsed());
                 match timeout(left, self.shake_hands(address, expect, socket)).await {
                     Ok(Ok(node)) if node == self.runtime.me.id => {
-                        (Reach::NotTried, "this node itself".into())
+                        (Reach::NotTried, THIS_NODE.into())
                     }
                     Ok(Ok(node)) => {
                         there = Some(node);
