@@ -36,7 +36,7 @@ impl Runtime {
             let mut versions: BTreeMap<_, Vec<_>> = BTreeMap::new();
             // What a node offers may be told before the node itself is: until then nobody could say whose it is.
             let is_known = |node| node == self.me.id || snapshot.node(&node).is_some();
-            for instance in instances.into_iter().filter(|instance| is_known(instance.node)) {
+            for instance in instances.iter().filter(|instance| is_known(instance.node)) {
                 versions.entry(instance.offer.version.clone()).or_default().push(instance);
             }
             for (version, instances) in versions {
