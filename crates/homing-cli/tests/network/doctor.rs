@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::hosts::Host;
 use super::mesh::run;
-use super::process::Ran;
 
 /// A finding as it should be: how bad and of which kind, about which place (`*`: any), what happened, and what to do. Of
 /// the last two a part, or several with ` … ` between them.
@@ -13,12 +12,8 @@ pub(crate) type Named<'a> = [&'a str; 4];
 /// What `homing doctor --json` says on a host with a key: how it ends, and all that is not well.
 #[track_caller]
 pub(crate) fn check(host: Host<'_>, arguments: &str, expect: (i32, &[Named<'_>])) -> Value {
-    check_told(&run(host, format!("doctor --json {arguments}").trim_end()), expect)
-}
-
-/// The same of what it said, however it was started.
-#[track_caller]
-pub(crate) fn check_told(ran: &Ran, (code, expect): (i32, &[Named<'_>])) -> Value {
+    let (code, expect) = expect;
+    let ran = run(host, format!("doctor --json --timeout 3s {arguments}").trim_end());
     let told: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
     let all = told["findings"].as_array().unwrap().iter();
     let bad: Vec<&Value> = all.filter(|found| found["severity"] != "ok").collect();

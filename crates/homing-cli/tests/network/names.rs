@@ -22,6 +22,14 @@ const SRV: u16 = 33;
 
 #[test]
 fn when_a_name_leads_elsewhere_who_is_there_now_is_found() {
+    // Both wait most of the time.
+    thread::scope(|scope| {
+        scope.spawn(follow_the_hosts_file);
+        scope.spawn(follow_service_records);
+    });
+}
+
+fn follow_the_hosts_file() {
     let Some(network) = Network::of(3) else { return };
     let hosts @ [one, two, three] = network.each();
     give_key(&hosts);
@@ -39,27 +47,7 @@ fn when_a_name_leads_elsewhere_who_is_there_now_is_found() {
     check(three, seeded, (0, &[]));
 }
 
-#[test]
-fn a_name_that_leads_to_nobody_is_named() {
-    let Some(network) = Network::of(2) else { return };
-    let [one, two] = network.each();
-    give_key(&[one, two]);
-    two.etc("hosts", "10.64.0.1 mesh.test\n");
-    let nobody = "no other node of mesh default is reached";
-    let expect: &[_] = &[
-        ["problem nobody-found", "default", nobody, "--seed HOST:PORT"],
-        [
-            "warning seed-dead",
-            "mesh.test:7000",
-            "no node of this mesh is at dns mesh.test:7000 (10.64.0.1:7000: refused",
-            "start a node there (--listen with that port), or leave mesh.test:7000 out",
-        ],
-    ];
-    check(two, "--interface lo --seed mesh.test:7000", (4, expect));
-}
-
-#[test]
-fn service_records_are_followed_where_they_lead_and_the_doctor_tells_when_they_do_not() {
+fn follow_service_records() {
     let Some(network) = Network::of(3) else { return };
     let hosts @ [one, two, three] = network.each();
     give_key(&hosts);
@@ -87,6 +75,25 @@ fn service_records_are_followed_where_they_lead_and_the_doctor_tells_when_they_d
     let expect: &[_] =
         &[["problem nobody-found", "default", nobody, "--seed HOST:PORT"], unresolved];
     check(three, seeded, (4, expect));
+}
+
+#[test]
+fn a_name_that_leads_to_nobody_is_named() {
+    let Some(network) = Network::of(2) else { return };
+    let [one, two] = network.each();
+    give_key(&[one, two]);
+    two.etc("hosts", "10.64.0.1 mesh.test\n");
+    let nobody = "no other node of mesh default is reached";
+    let expect: &[_] = &[
+        ["problem nobody-found", "default", nobody, "--seed HOST:PORT"],
+        [
+            "warning seed-dead",
+            "mesh.test:7000",
+            "no node of this mesh is at dns mesh.test:7000 (10.64.0.1:7000: refused",
+            "start a node there (--listen with that port), or leave mesh.test:7000 out",
+        ],
+    ];
+    check(two, "--interface lo --seed mesh.test:7000", (4, expect));
 }
 
 /// Knows one service, at port 7000 of one host. It ends with the test.

@@ -65,7 +65,7 @@ fn of_two_networks_one_that_is_dead_is_named_and_the_other_is_enough() {
         run(caller, format!("call echo hello {arguments}").trim_end()).printed("hello");
         assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     }
-    let dead = "one tells 10.65.0.1:7000: the host cannot be reached … reached at 10.64.0.1:7000";
+    let dead = "one tells 10.65.0.1:7000: … reached at 10.64.0.1:7000";
     let remedy = "start one with --advertise … open the way to this one";
     check(caller, "", (3, &[["warning address-unreachable", "10.65.0.1:7000", dead, remedy]]));
 }
