@@ -23,6 +23,7 @@
 //! wrap both ends; with `redis` and `srv`, nodes also find each other in Redis and by service records ([`discovery`]).
 
 pub mod access;
+mod calling;
 mod clock;
 pub mod config;
 pub mod context;
@@ -53,6 +54,7 @@ pub mod topics;
 pub mod why;
 
 pub use access::{AccessList, Claims, Issuer, RefusalStats, TokenSource};
+pub use calling::Calling;
 pub use config::{Bounds, Config, Discovery, SetBy, SettingInfo, Timings, Transport};
 pub use context::Context;
 pub use diagnosis::Diagnosis;

@@ -1,12 +1,14 @@
 //! How does a program call?
 
+use crate::calling::Calling;
 use crate::encoding::{from_payload, to_payload};
 use crate::error::CallError;
 use crate::info::Instance;
 use crate::runtime::Runtime;
 use crate::runtime::calls::streams::Asking;
 use crate::runtime::calls::{
-    Aim, Answered, Badge, Desk, Surveyed, Terms, Unanswered, Wanted, nowhere, refused,
+    Aim, Answered, Badge, Desk, Journey, Made, Plan as CallPlan, Surveyed, Terms, Unanswered,
+    Wanted, nowhere, refused,
 };
 use crate::runtime::inherited;
 use crate::scatter::{CallAll, Outcomes};
@@ -29,8 +31,8 @@ use homing_core::time::Time;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio_util::sync::DropGuard;
 
@@ -479,28 +481,32 @@ impl Call {
         Wanted { only: self.terms.only, affinity: self.terms.affinity }
     }
 
-    async fn make(self) -> Result<Reply, CallError> {
+    /// Sets out, on the first poll.
+    pub(crate) fn set_out(self, cx: &mut Context<'_>) -> (Arc<Shared>, Journey, Poll<Made>) {
         let Self { callee, payload, mut options, timeout, mut terms } = self;
-        let shared = &callee.shared;
+        let Callee { shared, aim, .. } = callee;
         shared.show(&mut options);
-        let made = match (callee.aim, payload) {
+        let (journey, made) = match (aim, payload) {
             (Ok(aim), Ok(payload)) => {
                 let (begun, deadline) = shared.span(timeout);
                 (terms.begun, terms.deadline) = (begun, Some(deadline));
-                shared.desk.call(&aim, payload, options, terms).await
+                let desk = Arc::clone(&shared.desk);
+                Journey::begin(CallPlan { desk, aim, payload, options, terms }, cx)
             }
-            (Err(status), _) | (_, Err(status)) => Err(refused(status)),
+            (Err(status), _) | (_, Err(status)) => {
+                (Journey::Over, Poll::Ready(Err(refused(status))))
+            }
         };
-        replied(shared, made)
+        (shared, journey, made)
     }
 }
 
 impl IntoFuture for Call {
     type Output = Result<Reply, CallError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = Calling;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.make())
+    fn into_future(self) -> Calling {
+        Calling::planned(self)
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::error::CallError;
 use crate::info::Instance;
 use crate::requester::{Reply, Shared, replied, unanswered};
-use crate::runtime::calls::{Aim, Terms, refused};
+use crate::runtime::calls::{Aim, Plan, Terms, refused};
 use bytes::Bytes;
 use futures_core::Stream;
 use homing_core::id::NodeId;
@@ -138,8 +138,14 @@ impl Question {
         let instance = shared.runtime.instance(node, key);
         let only = Some(Only::Instance(node, key));
         let terms = Terms { begun: shared.runtime.clock.now(), only, ..terms.clone() };
-        let made = shared.desk.call(aim, payload.clone(), options.clone(), terms).await;
-        (instance, replied(shared, made))
+        let plan = Plan {
+            desk: Arc::clone(&shared.desk),
+            aim: Arc::clone(aim),
+            payload: payload.clone(),
+            options: options.clone(),
+            terms,
+        };
+        (instance, replied(shared, plan.make().await))
     }
 }
 

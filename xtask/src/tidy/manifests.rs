@@ -50,7 +50,7 @@ const ALLOWED: &[Allowed] = &[
             "tower-service",
             "tracing",
         ],
-        tests: &["proptest", "rcgen", "tempfile", "tower"],
+        tests: &["dhat", "proptest", "rcgen", "tempfile", "tower"],
     },
     Allowed {
         manifest: "crates/homing-cli/Cargo.toml",

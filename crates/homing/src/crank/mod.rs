@@ -275,16 +275,19 @@ impl State {
     /// Collects what the machine put out, and decides who writes.
     fn effects(&mut self, now: Time, crowd: Crowd) -> Effects {
         let mut wakers = Wakers::default();
-        let mut outputs = match crowd {
-            Crowd::Batch => std::mem::take(&mut self.spare),
-            Crowd::Caller | Crowd::Items | Crowd::Flusher => Vec::new(),
-        };
+        let mut outputs = Vec::new();
         while let Some(output) = self.link.poll_output() {
             match output {
                 Output::Ended { token, outcome } => {
                     self.waiters.finish(token, Ended { outcome, at: now }, &mut wakers);
                 }
-                output => outputs.extend(self.note_stream(output, &mut wakers)),
+                output => {
+                    let Some(output) = self.note_stream(output, &mut wakers) else { continue };
+                    if outputs.capacity() == 0 && crowd == Crowd::Batch {
+                        outputs = std::mem::take(&mut self.spare);
+                    }
+                    outputs.push(output);
+                }
             }
         }
         let flush = self.choose_writer(now, crowd, &mut wakers);

@@ -1,4 +1,4 @@
-//! How does one call travel from its caller to an answer?
+//! Who takes the calls of a requester along?
 //!
 //! The requester machine stands behind a short lock, like a link's. A call's future puts its input in and takes its
 //! own order out; orders for others (a retry that is due, an instance that appeared) are left in their slots, and they
@@ -9,6 +9,7 @@ mod badge;
 mod explain;
 mod follow;
 mod here;
+mod journey;
 mod leases;
 mod race;
 mod seat;
@@ -18,6 +19,7 @@ pub(crate) mod streams;
 pub(crate) use aim::Aim;
 pub(crate) use badge::Badge;
 pub(crate) use explain::{Surveyed, Wanted, nowhere};
+pub(crate) use journey::{Journey, Made, Plan};
 
 use super::Runtime;
 use crate::crank::{Ended, LinkCell, Ticket};
@@ -31,18 +33,14 @@ use homing_core::name::{Address, Namespace};
 use homing_core::registry::RecordKey;
 use homing_core::requester::{Input, Kind, LinkState, Locality, Only, Policy, Requester, Wait};
 use homing_core::rng::Rng;
-use homing_core::slots::Place;
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
 use parking_lot::{Mutex, MutexGuard};
-use race::{End, race, settled};
-use seat::{Seat, Which};
 use state::{Order, Slot, State};
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -199,84 +197,10 @@ impl Desk {
         }
     }
 
-    /// Makes a call, over as many attempts as it takes.
-    pub(crate) async fn call(
-        self: &Arc<Self>,
-        aim: &Arc<Aim>,
-        payload: Payload,
-        options: Option<Box<Options>>,
-        terms: Terms,
-    ) -> Result<Answered, Unanswered> {
-        let (mut now, deadline) = (terms.begun, terms.deadline);
-        if self.runtime.is_over() {
-            return Err(refused(closed()));
-        }
-        // The same everywhere, so no instance is bothered with it.
-        link::check_load(&payload, options.as_deref()).map_err(refused)?;
-        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let (mut seat, mut first) = Seat::begin(self, aim, &terms, &waker);
-        let mut asked = None;
-        loop {
-            let order = if let Some(order) = first.take() {
-                order
-            } else {
-                let order = seat.order().await;
-                now = self.runtime.clock.now();
-                order
-            };
-            let (which, node, key, number, slot) = match order {
-                Order::Start { node, key, attempt, slot } => {
-                    (Which::First, node, key, attempt, slot)
-                }
-                Order::Hedge { node, key, attempt, slot } => {
-                    (Which::Second, node, key, attempt, slot)
-                }
-                Order::Fail(status) => return Err(Unanswered { status, node: asked }),
-            };
-            asked = Some((node, key));
-            let (payload, options) = (&payload, &options);
-            let plan = Attempt { aim, node, key, now, deadline, payload, options, number, slot };
-            let mut running = pin!(self.attempt(plan));
-            let ended = tokio::select! {
-                biased;
-                ended = running.as_mut() => Ok(ended),
-                order = poll_fn(|cx| seat.poll_order(cx)) => Err(order),
-            };
-            let End { ended, which, at: (node, key) } = match ended {
-                Ok(ended) => End { ended, which, at: (node, key) },
-                Err(Order::Hedge { node, key, attempt: number, slot }) => {
-                    let now = self.runtime.clock.now();
-                    let second = self.attempt(Attempt { node, key, now, number, slot, ..plan });
-                    match race((running, (plan.node, plan.key)), (second, (node, key)), &mut seat)
-                        .await
-                    {
-                        Ok(end) => end,
-                        Err(status) => return Err(Unanswered { status, node: asked }),
-                    }
-                }
-                Err(Order::Fail(status)) => return Err(Unanswered { status, node: asked }),
-                Err(Order::Start { .. }) => {
-                    unreachable!("no first attempt starts while one is under way")
-                }
-            };
-            (now, asked) = (ended.at, Some((node, key)));
-            match settled(ended.outcome) {
-                Ok((payload, options)) => {
-                    seat.finish(now, which);
-                    self.lose_slot(aim, Place { node, key }, options.as_deref());
-                    return Ok(Answered { payload, options, node, key });
-                }
-                Err(outcome) => seat.report(which, outcome),
-            }
-        }
-    }
-
     async fn attempt(&self, mut call: Attempt<'_>) -> Ended {
-        let payload = call.payload.clone();
-        let options = with_attempt(call.options.clone(), call.number);
-        let options = call.aim.with_slot(options, call.slot);
         if call.node == self.runtime.me.id {
-            return self.attempt_here(call, payload, options).await;
+            let options = call.options();
+            return self.attempt_here(call, call.payload.clone(), options).await;
         }
         let mut link = self.runtime.links.route(call.node);
         if link.is_none() {
@@ -284,23 +208,40 @@ impl Desk {
             call.now = self.runtime.clock.now();
         }
         let Some(link) = link else { return Ended::at(call.now, link::Outcome::NotSent) };
-        let (key, target) = call.aim.target(&self.runtime, call.key);
-        let Attempt { now, deadline, .. } = call;
-        let (target, shape) = (&target, Shape::Call);
-        let mut open = Some(Open { token: 0, key, target, deadline, payload, options, shape });
         let mut ticket: Option<Ticket> = None;
-        poll_fn(|cx| match (&mut ticket, open.take()) {
-            (Some(ticket), _) => ticket.poll(cx),
-            (None, Some(open)) => match link.open(now, open, cx.waker()) {
+        poll_fn(|cx| match &mut ticket {
+            Some(ticket) => ticket.poll(cx),
+            None => match self.open(&link, call, cx.waker()) {
                 Ok(begun) => {
                     ticket = Some(begun);
                     Poll::Pending
                 }
-                Err(status) => Poll::Ready(Ended::at(now, failed(status))),
+                Err(status) => Poll::Ready(Ended::at(call.now, failed(status))),
             },
-            (None, None) => unreachable!("a refused call is not polled again"),
         })
         .await
+    }
+
+    /// The link over which a call to a node would go now; none to this node itself.
+    fn link_to(&self, node: NodeId) -> Option<Arc<LinkCell>> {
+        if node == self.runtime.me.id { None } else { self.runtime.links.route(node) }
+    }
+
+    /// Puts an attempt on a link. Its waker is woken when it has ended.
+    ///
+    /// # Errors
+    /// The link takes no call now. Nothing ran.
+    fn open(
+        &self,
+        link: &Arc<LinkCell>,
+        call: Attempt<'_>,
+        waker: &Waker,
+    ) -> Result<Ticket, Status> {
+        let (key, target) = call.aim.target(&self.runtime, call.key);
+        let (payload, options) = (call.payload.clone(), call.options());
+        let Attempt { now, deadline, .. } = call;
+        let (target, shape) = (&target, Shape::Call);
+        link.open(now, Open { token: 0, key, target, deadline, payload, options, shape }, waker)
     }
 
     /// A new link to a node, and word of it to the machine.
@@ -362,6 +303,13 @@ struct Attempt<'a> {
     /// 1 for the first.
     number: u8,
     slot: Option<u32>,
+}
+
+impl Attempt<'_> {
+    /// What goes along with it.
+    fn options(&self) -> Option<Box<Options>> {
+        self.aim.with_slot(with_attempt(self.options.clone(), self.number), self.slot)
+    }
 }
 
 fn failed(status: Status) -> link::Outcome {

@@ -13,9 +13,22 @@ use std::task::{Context, Poll, Waker};
 pub(super) struct Seat {
     pub(super) desk: Arc<Desk>,
     pub(super) call: CallKey,
-    /// As it stands in the slot.
-    waker: Waker,
+    /// Of the waker in the slot.
+    mark: WakerMark,
     stage: Stage,
+}
+
+/// Tells wakers apart, as long as one of them lives, without a hold on it: a waker costs two locked steps to keep.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct WakerMark {
+    data: usize,
+    vtable: usize,
+}
+
+impl WakerMark {
+    fn of(waker: &Waker) -> Self {
+        Self { data: waker.data().addr(), vtable: std::ptr::from_ref(waker.vtable()).addr() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,7 +88,7 @@ impl Seat {
         let call = call.get();
         let over = matches!(order, Some(Order::Fail(_)));
         let stage = if over { Stage::Over } else { Stage::Live };
-        (Self { desk: Arc::clone(desk), call, waker: waker.clone(), stage }, order)
+        (Self { desk: Arc::clone(desk), call, mark: WakerMark::of(waker), stage }, order)
     }
 
     /// The next order, when there is one; a node that ends does not let its callers wait.
@@ -89,7 +102,8 @@ impl Seat {
     }
 
     pub(super) fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Order> {
-        let same = self.waker.will_wake(cx.waker());
+        let mark = WakerMark::of(cx.waker());
+        let same = self.mark == mark;
         if same && self.desk.orders_left.load(Ordering::Acquire) == 0 {
             return Poll::Pending;
         }
@@ -100,7 +114,7 @@ impl Seat {
                 let replaced = std::mem::replace(&mut state.slots[self.call.0].waker, waker);
                 drop(state);
                 drop(replaced); // After the lock: it may be the last hold on anything.
-                self.waker.clone_from(cx.waker());
+                self.mark = mark;
             }
             return Poll::Pending;
         };
