@@ -7,11 +7,12 @@
 //! ```
 
 use std::env;
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
@@ -67,20 +68,26 @@ impl Network {
         std::array::from_fn(|index| Host { network: self, number: index + 1 })
     }
 
+    /// One more network, which nobody is on yet.
+    pub(crate) fn add_switch(&self, name: &str) {
+        self.switch(&format!("link add {name} type bridge"));
+        self.switch(&format!("link set {name} up"));
+    }
+
     fn build(&self) {
-        let switch = self.space(0);
-        ip(&format!("netns add {switch}"));
-        ip(&format!("-n {switch} link add switch type bridge"));
-        ip(&format!("-n {switch} link set switch up"));
+        ip(&format!("netns add {}", self.space(0)));
+        self.add_switch("switch");
         for host in self.hosts() {
-            let (space, port) = (host.space(), format!("port{}", host.number));
-            ip(&format!("netns add {space}"));
-            ip(&format!("-n {switch} link add {port} type veth peer name eth0 netns {space}"));
-            ip(&format!("-n {switch} link set {port} master switch up"));
+            ip(&format!("netns add {}", host.space()));
             host.ip("link set lo up");
-            host.ip("link set eth0 up");
+            host.join("switch", "eth0");
             DirBuilder::new().mode(0o700).create(host.dir()).unwrap();
         }
+    }
+
+    /// `ip …` about the switches.
+    fn switch(&self, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.space(0)));
     }
 
     fn space(&self, number: usize) -> String {
@@ -96,7 +103,10 @@ impl Drop for Network {
                 .args(["netns", "del", &self.space(number)])
                 .stderr(Stdio::null())
                 .status();
+            let _ = fs::remove_dir_all(PathBuf::from("/etc/netns").join(self.space(number)));
         }
+        // The last one to go takes it away.
+        let _ = fs::remove_dir("/etc/netns");
     }
 }
 
@@ -114,6 +124,40 @@ impl Host<'_> {
     /// `ip …` about this host.
     pub(crate) fn ip(&self, arguments: &str) {
         ip(&format!("-n {} {arguments}", self.space()));
+    }
+
+    /// Is on the network of a switch, too, by an interface of this name.
+    pub(crate) fn join(&self, switch: &str, interface: &str) {
+        let (space, port) = (self.space(), self.port(interface));
+        self.network
+            .switch(&format!("link add {port} type veth peer name {interface} netns {space}"));
+        self.network.switch(&format!("link set {port} master {switch} up"));
+        self.ip(&format!("link set {interface} up"));
+    }
+
+    /// What its switch is to let through to it: `mcast_flood off`, …
+    pub(crate) fn switch_port(&self, arguments: &str) {
+        let port = self.port("eth0");
+        self.network.switch(&format!("link set {port} type bridge_slave {arguments}"));
+    }
+
+    /// A setting of its kernel's network, below `/proc/sys/net`.
+    pub(crate) fn set(&self, name: &str, value: u8) {
+        let script = format!("echo {value} > /proc/sys/net/{name}");
+        let ran = self.command("sh").args(["-c", &script]).output().unwrap();
+        assert!(ran.status.success(), "{name}: {ran:?}");
+    }
+
+    /// A file that every program there sees in `/etc`; it may be written anew, not replaced.
+    pub(crate) fn etc(&self, name: &str, text: &str) -> PathBuf {
+        let dir = PathBuf::from("/etc/netns").join(self.space());
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(name), text).unwrap();
+        dir.join(name)
+    }
+
+    fn port(&self, interface: &str) -> String {
+        format!("{interface}-{}", self.number)
     }
 
     /// Another program there.
@@ -181,16 +225,19 @@ pub(crate) fn skipped(why: &str) {
     let _ = writeln!(io::stderr(), "{name} is skipped: {why}");
 }
 
-/// Why there can be no namespaces.
-fn missing() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("this is not root".to_owned());
-    }
-    match Command::new("ip").args(["netns", "list"]).output() {
-        Ok(listed) if listed.status.success() => None,
-        Ok(listed) => Some(String::from_utf8_lossy(&listed.stderr).trim().to_owned()),
-        Err(error) => Some(format!("`ip` cannot be run ({error}): install iproute2")),
-    }
+/// Why there can be no namespaces, by making one.
+fn missing() -> Option<&'static str> {
+    static WHY: OnceLock<Option<String>> = OnceLock::new();
+    let try_it = || {
+        let space = format!("hm{}try", std::process::id());
+        let namespace = |what| Command::new("ip").args(["netns", what, &space]).output();
+        match (namespace("add"), namespace("del")) {
+            (Ok(made), _) if made.status.success() => None,
+            (Ok(made), _) => Some(String::from_utf8_lossy(&made.stderr).trim().to_owned()),
+            (Err(error), _) => Some(format!("`ip` cannot be run ({error}): install iproute2")),
+        }
+    };
+    WHY.get_or_init(try_it).as_deref()
 }
 
 #[track_caller]

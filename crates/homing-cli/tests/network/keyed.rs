@@ -13,7 +13,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::hosts::{Host, Network};
-use super::mesh::{give_key, run, serve};
+use super::mesh::{give_key, run, serve, watch};
 
 /// A word that must not be read on the wire.
 const SECRET: &str = "pigeonhole";
@@ -56,7 +56,7 @@ fn members_with_a_key_find_each_other_in_whatever_order_they_start() {
     let Some(network) = Network::of(3) else { return };
     let hosts: [Host<'_>; 3] = network.each();
     give_key(&hosts);
-    let watch = Process::start(keyed(hosts[2], "watch"));
+    let watch = watch(hosts[2], "");
     let _services: Vec<_> = (0..2)
         .map(|number| serve(hosts[number], &format!("s{number}@1.0.0 --echo --name n{number}")))
         .collect();

@@ -6,10 +6,17 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 
+mod blocked;
+mod doctor;
 mod faults;
 mod finding;
 mod hosts;
 mod keyed;
+mod mesh;
+mod names;
+mod places;
 mod process;
 mod reaching;
+mod redis;
 mod shaped;
+mod unheard;

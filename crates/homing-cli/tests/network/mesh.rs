@@ -25,13 +25,20 @@ pub(crate) fn keyed(host: Host<'_>, arguments: &str) -> Command {
     host.homing(&format!("{arguments} --key-file {}", host.path("mesh.key").display()))
 }
 
+/// The same, to the end.
 pub(crate) fn run(host: Host<'_>, arguments: &str) -> Ran {
     keyed(host, arguments).output().unwrap().into()
 }
 
+/// `homing serve …` there, once it serves.
 pub(crate) fn serve(host: Host<'_>, arguments: &str) -> Process {
     let process = Process::start(keyed(host, &format!("serve {arguments}")));
     let line = process.note();
     assert!(line.starts_with("serving "), "{line}");
     process
+}
+
+/// `homing watch …` there.
+pub(crate) fn watch(host: Host<'_>, arguments: &str) -> Process {
+    Process::start(keyed(host, format!("watch {arguments}").trim_end()))
 }

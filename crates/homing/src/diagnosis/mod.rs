@@ -58,7 +58,8 @@ pub struct Looked {
     pub said: String,
     /// How long it has been so, in milliseconds.
     pub for_ms: u64,
-    /// How many other nodes were heard there, of whatever mesh: calls of theirs, or entries of theirs.
+    /// How many other nodes were heard there, of whatever mesh: calls of theirs, or entries of theirs. On an interface
+    /// to a network those of other hosts alone count.
     pub heard: usize,
 }
 
@@ -76,6 +77,8 @@ pub struct Probed {
     pub found: String,
     /// Whether it is held to be there; `null` for who is known only from a place.
     pub state: Option<NodeState>,
+    /// The host from which it answered just now, when everybody was called; `null` where it was not heard so.
+    pub from: Option<std::net::IpAddr>,
     /// Each of its addresses, links (TCP and unix sockets) and datagrams (UDP) apart.
     pub tried: Vec<Tried>,
 }
@@ -285,7 +288,8 @@ mod tests {
         };
         let (id, name) = (Some(NodeId::from_bytes([1; 16])), Some("b".parse().unwrap()));
         let found = "gossip".into();
-        let probed = Probed { id, name, found, state: Some(NodeState::Alive), tried: vec![tried] };
+        let (state, from) = (Some(NodeState::Alive), Some("10.0.0.8".parse().unwrap()));
+        let probed = Probed { id, name, found, state, from, tried: vec![tried] };
         let finding = Finding {
             severity: Severity::Warning,
             kind: FindingKind::UdpBlocked,
@@ -303,6 +307,7 @@ mod tests {
                 },
                 {
                     "id": "01010101010101010101010101010101", "name": "b", "found": "gossip", "state": "alive",
+                    "from": "10.0.0.8",
                     "tried": [{
                         "protocol": "udp", "address": "10.0.0.8:4000", "verdict": "no-route",
                         "said": "there is no route to it", "took_us": null,

@@ -100,7 +100,8 @@ impl Seed {
         })
     }
 
-    fn source(&self) -> Source {
+    /// Who looks for it.
+    pub(crate) fn source(&self) -> Source {
         match self {
             Self::Place(_) => Source::Seed,
             Self::Host(..) => Source::Dns,

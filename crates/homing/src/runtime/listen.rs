@@ -170,12 +170,21 @@ fn told(
 ) -> Vec<TransportAddr> {
     let mut told: Vec<_> =
         bound.iter().flat_map(|local| reachable(local.clone(), interfaces)).collect();
+    // Loopback of one family is no use beside a network of the other, unless it was asked for.
+    if told.iter().any(is_beyond) {
+        told.retain(|address| is_beyond(address) || bound.contains(address));
+    }
     if !advertise.is_empty() {
         told.retain(|address| matches!(address, TransportAddr::Unix { .. }));
         told.extend(advertise.iter().copied().map(TransportAddr::Tcp));
     }
     told.truncate(ADDRESSES_MAX);
     told
+}
+
+/// Whether other hosts may get there, so far as the address tells.
+fn is_beyond(address: &TransportAddr) -> bool {
+    matches!(address, TransportAddr::Tcp(at) if !at.ip().is_loopback())
 }
 
 /// An address of "any interface" stands for those there are: peers can dial none but these. Loopback is told only where

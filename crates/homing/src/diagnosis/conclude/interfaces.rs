@@ -69,7 +69,8 @@ fn neighbour(seen: Seen<'_>, places: &[&Looked]) -> Option<String> {
 }
 
 impl Network {
-    fn holds(&self, ip: IpAddr) -> bool {
+    /// Whether this address is on it.
+    pub(super) fn holds(&self, ip: IpAddr) -> bool {
         let bits = |ip: IpAddr| match ip {
             IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, true),
             IpAddr::V6(v6) => (v6.to_bits(), false),

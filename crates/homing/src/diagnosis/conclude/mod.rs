@@ -43,7 +43,7 @@ pub(crate) fn conclude(seen: Seen<'_>) -> (Outlook, String, Vec<Finding>) {
     let reached = seen.nodes.iter().filter(|node| is_reached(node)).count();
     let mut findings: Vec<_> =
         seen.sources.iter().filter_map(|looked| of_place(seen, looked)).collect();
-    findings.extend(seen.nodes.iter().flat_map(of_node));
+    findings.extend(seen.nodes.iter().flat_map(|node| of_node(seen, node)));
     findings.extend(interfaces(seen).into_iter().filter_map(|name| of_interface(seen, name)));
     findings.extend(of_strangers(seen, reached));
     findings.extend(of_myself(seen, reached));
@@ -168,18 +168,25 @@ fn nobody(seen: Seen<'_>) -> Finding {
             "start one here (homing serve echo@1.0.0 --echo); for other hosts a key is needed (homing key new)"
         }
         (Guard::Keyed | Guard::Insecure, false) => {
-            "start one with the same mesh and key (homing serve echo@1.0.0 --echo), or name one: --seed HOST:PORT"
+            "start one with the same mesh and key (homing serve echo@1.0.0 --echo), look on other networks (--interface), or \
+             name one: --seed HOST:PORT"
         }
     }
     .to_owned();
     let mesh = seen.node.mesh.as_str();
+    let called: Vec<_> = interfaces(seen);
+    let whence = if called.is_empty() || known {
+        String::new()
+    } else {
+        format!("; nobody answered calls on {}", called.join(", "))
+    };
     let others: BTreeSet<&str> = seen.strangers.iter().map(|one| one.mesh.as_str()).collect();
     let others: Vec<&str> = others.into_iter().filter(|other| *other != mesh).take(3).collect();
     if !known && !others.is_empty() {
         let _ = write!(remedy, "; other meshes are heard (--mesh): {}", others.join(", "));
     }
     let says = [
-        format!("no other node of mesh {mesh} is reached"),
+        format!("no other node of mesh {mesh} is reached{whence}"),
         "calls find nobody but this program itself".into(),
         remedy,
     ];

@@ -13,17 +13,7 @@ pub(super) fn of_place(seen: Seen<'_>, looked: &Looked) -> Option<Finding> {
     match (looked.source.as_str(), looked.state) {
         ("multicast" | "broadcast", LookState::Failed) => Some(of_silent_place(seen, looked)),
         ("rendezvous", LookState::Failed) => of_entry(looked),
-        ("seed" | "dns" | "srv", LookState::Failed) => {
-            let says = [
-                format!(
-                    "{} {} stands for no address: {}",
-                    looked.source, looked.place, looked.said
-                ),
-                "nobody is looked for there; it is asked again every few seconds".into(),
-                format!("check the name and the name servers ({})", question_of(&looked.place)),
-            ];
-            Some(finding(Severity::Warning, FindingKind::Unresolved, &looked.place, says))
-        }
+        ("seed" | "dns" | "srv", LookState::Failed) => Some(of_unresolved(looked)),
         ("seed" | "dns" | "srv", LookState::Worked) => of_resolved(seen, looked),
         (_, LookState::Failed) => {
             let since = looked.for_ms / 1_000;
@@ -47,6 +37,25 @@ fn remedy_of(looked: &Looked) -> String {
         "custom" => format!("it is of the program itself: look there for {}", looked.place),
         _ => format!("check that {} is up and reached from here", looked.place),
     }
+}
+
+/// A seed that stands for no address, at present or by its form.
+fn of_unresolved(looked: &Looked) -> Finding {
+    let Looked { source, place, said, .. } = looked;
+    let says = if source == "seed" {
+        [
+            format!("the seed {place} {said}"),
+            "nobody is looked for there".to_owned(),
+            "write it as HOST:PORT, an address or a name (--seed, HOMING_SEEDS)".to_owned(),
+        ]
+    } else {
+        [
+            format!("{source} {place} stands for no address: {said}"),
+            "nobody is looked for there; it is asked again every few seconds".into(),
+            format!("check the name and the name servers ({})", question_of(place)),
+        ]
+    };
+    finding(Severity::Warning, FindingKind::Unresolved, place, says)
 }
 
 /// What asks the name servers the same, by hand.

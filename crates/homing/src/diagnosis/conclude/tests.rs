@@ -66,6 +66,7 @@ impl Sight {
             name: is_known.then(|| name.parse().unwrap()),
             found: "seed".to_owned(),
             state: is_known.then_some(NodeState::Alive),
+            from: None,
             tried: tried.collect(),
         });
         self
@@ -188,11 +189,11 @@ fn silence_counts_where_somebody_should_have_been_heard() {
 
 #[test]
 fn an_address_that_leads_nowhere_is_told_with_one_that_does() {
-    let some = [(TCP, "10.0.0.7:4000", Reach::Refused), (TCP, "10.0.0.8:1", Reach::Reached)];
+    let some = [(TCP, "10.0.0.6:4000", Reach::Refused), (TCP, "10.0.0.8:1", Reach::Reached)];
     let found = sight(Guard::Keyed)
         .tried("b", &some)
         .check(Outlook::Warnings, &["warning address-unreachable"]);
-    assert_eq!(found[0].what, "b tells 10.0.0.7:4000: refused; reached at 10.0.0.8:1");
+    assert_eq!(found[0].what, "b tells 10.0.0.6:4000: refused; reached at 10.0.0.8:1");
     let loopback =
         [(TCP, "127.0.0.1:4000", Reach::Refused), (UDP, "127.0.0.1:4000", Reach::Silent)];
     let found = sight(Guard::Keyed)
@@ -208,6 +209,39 @@ fn an_address_that_leads_nowhere_is_told_with_one_that_does() {
     sight(Guard::Local)
         .tried("c", &not_tried)
         .check(Outlook::Alone, &["problem nobody-found", "ok node-unreachable"]);
+}
+
+#[test]
+fn an_address_that_is_for_others_or_of_this_host_is_in_nobodys_way() {
+    for address in ["10.9.0.6:1", "10.0.0.7:1", "[fd00::6]:1"] {
+        let some = [(TCP, address, Reach::Silent), (TCP, "10.0.0.8:1", Reach::Reached)];
+        let expect = ["ok address-unreachable"];
+        let found = sight(Guard::Keyed).tried("b", &some).check(Outlook::Well, &expect);
+        assert_eq!(found[0].remedy, "", "{address}");
+    }
+}
+
+#[test]
+fn who_is_heard_from_an_address_that_it_does_not_tell_is_to_tell_it() {
+    let check = |from: &str, remedy: &str| {
+        let tried = [(TCP, "10.9.0.6:1", Reach::NoRoute), (UDP, "10.9.0.6:1", Reach::NoRoute)];
+        let mut sight = sight(Guard::Keyed).well().tried("c", &tried);
+        sight.nodes.last_mut().unwrap().from = Some(from.parse().unwrap());
+        let found = sight.check(Outlook::Warnings, &["problem node-unreachable"]);
+        assert!(found[0].what.contains(&format!("c is known, heard from {from}")));
+        assert!(found[0].remedy.contains(remedy), "{}", found[0].remedy);
+    };
+    check("10.0.0.6", "c runs at 10.0.0.6 and does not tell so");
+    check("10.9.0.6", "a firewall lets TCP and UDP through");
+}
+
+#[test]
+fn who_is_alone_hears_where_it_called() {
+    let found = sight(Guard::Keyed)
+        .looked("multicast", MULTICAST, Ok(0))
+        .check(Outlook::Alone, &["problem nobody-found"]);
+    assert!(found[0].what.ends_with("; nobody answered calls on eth0"), "{}", found[0].what);
+    assert!(found[0].remedy.contains("--interface"), "{}", found[0].remedy);
 }
 
 #[test]
@@ -233,6 +267,12 @@ fn seeds_and_sources_that_fail_are_warnings_beside_what_works() {
     well()
         .looked("dns", "a.example:1", Err("no such name"))
         .check(Outlook::Warnings, &["warning unresolved"]);
+    let found = well()
+        .looked("seed", "a:0", Err("is not host:port with a port from 1 to 65535"))
+        .check(Outlook::Warnings, &["warning unresolved"]);
+    assert!(
+        found[0].what.starts_with("the seed a:0 is not") && found[0].remedy.contains("HOST:PORT")
+    );
     let found = well()
         .looked("redis", "redis://10.0.0.9", Err("connection refused"))
         .check(Outlook::Warnings, &["warning source-down"]);

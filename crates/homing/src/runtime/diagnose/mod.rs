@@ -12,6 +12,7 @@ use crate::diagnosis::{Audible, Diagnosis, LookState, Looked, Probed};
 use crate::discovery::Outcome;
 use crate::discovery::host::HostMark;
 use crate::discovery::rendezvous::{Entry, Part, Rendezvous};
+use crate::discovery::seeds::Seed;
 use crate::error::JoinError;
 use crate::info::NodeState;
 use ear::{Earshot, Scope};
@@ -23,7 +24,7 @@ use homing_core::node::Source;
 use homing_core::wire::Kind;
 use probe::Prober;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -45,6 +46,7 @@ struct Target {
     name: Option<NodeName>,
     found: String,
     state: Option<NodeState>,
+    from: Option<IpAddr>,
     addresses: BTreeSet<TransportAddr>,
 }
 
@@ -120,9 +122,13 @@ impl Runtime {
             let count = if outcome.is_failure() { 0 } else { entries.len() };
             looked(Source::Rendezvous, place, outcome, count)
         });
+        let networks = networks().into_iter().map(|network| network.ip);
+        let own: Vec<IpAddr> = networks.filter(|ip| !ip.is_loopback()).collect();
         let of_calls = heard.verdicts.iter().map(|(place, outcome)| {
+            // Nodes of this host hear each other on its interfaces whatever the network does.
             let is_here = |voice: &homing_core::survey::Voice<ear::Place>| {
                 voice.places.iter().any(|(_, at)| **at == **place)
+                    && !own.contains(&voice.from.ip())
             };
             let count = heard.survey.voices().filter(|(_, voice)| is_here(voice)).count();
             looked(source_of(place), place.clone(), outcome.clone(), count)
@@ -139,8 +145,10 @@ impl Runtime {
         }
         for seed in &self.settings.discovery.seeds {
             if !all.iter().any(|looked| looked.place == *seed) {
+                let source = Seed::parse(seed, self.settings.discovery.port);
+                let source = source.map_or(Source::Seed, |seed| seed.source());
                 let late = Outcome::Failed("the resolver did not answer in time".into());
-                all.push(looked(Source::Seed, seed.clone(), late, 0));
+                all.push(looked(source, seed.clone(), late, 0));
             }
         }
         all
@@ -158,18 +166,21 @@ impl Runtime {
                 targets.insert(node.id, target);
             }
         }
-        let mut add = |id: NodeId, found: Source, addresses: &[TransportAddr]| {
-            let fresh = || target(Some(id), &found.to_string(), Vec::new());
-            targets.entry(id).or_insert_with(fresh).addresses.extend(addresses.iter().cloned());
-        };
+        let mut add =
+            |(id, from): (NodeId, Option<IpAddr>), found: Source, addresses: &[TransportAddr]| {
+                let fresh = || target(Some(id), &found.to_string(), Vec::new());
+                let target = targets.entry(id).or_insert_with(fresh);
+                target.from = from.or(target.from);
+                target.addresses.extend(addresses.iter().cloned());
+            };
         for entry in entries {
-            add(entry.node, Source::Rendezvous, &entry.addresses);
+            add((entry.node, None), Source::Rendezvous, &entry.addresses);
         }
         for (id, voice) in heard.survey.voices() {
             let mine = voice.banner.mesh == self.settings.mesh;
             let opened = voice.opened.as_ref().filter(|opened| mine && opened.kind == Kind::Member);
             if let (Some(opened), Some((source, _))) = (opened, voice.places.first()) {
-                add(*id, *source, &opened.addresses);
+                add((*id, Some(voice.from.ip())), *source, &opened.addresses);
             }
         }
         let places = sources
@@ -185,12 +196,19 @@ impl Runtime {
 
     async fn probe_all(&self, prober: &Arc<Prober>, targets: Vec<Target>) -> Vec<Probed> {
         let room = Arc::new(Semaphore::new(AT_ONCE));
+        let known: Arc<BTreeSet<_>> = Arc::new(targets.iter().filter_map(|one| one.id).collect());
         let mut probing = JoinSet::new();
         for (number, target) in targets.into_iter().enumerate() {
             let (prober, room) = (Arc::clone(prober), Arc::clone(&room));
+            let known = Arc::clone(&known);
             probing.spawn(async move {
                 let _turn = room.acquire().await;
-                (number, probe(&prober, target).await)
+                let place = target.addresses.first().filter(|_| target.id.is_none()).cloned();
+                let probed = match place {
+                    Some(address) => probe_place(&prober, (target, address), &known).await,
+                    None => probe(&prober, target).await,
+                };
+                (number, probed)
             });
         }
         let mut nodes: Vec<_> = probing.join_all().await;
@@ -215,12 +233,12 @@ impl Runtime {
 
 fn target(id: Option<NodeId>, found: &str, addresses: Vec<TransportAddr>) -> Target {
     let addresses = addresses.into_iter().collect();
-    Target { id, name: None, found: found.to_owned(), state: None, addresses }
+    Target { id, name: None, found: found.to_owned(), state: None, from: None, addresses }
 }
 
 /// Tries every address of somebody: links, and apart from them datagrams; all at once.
 async fn probe(prober: &Arc<Prober>, target: Target) -> Probed {
-    let Target { id, name, found, state, addresses } = target;
+    let Target { id, name, found, state, from, addresses } = target;
     let mut trying = JoinSet::new();
     for (number, address) in addresses.into_iter().enumerate() {
         if let (Some(to), Some(node)) = (address.tcp(), id) {
@@ -228,12 +246,29 @@ async fn probe(prober: &Arc<Prober>, target: Target) -> Probed {
             trying.spawn(async move { (By::Datagram, number, prober.datagram(to, node).await) });
         }
         let prober = Arc::clone(prober);
-        trying.spawn(async move { (By::Link, number, prober.link(&address, id).await) });
+        trying.spawn(async move { (By::Link, number, prober.link(&address, id).await.0) });
     }
     let mut tried = trying.join_all().await;
     tried.sort_by_key(|(part, number, _)| (*part, *number));
     let tried = tried.into_iter().map(|(_, _, tried)| tried).collect();
-    Probed { id, name, found, state, tried }
+    Probed { id, name, found, state, from, tried }
+}
+
+/// Tries a place. Who answers there, and is not among the `known`, is tried by datagrams, too: it may be held gone
+/// because they do not pass.
+async fn probe_place(
+    prober: &Arc<Prober>,
+    (target, address): (Target, TransportAddr),
+    known: &BTreeSet<NodeId>,
+) -> Probed {
+    let (linked, there) = prober.link(&address, None).await;
+    let mut tried = vec![linked];
+    let there = there.filter(|node| !known.contains(node));
+    if let (Some(node), Some(to)) = (there, address.tcp()) {
+        tried.push(prober.datagram(to, node).await);
+    }
+    let name = there.and_then(|node| prober.name_of(node));
+    Probed { id: there, name, found: target.found, state: None, from: None, tried }
 }
 
 /// What an address is tried by, in the order of telling.

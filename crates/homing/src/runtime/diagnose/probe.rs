@@ -16,6 +16,7 @@ use homing_core::crypto::{Crypto as _, Role};
 use homing_core::id::{Epoch, NodeId};
 use homing_core::limits::DATAGRAM_MAX;
 use homing_core::link::{Input, Link, LinkConfig, OTHER_MESH, Output};
+use homing_core::name::NodeName;
 use homing_core::talk::{Code, Status};
 use homing_core::wire::datagram::{Header, open, seal};
 use homing_core::wire::{DatagramKind, DialClaim, Hello, Kind, Peer};
@@ -66,15 +67,21 @@ impl Prober {
         Ok(Self { runtime: Arc::clone(runtime), crypto, tls, limit })
     }
 
-    /// Links to whoever is there, who should be `expect`, and hangs up.
-    pub(super) async fn link(&self, address: &TransportAddr, expect: Option<NodeId>) -> Tried {
+    /// Links to whoever is there, who should be `expect`, and hangs up. Tells who it was, where somebody else of this
+    /// mesh was reached.
+    pub(super) async fn link(
+        &self,
+        address: &TransportAddr,
+        expect: Option<NodeId>,
+    ) -> (Tried, Option<NodeId>) {
+        let not_tried = |why: &str| (tried(address, Reach::NotTried, why.to_owned(), None), None);
         if let Some(why) = refusal(&self.runtime, address) {
-            return tried(address, Reach::NotTried, why.to_owned(), None);
+            return not_tried(why);
         }
         if matches!(address, TransportAddr::Unix { host, .. } if *host != self.runtime.host()) {
-            return tried(address, Reach::NotTried, "a unix socket of another host".into(), None);
+            return not_tried("a unix socket of another host");
         }
-        let begun = Instant::now();
+        let (begun, mut there) = (Instant::now(), None);
         let connecting = self.runtime.settings.net.connect(address);
         let (verdict, said) = match timeout(self.limit, connecting).await {
             Err(_) => of_error(&ErrorKind::TimedOut.into()),
@@ -85,17 +92,25 @@ impl Prober {
                     Ok(Ok(node)) if node == self.runtime.me.id => {
                         (Reach::NotTried, THIS_NODE.into())
                     }
-                    Ok(Ok(node)) => (Reach::Reached, self.who(node)),
+                    Ok(Ok(node)) => {
+                        there = Some(node);
+                        (Reach::Reached, self.who(node))
+                    }
                     Ok(Err(status)) => of_refusal(&status),
                     Err(_) => (Reach::Failed, "accepts connections, and says nothing".into()),
                 }
             }
         };
-        tried(address, verdict, said, Some(begun.elapsed()))
+        (tried(address, verdict, said, Some(begun.elapsed())), there)
+    }
+
+    /// The name of a node, where it is known.
+    pub(super) fn name_of(&self, node: NodeId) -> Option<NodeName> {
+        self.runtime.known_name(node)
     }
 
     fn who(&self, node: NodeId) -> String {
-        match self.runtime.known_name(node) {
+        match self.name_of(node) {
             Some(name) => format!("{name} is there"),
             None => format!("node {} is there", node.short()),
         }
