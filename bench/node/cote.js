@@ -16,7 +16,7 @@ async function source (order, go) {
   const publisher = new cote.Publisher({ ...node('publishing'), broadcasts: ['news'] }, here(port))
   go.then(() => publish(
     (number) => publisher.publish('news', { number, body: order.body }),
-    () => fullest(publisher.sock.socks)
+    () => fullest(publisher.sock.sock.socks)
   ))
   return port
 }
@@ -32,7 +32,7 @@ function reader (order, heard) {
   const cote = require('cote')(here(order.at))
   const subscriber = new cote.Subscriber({ ...node('listening'), subscribesTo: ['news'] }, here(order.at))
   subscriber.on('news', (message) => heard(message.number))
-  return new Promise((resolve) => subscriber.sock.on('connect', resolve))
+  return new Promise((resolve) => subscriber.sock.sock.on('connect', resolve))
 }
 
 run({ source, caller, reader })

@@ -1,12 +1,12 @@
 // How is masterless used? Two nodes that keep their connection; packets have numbers by which replies find their callers.
 'use strict'
 const { freeTcp, fullest, publish, run, whole } = require('./ends')
-const masterless = require('masterless')
+const Server = require('masterless')
 
 const SOURCE = 'source'
 
 const listening = async (id) => {
-  const node = masterless.Server ? new masterless.Server(id, { port: await freeTcp(), host: '127.0.0.1' }) : masterless(id, { port: await freeTcp(), host: '127.0.0.1' })
+  const node = new Server(id, { port: await freeTcp(), host: '127.0.0.1' })
   if (!node.info()) await new Promise((resolve) => node.on('listening', resolve))
   return node
 }

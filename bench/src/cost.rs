@@ -14,15 +14,15 @@ use crate::stage::Stage;
 use crate::system::{Program, System};
 
 /// Until a node that has just met another is idle.
-const SETTLE: Duration = Duration::from_secs(3);
+const SETTLE: Duration = Duration::from_secs(2);
 /// How long wakes are counted.
-const WATCHED: Duration = Duration::from_secs(3);
+const WATCHED: Duration = Duration::from_secs(2);
 /// Links over which the cost of one is averaged: those up to the one that is named.
 const OVER: u32 = 50;
 /// How long it may take until a first answer, and until links are open.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Starts of which each round takes the time.
-const STARTS: u32 = 5;
+const STARTS: u32 = 3;
 
 /// What one system costs. What could not be measured is absent, and `reason` says why.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -150,12 +150,12 @@ fn as_f64(number: u64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Takes a millisecond, and stands for two calls.
-    struct Slow;
+    /// Stands for two calls.
+    struct Ready;
 
-    impl Caller for Slow {
+    impl Caller for Ready {
         async fn call(&mut self) -> anyhow::Result<u64> {
-            sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
             Ok(2)
         }
     }
@@ -172,10 +172,10 @@ mod tests {
 
     #[tokio::test]
     async fn calls_are_counted_while_they_count() {
-        let callers = (0..20).map(|_| Slow).collect();
+        let callers = (0..20).map(|_| Ready).collect();
         let round = measure(callers, SHORT, SHORT).await.unwrap();
-        assert!(round.per_second > 0.0 && round.per_second <= 40_000.0, "{round:?}");
-        assert!(round.p50_us >= 1_000.0, "{round:?}");
+        assert!(round.per_second > 1_000.0, "{round:?}");
+        assert!(round.p50_us > 0.0 && round.p50_us <= round.p99_us, "{round:?}");
     }
 
     #[tokio::test]
