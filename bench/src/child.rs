@@ -89,8 +89,14 @@ impl Child {
                 _ => break,
             }
         }
-        if said.is_empty() { anyhow!("it ended without a word") } else { anyhow!("{said}") }
+        if said.is_empty() { anyhow!("it ended without a word") } else { anyhow!(plain(&said)) }
     }
+}
+
+/// Without the name of the program, and without the place in somebody's source, which is a path of this machine.
+fn plain(said: &str) -> String {
+    let said = said.strip_prefix("homing-bench: ").unwrap_or(said);
+    said.split(" at /").next().unwrap_or(said).to_owned()
 }
 
 /// Node says what is wrong on the line that has the word, and much else around it.
@@ -121,6 +127,12 @@ mod tests {
         let script = "echo 'Error: no such thing' >&2; echo at line 7 >&2; exit 1";
         let refused = shell(script).ready().await.unwrap_err();
         assert_eq!(refused.to_string(), "Error: no such thing");
+    }
+
+    #[test]
+    fn a_complaint_names_no_place_of_this_machine() {
+        assert_eq!(plain("homing-bench: it broke. at /home/me/it.rs:7"), "it broke.");
+        assert_eq!(plain("Error: no such thing"), "Error: no such thing");
     }
 
     #[tokio::test]

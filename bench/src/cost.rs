@@ -20,7 +20,7 @@ const WATCHED: Duration = Duration::from_secs(2);
 /// Links over which the cost of one is averaged: those up to the one that is named.
 const OVER: u32 = 50;
 /// How long it may take until a first answer, and until links are open.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Starts of which each round takes the time.
 const STARTS: u32 = 3;
 

@@ -112,12 +112,9 @@ impl System {
     pub(crate) const fn does(self, work: Work, concurrency: u32) -> Does {
         match (self, work) {
             (Self::TcpOneway, Work::Pub) => Does::It,
-            (Self::TcpOneway, _) | (Self::TcpBatched | Self::Unix, Work::Pub | Work::Stream) => {
-                Does::NotMeant
-            }
-            (Self::NatsQueue | Self::Tcp, Work::Pub) | (Self::NatsQueue, Work::Stream) => {
-                Does::NotMeant
-            }
+            (Self::TcpOneway, _)
+            | (Self::TcpBatched | Self::Unix | Self::NatsQueue, Work::Pub | Work::Stream)
+            | (Self::Tcp, Work::Pub) => Does::NotMeant,
             (_, Work::Call) if concurrency < self.least_callers() => Does::NotMeant,
             (
                 Self::Nats | Self::Zenoh | Self::Zeromq | Self::Cote | Self::Masterless,

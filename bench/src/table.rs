@@ -95,14 +95,20 @@ fn line(report: &Report, case: Case, system: System, row: &Row) -> String {
         ratio.filter(|_| system != System::Homing).map_or(String::new(), |it| format!("{it:.2}"))
     };
     let Figures { per_second, p50_us, p99_us, p999_us, spread, cpu_us, .. } = figures;
+    let [p50, p99, p999] = [p50_us, p99_us, p999_us].map(micros);
     format!(
-        "| {name} | {}{} | {p50_us:.1} | {p99_us:.1} | {p999_us:.1} | {cpu_us:.2} | {:.0} % | {} | {} |\n",
+        "| {name} | {}{} | {p50} | {p99} | {p999} | {cpu_us:.2} | {:.0} % | {} | {} |\n",
         thousands(whole(per_second)),
         beside(case, &figures),
         spread * 100.0,
         ratio(|round| round.per_second),
         ratio(|round| round.p50_us),
     )
+}
+
+/// Two digits behind the point where there are few before it.
+fn micros(figure: f64) -> String {
+    if figure < 10.0 { format!("{figure:.2}") } else { format!("{figure:.1}") }
 }
 
 /// The second column of a rate.

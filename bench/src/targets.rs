@@ -148,10 +148,13 @@ fn absolute(report: &Report) -> String {
         let _ =
             writeln!(lines, "| bulk stream with a key | | {rate:.2} GB/s | ≥ 1.5 GB/s | {met} |");
     }
-    for cost in report.costs.iter().filter(|cost| cost.system == System::Homing.name()) {
-        lines += &of_cost("idle node, KiB resident", cost.resident_kib.map(kib), 10_240.0);
-        lines += &of_cost("idle node, wakes/s", cost.wakes_per_second, 10.0);
-        lines += &of_cost("first answer, ms", cost.first_answer_ms, 30.0);
+    let cost = |system: System| report.costs.iter().find(|cost| cost.system == system.name());
+    if let Some(own) = cost(System::Homing) {
+        let floor = cost(System::Tcp).and_then(|floor| floor.resident_kib).unwrap_or_default();
+        let above = own.resident_kib.map(|own| kib(own.saturating_sub(floor)));
+        lines += &of_cost("idle node, KiB resident more than the bare echo", above, 10_240.0);
+        lines += &of_cost("idle node, wakes/s", own.wakes_per_second, 10.0);
+        lines += &of_cost("first answer, ms", own.first_answer_ms, 30.0);
     }
     lines
 }

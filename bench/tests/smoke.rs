@@ -8,7 +8,7 @@ fn compare(words: &[&str], out: &tempfile::TempDir) -> serde_json::Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_homing-bench"));
     command.args(["--quick", "--json", "--rounds", "1", "--span", "100"]).args(words);
     command.arg("--out").arg(out.path()).stdin(Stdio::null());
-    let output = command.output().unwrap();
+    let output = command.output().expect("the comparison was built");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     serde_json::from_slice(&output.stdout).expect(&said)

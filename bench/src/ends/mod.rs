@@ -50,7 +50,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(at: impl ToString, held: impl Send + 'static) -> Self {
+    pub(crate) fn new(at: &impl ToString, held: impl Send + 'static) -> Self {
         Self { at: at.to_string(), held: Box::new(held) }
     }
 }

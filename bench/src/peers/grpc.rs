@@ -20,7 +20,7 @@ use stubs::bench_server::{Bench, BenchServer};
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
-#[expect(clippy::all, clippy::pedantic, unreachable_pub, reason = "tonic's generator writes this")]
+#[expect(clippy::pedantic, unreachable_pub, reason = "tonic's generator writes this")]
 mod stubs {
     include!(concat!(env!("OUT_DIR"), "/homing.bench.Bench.rs"));
 }
@@ -47,7 +47,7 @@ impl Peer for Grpc {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .add_service(BenchServer::new(Service))
             .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
-        Ok(Source::new(at, tokio::spawn(serving)))
+        Ok(Source::new(&at, tokio::spawn(serving)))
     }
 
     async fn callers(order: &Order) -> anyhow::Result<Vec<Client>> {

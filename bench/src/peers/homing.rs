@@ -39,14 +39,14 @@ impl Peer for Homing {
         match order.work {
             Work::Call => {
                 let echo = |request: Payload, _: Context| async { Ok(request) };
-                Ok(Source::new("", (node.responder(OFFER).serve_raw(echo).await?, node)))
+                Ok(Source::new(&"", (node.responder(OFFER).serve_raw(echo).await?, node)))
             }
             Work::Stream => {
-                Ok(Source::new("", (node.responder(OFFER).serve_stream_raw(flood).await?, node)))
+                Ok(Source::new(&"", (node.responder(OFFER).serve_stream_raw(flood).await?, node)))
             }
             Work::Pub => {
                 let publishing = publish(node.publisher(TOPIC)?, order.size, go);
-                Ok(Source::new("", Publishing { _node: node, task: tokio::spawn(publishing) }))
+                Ok(Source::new(&"", Publishing { _node: node, task: tokio::spawn(publishing) }))
             }
         }
     }

@@ -84,7 +84,7 @@ impl Peer for Nats {
             }
         }
         client.flush().await?;
-        Ok(Source::new("", (client, tasks)))
+        Ok(Source::new(&"", (client, tasks)))
     }
 
     async fn callers(order: &Order) -> anyhow::Result<Vec<Asker>> {

@@ -1,7 +1,6 @@
 //! What is the floor? Bare sockets: whole requests one at a time or in batches, and messages one way.
 
 use anyhow::Context as _;
-use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +37,7 @@ impl Peer for Tcp {
             Work::Call => tokio::spawn(echo_tcp(listener, request(order))),
             Work::Pub | Work::Stream => tokio::spawn(flood_tcp(listener, order.size, go)),
         };
-        Ok(Source::new(at, Task(task)))
+        Ok(Source::new(&at, Task(task)))
     }
 
     async fn callers(order: &Order) -> anyhow::Result<Vec<Self::Caller>> {
@@ -63,7 +62,7 @@ impl Peer for Unix {
         let path: PathBuf = order.dir.join("floor.sock");
         let listener = UnixListener::bind(&path).context("cannot listen")?;
         let task = tokio::spawn(echo_unix(listener, order.size));
-        Ok(Source::new(path.display(), Task(task)))
+        Ok(Source::new(&path.display(), Task(task)))
     }
 
     async fn callers(order: &Order) -> anyhow::Result<Vec<Self::Caller>> {
@@ -151,23 +150,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Caller for Bare<S> {
     }
 }
 
-/// Writes to everybody who comes, from `go` on.
+/// Writes to everybody who comes, from `go` on: until then they wait to be accepted.
 async fn flood_tcp(listener: TcpListener, size: usize, go: Arc<Notify>) -> io::Result<()> {
-    let mut waiting = Vec::new();
+    go.notified().await;
     loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (socket, _) = accepted?;
-                socket.set_nodelay(true)?;
-                waiting.push(socket);
-            }
-            () = go.notified() => break,
-        }
-    }
-    for socket in waiting {
+        let (socket, _) = listener.accept().await?;
+        socket.set_nodelay(true)?;
         tokio::spawn(flood(socket, flooded(size)));
     }
-    pending().await
 }
 
 async fn flood(mut socket: TcpStream, messages: Vec<u8>) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use zenoh::bytes::ZBytes;
-use zenoh::handlers::{FifoChannelHandler, RingChannel};
+use zenoh::handlers::{FifoChannel, FifoChannelHandler};
 use zenoh::pubsub::Subscriber;
 use zenoh::qos::CongestionControl;
 use zenoh::query::{ConsolidationMode, Querier};
@@ -18,6 +18,9 @@ use crate::report::Work;
 
 const ECHO: &str = "bench/echo";
 const NEWS: &str = "bench/news";
+
+/// Replies to a query that may wait; there is one.
+const REPLIES: usize = 4;
 
 /// A session.
 pub(crate) struct Zenoh;
@@ -42,7 +45,7 @@ impl Peer for Zenoh {
             }
             Work::Pub | Work::Stream => tokio::spawn(publish(session.clone(), order.size, go)),
         };
-        Ok(Source::new(at, Held { _session: session, task }))
+        Ok(Source::new(&at, Held { _session: session, task }))
     }
 
     async fn callers(order: &Order) -> anyhow::Result<Vec<Asker>> {
@@ -61,6 +64,7 @@ impl Peer for Zenoh {
 }
 
 /// Its errors are no `std::error::Error` that can be sent on.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn fault(error: zenoh::Error) -> anyhow::Error {
     anyhow!("{error}")
 }
@@ -119,7 +123,7 @@ pub(crate) struct Asker {
 impl Caller for Asker {
     async fn call(&mut self) -> anyhow::Result<u64> {
         let asked = self.querier.get().payload(self.payload.clone());
-        let replies = asked.with(RingChannel::new(1)).await.map_err(fault)?;
+        let replies = asked.with(FifoChannel::new(REPLIES)).await.map_err(fault)?;
         let reply = replies.recv_async().await.map_err(fault)?;
         let sample = reply.result().map_err(|error| anyhow!("{error:?}"))?;
         super::whole(sample.payload().len(), self.size)

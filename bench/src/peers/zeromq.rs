@@ -40,14 +40,14 @@ impl Peer for Zeromq {
         let at = socket.get_last_endpoint()?.map_err(|_| anyhow::anyhow!("no endpoint"))?;
         let (size, runtime) = (order.size, Handle::current());
         // libzmq blocks; these threads end with the process.
-        thread::spawn(move || match kind {
-            SocketType::ROUTER => echo(&socket),
-            _ => {
-                runtime.block_on(go.notified());
-                publish(&socket, size)
+        thread::spawn(move || {
+            if kind == SocketType::ROUTER {
+                return echo(&socket);
             }
+            runtime.block_on(go.notified());
+            publish(&socket, size)
         });
-        Ok(Source::new(at, context))
+        Ok(Source::new(&at, context))
     }
 
     async fn callers(order: &Order) -> anyhow::Result<Vec<Asker>> {
