@@ -1,8 +1,8 @@
 //! What were the figures measured on, and with which versions of whom? They mean little elsewhere.
 
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::env::consts;
+use std::fmt;
 use std::fs;
 use std::process::Command;
 use std::thread;
@@ -18,12 +18,12 @@ const CRATES: [&str; 8] =
 const PACKAGES: [&str; 4] = ["cote", "masterless", "pigato", "zmq"];
 
 /// A machine, and who was measured on it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Machine {
-    pub(crate) processor: String,
-    pub(crate) cores: usize,
-    pub(crate) kernel: String,
-    pub(crate) memory_mib: u64,
+    processor: String,
+    cores: usize,
+    kernel: String,
+    memory_mib: u64,
     /// By name.
     pub(crate) versions: BTreeMap<String, String>,
 }
@@ -56,6 +56,13 @@ impl Machine {
             memory_mib: memory_mib(),
             versions,
         }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, text: &mut fmt::Formatter) -> fmt::Result {
+        let Self { processor, cores, kernel, memory_mib, .. } = self;
+        write!(text, "{cores} × {processor}, {memory_mib} MiB of memory, {kernel}")
     }
 }
 

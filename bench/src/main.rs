@@ -21,6 +21,7 @@ mod targets;
 
 use args::{Args, Command};
 use clap::Parser as _;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
 
@@ -34,6 +35,7 @@ const WORKERS: usize = 2;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    open_wide();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -41,6 +43,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// As many sockets as the system lets us have, for a thousand callers have one each; inherited by all ends.
+fn open_wide() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit); // Where it is refused, those that need it fail and say so.
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {

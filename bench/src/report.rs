@@ -124,7 +124,12 @@ impl Report {
     }
 
     pub(crate) fn document(&self, machine: &Machine) -> Document {
-        Document { rows: self.rows(), costs: self.costs.clone(), machine: machine.clone() }
+        Document {
+            rows: self.rows(),
+            costs: self.costs.clone(),
+            machine: machine.to_string(),
+            versions: machine.versions.clone(),
+        }
     }
 }
 
@@ -133,7 +138,8 @@ impl Report {
 pub(crate) struct Document {
     rows: Vec<Row>,
     costs: Vec<Cost>,
-    machine: Machine,
+    machine: String,
+    versions: BTreeMap<String, String>,
 }
 
 /// One system in one case. Without figures, `reason` says why.

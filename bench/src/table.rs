@@ -40,14 +40,7 @@ Figures are medians of rounds, ratios medians of the rounds' ratios: trust the r
 fn told(machine: &Machine) -> String {
     let versions: Vec<String> =
         machine.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
-    format!(
-        "Machine: {} × {}, {} MiB of memory, {}.\n\nVersions: {}.\n\n",
-        machine.cores,
-        machine.processor,
-        machine.memory_mib,
-        machine.kernel,
-        versions.join(", ")
-    )
+    format!("Machine: {machine}.\n\nVersions: {}.\n\n", versions.join(", "))
 }
 
 /// What a case is called.
