@@ -37,9 +37,17 @@ pub(crate) struct TextFile {
     pub(crate) text: String,
 }
 
-/// Outside of the workspace, made by machines, or git's own.
-const SKIPPED: &[&str] =
-    &["target", ".git", "fuzz/target", "fuzz/corpus", "fuzz/artifacts", "fuzz/coverage", "bench"];
+/// Made by machines, other people's, or git's own.
+const SKIPPED: &[&str] = &[
+    "target",
+    ".git",
+    "fuzz/target",
+    "fuzz/corpus",
+    "fuzz/artifacts",
+    "fuzz/coverage",
+    "bench/target",
+    "bench/node/node_modules",
+];
 const TEXTS: &[&str] = &["md", "toml", "sh", "yml", "yaml"];
 
 impl Tree {
