@@ -12,8 +12,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tempfile::TempDir;
 
 use super::process::{Process, Ran};
@@ -23,7 +23,17 @@ pub(crate) struct Network {
     prefix: String,
     hosts: usize,
     dir: TempDir,
+    _turn: Turn,
 }
+
+/// Who uses this machine. What is measured is measured alone.
+#[expect(dead_code, reason = "held, not read")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+static TURNS: RwLock<()> = RwLock::new(());
 
 /// One of them.
 #[derive(Clone, Copy)]
@@ -35,15 +45,29 @@ pub(crate) struct Host<'a> {
 impl Network {
     /// So many hosts on one network, each with one address. `None` where that cannot be made; the reason is printed.
     pub(crate) fn of(hosts: usize) -> Option<Self> {
-        let network = Self::bare(hosts)?;
-        for host in network.hosts() {
-            host.ip(&format!("addr add {}/24 brd + dev eth0", host.address()));
-        }
-        Some(network)
+        Some(Self::bare(hosts)?.addressed())
     }
 
-    /// The same, without addresses.
+    /// The same while no other test has a network.
+    pub(crate) fn alone(hosts: usize) -> Option<Self> {
+        let turn = || Turn::Alone(TURNS.write().unwrap_or_else(PoisonError::into_inner));
+        Some(Self::make(hosts, turn)?.addressed())
+    }
+
+    fn addressed(self) -> Self {
+        for host in self.hosts() {
+            host.ip(&format!("addr add {}/24 brd + dev eth0", host.address()));
+        }
+        self
+    }
+
+    /// So many, without addresses.
     pub(crate) fn bare(hosts: usize) -> Option<Self> {
+        let turn = || Turn::Shared(TURNS.read().unwrap_or_else(PoisonError::into_inner));
+        Self::make(hosts, turn)
+    }
+
+    fn make(hosts: usize, turn: impl FnOnce() -> Turn) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         if let Some(why) = missing() {
             skipped(&format!("it needs network namespaces: {why}"));
@@ -52,7 +76,7 @@ impl Network {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("hm{}n{number}", std::process::id());
         let dir = tempfile::Builder::new().prefix("hm").tempdir().unwrap();
-        let network = Self { prefix, hosts, dir };
+        let network = Self { prefix, hosts, dir, _turn: turn() };
         network.build();
         Some(network)
     }

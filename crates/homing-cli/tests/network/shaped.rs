@@ -28,7 +28,7 @@ fn shape(hosts: [Host<'_>; 2]) -> bool {
 
 #[test]
 fn a_small_call_does_not_wait_behind_a_large_one_on_a_slow_network() {
-    let Some(network) = Network::of(2) else { return };
+    let Some(network) = Network::alone(2) else { return };
     let [server, caller] = network.each();
     if !shape([server, caller]) {
         return skipped("this kernel has no `tbf` to make a network slow");
