@@ -253,12 +253,7 @@ impl LinkCell {
     }
 
     /// Runs the machine under the lock, then does without it what came out.
-    fn with(
-        self: &Arc<Self>,
-        now: Time,
-        crowd: Crowd,
-        run: impl FnOnce(&mut State),
-    ) {
+    fn with(self: &Arc<Self>, now: Time, crowd: Crowd, run: impl FnOnce(&mut State)) {
         let effects = {
             let mut state = self.state.lock();
             run(&mut state);
