@@ -260,3 +260,28 @@ pub(super) async fn hear(runtime: Arc<Runtime>, datagrams: Arc<dyn Datagrams>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who listens there, on a host with these addresses, tells these.
+    #[track_caller]
+    fn check(bound: &[&str], interfaces: &[&str], expect: &[&str]) {
+        let tcp = |at: &&str| TransportAddr::Tcp(at.parse().unwrap());
+        let bound: Vec<_> = bound.iter().map(tcp).collect();
+        let interfaces: Vec<_> = interfaces.iter().map(|ip| ip.parse().unwrap()).collect();
+        let expect: Vec<_> = expect.iter().map(tcp).collect();
+        assert_eq!(told(&bound, &[], &interfaces), expect);
+    }
+
+    #[test]
+    fn loopback_of_one_family_is_not_told_beside_a_network_of_the_other() {
+        let everywhere = ["0.0.0.0:7", "[::]:7"];
+        let (v4, v6) = (["127.0.0.1", "::1", "10.0.0.7"], ["127.0.0.1", "::1", "fd00::7"]);
+        check(&everywhere, &v4, &["10.0.0.7:7"]);
+        check(&everywhere, &v6, &["[fd00::7]:7"]);
+        check(&everywhere, &["127.0.0.1", "::1"], &["127.0.0.1:7", "[::1]:7"]);
+        check(&["[::1]:7", "0.0.0.0:7"], &v4, &["[::1]:7", "10.0.0.7:7"]);
+    }
+}
