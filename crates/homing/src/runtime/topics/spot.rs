@@ -66,7 +66,8 @@ impl Spot {
         }
         // All at once, behind those that have room: one that is slow is no burden on others.
         let wait = |(cell, span)| Box::pin(wait_for_room(runtime, cell, message, span));
-        let full = full.iter().map(|(cell, span): &(Arc<OutletCell>, Duration)| wait((cell, *span)));
+        let full =
+            full.iter().map(|(cell, span): &(Arc<OutletCell>, Duration)| wait((cell, *span)));
         for put in all(full.collect()).await {
             published.count(put);
         }
