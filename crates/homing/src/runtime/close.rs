@@ -1,12 +1,14 @@
 //! How does a node go, so that nobody is hurt?
 //!
-//! Offers are withdrawn first, so that requesters look elsewhere; what is under way ends; what still arrives is refused
-//! as not started (decisions D6). Then the node says goodbye, its links drain, and every task ends.
+//! Offers are withdrawn first, so that requesters look elsewhere; those that are at work are told to drain, so that others
+//! see why nothing more goes there. What is under way ends; what still arrives is refused as not started (decisions D6). Then the node says goodbye, its links drain, and every task ends.
 
+use super::offers::OfferCell;
 use super::{Runtime, Said, packets};
 use crate::events::Event;
 use homing_core::limits::GOING_DRAIN_TIME;
 use homing_core::link::Input;
+use homing_core::registry::{OfferRecord, OfferState};
 use homing_core::talk::{Code, Status};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +25,7 @@ impl Runtime {
         }
         let offers = self.offers.all();
         for offer in &offers {
-            self.say_surely(Said::Withdraw { key: offer.key }).await;
+            self.say_surely(parting(offer)).await;
             offer.drain(self);
         }
         let all_idle = async {
@@ -78,4 +80,16 @@ impl Runtime {
         self.life.tasks.wait().await;
         self.events.tell(Event::Closed);
     }
+}
+
+/// What is said of an offer whose node goes: nothing more, or that it ends what it is at. The goodbye ends both.
+fn parting(offer: &OfferCell) -> Said {
+    let key = offer.key;
+    if offer.load().running == 0 {
+        return Said::Withdraw { key };
+    }
+    let record = OfferRecord { state: OfferState::Draining, ..OfferRecord::clone(&offer.record) };
+    // Where it is refused there is nobody who would see it.
+    let (answer, _) = oneshot::channel();
+    Said::Offer { key, offer: Arc::new(record), answer }
 }

@@ -4,6 +4,8 @@ use crate::house::{join, know, until};
 use homing::testing::Network;
 use homing::why::{Asker, Reason, Verdict};
 use homing::{Balancer, Code, Explanation, Node, Responder, Status};
+use std::time::Duration;
+use tokio::time::sleep;
 
 async fn serve(node: &Node, offer: &str) -> Responder {
     node.responder(offer).concurrency(1).serve(|(): ()| async { 1 }).await.unwrap()
@@ -189,4 +191,32 @@ async fn who_may_not_call_is_told_so_and_nothing_else() {
     assert!(instance.why.contains("PERMISSION_DENIED"), "{}", instance.why);
     let error = caller.explain_from(server.info().id, "words").await.unwrap_err();
     assert_eq!(error.code(), Code::PermissionDenied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_goes_and_is_at_work_is_told_to_drain() {
+    let network = Network::new(11);
+    let server = join(&network, "server").await;
+    let handler = |(): ()| async {
+        sleep(Duration::from_secs(10)).await;
+        7_u8
+    };
+    let _offer = server.responder("slow").serve(handler).await.unwrap();
+    let caller = join(&network, "caller").await;
+    know(&caller, "slow", 1).await;
+    let call = caller.requester().timeout(Duration::from_mins(1)).build().to("slow").unwrap();
+    let answered = tokio::spawn(call.call(&()).into_future());
+    let requester = caller.requester().build();
+    until("the call is at work", || async {
+        let surveyed = requester.to("slow").unwrap().call(&()).survey().await;
+        (surveyed.instances[0].load?.running == 1).then_some(())
+    })
+    .await;
+    let going = tokio::spawn(async move { server.close().await });
+    until("it drains", || async {
+        (told(&requester.explain("slow").unwrap()) == "server excluded draining").then_some(())
+    })
+    .await;
+    assert_eq!(answered.await.unwrap().unwrap().decode::<u8>().unwrap(), 7);
+    going.await.unwrap();
 }
