@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use homing::{Config, Node, NodeId};
@@ -20,6 +20,8 @@ use tokio::time::{sleep, timeout};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of a process that wait to be read by a test.
 const LINES_MAX: usize = 10_000;
+/// So many times what the shortest of commands takes now is added to a bound.
+const SLACK: u32 = 30;
 /// What keeps a node from others of its house, or tells it other things than them.
 const APART: [&str; 3] = ["--mesh", "--key-file", "--config"];
 
@@ -163,6 +165,14 @@ impl House {
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
         path
     }
+}
+
+/// A bound on how long processes take: as it is on an idle machine, and the more the slower this one is now.
+pub(crate) fn in_time(bound: Duration) -> Duration {
+    let begin = Instant::now();
+    let ran = Command::new(env!("CARGO_BIN_EXE_homing")).arg("--version").output().unwrap();
+    assert!(ran.status.success());
+    bound + SLACK * begin.elapsed()
 }
 
 /// Whether one member knows what the other serves, as far as a visitor can ask it.
