@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::load::{Phase, Tally};
@@ -26,30 +27,39 @@ pub(crate) trait Reader: Send + 'static {
     }
 }
 
-/// Reads, and counts for this long once it is warm.
+/// Reads, and counts for this long once it is warm. It reads on when that is over: who publishes may wait for everybody,
+/// and others still count.
 pub(crate) async fn measure<R: Reader>(
     reader: R,
     warm: Duration,
     span: Duration,
 ) -> anyhow::Result<Round> {
     let phase = Arc::new(AtomicU8::new(Phase::Warming as u8));
-    let task = tokio::spawn(read_on(reader, Arc::clone(&phase)));
+    let (counted, tally) = oneshot::channel();
+    let reading = Arc::clone(&phase);
+    tokio::spawn(async move {
+        let mut reader = reader;
+        let read = count(&mut reader, &reading).await;
+        let goes_on = read.is_ok();
+        let _ = counted.send(read); // Nobody waits any more when nothing came for too long.
+        while goes_on && reader.read().await.is_ok() {}
+    });
     let elapsed = Phase::pass(&phase, warm, span).await;
-    let ended = timeout(LAST, task).await;
-    let tally = ended.with_context(|| format!("nothing came for {LAST:?}"))?;
+    let ended = timeout(LAST, tally).await;
+    let tally = ended.ok().with_context(|| format!("nothing came for {LAST:?}"))?;
     tally.context("a reader panicked")??.round(elapsed)
 }
 
-async fn read_on<R: Reader>(mut reader: R, phase: Arc<AtomicU8>) -> anyhow::Result<Tally> {
+async fn count<R: Reader>(reader: &mut R, phase: &AtomicU8) -> anyhow::Result<Tally> {
     let mut tally = Tally::new()?;
-    while Phase::Warming.is(&phase) {
+    while Phase::Warming.is(phase) {
         reader.read().await?;
     }
     let lost_before = reader.lost();
-    while Phase::Counting.is(&phase) {
+    while Phase::Counting.is(phase) {
         let begin = Instant::now();
         let mut count = 0;
-        while count < SAMPLE && Phase::Counting.is(&phase) {
+        while count < SAMPLE && Phase::Counting.is(phase) {
             count += reader.read().await?;
         }
         tally.record(begin.elapsed() / u32::try_from(count.max(1)).unwrap_or(u32::MAX));

@@ -50,7 +50,7 @@ impl Future for Calling {
         let Stage::Made(shared, _) = std::mem::replace(stage, Stage::Over) else {
             unreachable!("only what was made ends");
         };
-        Poll::Ready(replied(&shared, made))
+        Poll::Ready(replied(shared, made))
     }
 }
 

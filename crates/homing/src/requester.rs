@@ -270,7 +270,8 @@ impl Requester {
     /// As [`to`](Self::to), for an address that was parsed.
     pub fn to_address(&self, address: &Address) -> Callee {
         let aim = self.shared.desk.aim(&self.shared.manner.namespace, address);
-        Callee { shared: Arc::clone(&self.shared), address: address.clone(), aim }
+        let goal = Goal { shared: Arc::clone(&self.shared), address: address.clone(), aim };
+        Callee { goal: Arc::new(goal) }
     }
 
     /// Where a call to this address would go, and why: see [`Call::explain`].
@@ -308,8 +309,9 @@ impl Requester {
     /// The text is no address, or this requester has called as many as it may.
     pub async fn ready(&self, address: &str) -> Result<(), CallError> {
         let callee = self.to(address)?;
-        let aim = callee.aim.map_err(|status| CallError::new(status, None))?;
-        self.shared.desk.ready(&aim).await;
+        let aim = callee.goal.aim.as_ref();
+        let aim = aim.map_err(|status| CallError::new(status.clone(), None))?;
+        self.shared.desk.ready(aim).await;
         Ok(())
     }
 }
@@ -325,15 +327,29 @@ impl fmt::Debug for Requester {
 /// An address that a requester calls. A cheap handle.
 #[derive(Clone)]
 pub struct Callee {
+    goal: Arc<Goal>,
+}
+
+/// What the calls of a callee have in common: one hold on all of it is enough for each, and many threads take one.
+struct Goal {
     shared: Arc<Shared>,
     address: Address,
     aim: Result<Arc<Aim>, Status>,
 }
 
+impl fmt::Debug for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.aim {
+            Ok(aim) => write!(f, "Callee({} in {})", aim.address, aim.namespace),
+            Err(status) => write!(f, "Callee({status})"),
+        }
+    }
+}
+
 impl Callee {
     /// A call with a typed request. Nothing happens until it is awaited.
     pub fn call<Q: Serialize + ?Sized>(&self, request: &Q) -> Call {
-        self.begin(to_payload(request, self.shared.manner.encoding))
+        self.begin(to_payload(request, self.goal.shared.manner.encoding))
     }
 
     /// A call with bytes. Nothing happens until it is awaited.
@@ -344,7 +360,7 @@ impl Callee {
     /// The same call to every instance at once: all of the range, the method and the subset. Nothing happens until it is
     /// awaited.
     pub fn call_all<Q: Serialize + ?Sized>(&self, request: &Q) -> CallAll {
-        self.spread(to_payload(request, self.shared.manner.encoding))
+        self.spread(to_payload(request, self.goal.shared.manner.encoding))
     }
 
     /// As [`call_all`](Self::call_all), with bytes.
@@ -354,7 +370,7 @@ impl Callee {
 
     /// A call that is answered with a stream. Nothing happens until it is polled.
     pub fn stream<Q: Serialize + ?Sized, R>(&self, request: &Q) -> Replies<R> {
-        self.replies(to_payload(request, self.shared.manner.encoding))
+        self.replies(to_payload(request, self.goal.shared.manner.encoding))
     }
 
     /// As [`stream`](Self::stream), with bytes.
@@ -365,7 +381,7 @@ impl Callee {
     /// A stream in both directions. Nothing happens until it is awaited; from then on it is not tried again.
     pub fn open<Q: Serialize, R>(&self) -> Opening<Q, R> {
         let plan = self.plan(Ok(Payload::default()), Asks::Nothing, None);
-        Opening::new(Arc::clone(&self.shared), plan, self.shared.manner.encoding)
+        Opening::new(Arc::clone(&self.goal.shared), plan, self.goal.shared.manner.encoding)
     }
 
     /// Where a call would go, and why: see [`Call::explain`].
@@ -374,14 +390,19 @@ impl Callee {
     }
 
     fn spread(&self, payload: Result<Payload, Status>) -> CallAll {
-        let Manner { timeout, wait, repeatable, .. } = self.shared.manner;
+        let Manner { timeout, wait, repeatable, .. } = self.goal.shared.manner;
         let terms = Terms { wait, repeatable, ..Terms::default() };
-        CallAll::planned(Arc::clone(&self.shared), self.aim.clone(), payload, (timeout, terms))
+        CallAll::planned(
+            Arc::clone(&self.goal.shared),
+            self.goal.aim.clone(),
+            payload,
+            (timeout, terms),
+        )
     }
 
     fn replies<R>(&self, payload: Result<Payload, Status>) -> Replies<R> {
-        let timeout = Some(self.shared.manner.timeout);
-        Replies::planned(Arc::clone(&self.shared), self.plan(payload, Asks::All, timeout))
+        let timeout = Some(self.goal.shared.manner.timeout);
+        Replies::planned(Arc::clone(&self.goal.shared), self.plan(payload, Asks::All, timeout))
     }
 
     fn plan(
@@ -390,26 +411,23 @@ impl Callee {
         asks: Asks,
         timeout: Option<Duration>,
     ) -> Plan {
-        let Manner { timeout: search, wait, repeatable, .. } = self.shared.manner;
+        let Manner { timeout: search, wait, repeatable, .. } = self.goal.shared.manner;
         let terms = Terms { wait, repeatable, kind: Kind::Stream, ..Terms::default() };
         let asking =
             payload.map(|payload| Asking { payload, options: None, asks, idle: None, first: None });
-        Plan { aim: self.aim.clone(), asking, timeout, search, terms }
+        Plan { aim: self.goal.aim.clone(), asking, timeout, search, terms }
     }
 
     fn begin(&self, payload: Result<Payload, Status>) -> Call {
-        let Manner { timeout, wait, repeatable, .. } = self.shared.manner;
+        let Manner { timeout, wait, repeatable, .. } = self.goal.shared.manner;
         let terms = Terms { wait, repeatable, ..Terms::default() };
-        Call { callee: self.clone(), payload, options: None, timeout, terms }
+        Call { goal: Arc::clone(&self.goal), payload, options: None, timeout, terms }
     }
 }
 
 impl fmt::Debug for Callee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.aim {
-            Ok(aim) => write!(f, "Callee({} in {})", aim.address, aim.namespace),
-            Err(status) => write!(f, "Callee({status})"),
-        }
+        self.goal.fmt(f)
     }
 }
 
@@ -417,7 +435,7 @@ impl fmt::Debug for Callee {
 #[must_use = "nothing is called until it is awaited"]
 #[derive(Debug)]
 pub struct Call {
-    callee: Callee,
+    goal: Arc<Goal>,
     payload: Result<Payload, Status>,
     options: Option<Box<Options>>,
     timeout: Duration,
@@ -458,12 +476,12 @@ impl Call {
     /// Where this call would go, and why: every instance that is considered, with what excludes it or what it is compared
     /// by. Nothing is called, nobody's turn passes.
     pub fn explain(&self) -> Explanation {
-        let desk = &self.callee.shared.desk;
-        match &self.callee.aim {
+        let desk = &self.goal.shared.desk;
+        match &self.goal.aim {
             Ok(aim) => desk.explain(aim, self.wanted(), Asker::Caller, &Surveyed::new()),
             Err(status) => {
-                let namespace = &self.callee.shared.manner.namespace;
-                nowhere(desk, (namespace, &self.callee.address), status)
+                let namespace = &self.goal.shared.manner.namespace;
+                nowhere(desk, (namespace, &self.goal.address), status)
             }
         }
     }
@@ -471,8 +489,8 @@ impl Call {
     /// As [`explain`](Self::explain), after a link was made to each instance that comes into question and each was asked how
     /// busy it is, so that routes, refusals and, with [`Balancer::Slots`], slots are seen as a call would find them.
     pub async fn survey(&self) -> Explanation {
-        match &self.callee.aim {
-            Ok(aim) => self.callee.shared.desk.survey(aim, self.wanted()).await,
+        match &self.goal.aim {
+            Ok(aim) => self.goal.shared.desk.survey(aim, self.wanted()).await,
             Err(_) => self.explain(),
         }
     }
@@ -483,19 +501,18 @@ impl Call {
 
     /// Sets out, on the first poll.
     pub(crate) fn set_out(self, cx: &mut Context<'_>) -> (Arc<Shared>, Journey, Poll<Made>) {
-        let Self { callee, payload, mut options, timeout, mut terms } = self;
-        let Callee { shared, aim, .. } = callee;
+        let Self { goal, payload, mut options, timeout, mut terms } = self;
+        let shared = Arc::clone(&goal.shared);
         shared.show(&mut options);
-        let (journey, made) = match (aim, payload) {
+        let (journey, made) = match (&goal.aim, payload) {
             (Ok(aim), Ok(payload)) => {
                 let (begun, deadline) = shared.span(timeout);
                 (terms.begun, terms.deadline) = (begun, Some(deadline));
-                let desk = Arc::clone(&shared.desk);
-                Journey::begin(CallPlan { desk, aim, payload, options, terms }, cx)
+                let (desk, aim) = (Arc::clone(&shared.desk), Arc::clone(aim));
+                Journey::begin(desk, CallPlan { aim, payload, options, terms }, cx)
             }
-            (Err(status), _) | (_, Err(status)) => {
-                (Journey::Over, Poll::Ready(Err(refused(status))))
-            }
+            (Err(status), _) => (Journey::Over, Poll::Ready(Err(refused(status.clone())))),
+            (_, Err(status)) => (Journey::Over, Poll::Ready(Err(refused(status)))),
         };
         (shared, journey, made)
     }
@@ -512,13 +529,13 @@ impl IntoFuture for Call {
 
 /// The end of a call as the program sees it.
 pub(crate) fn replied(
-    shared: &Arc<Shared>,
+    shared: Arc<Shared>,
     made: Result<Answered, Unanswered>,
 ) -> Result<Reply, CallError> {
     let Answered { payload, options, node, key } =
-        made.map_err(|failed| unanswered(shared, failed))?;
+        made.map_err(|failed| unanswered(&shared, failed))?;
     let metadata = options.map_or_else(Vec::new, |options| options.metadata);
-    Ok(Reply { payload, metadata, from: (node, key), shared: Arc::clone(shared) })
+    Ok(Reply { payload, metadata, from: (node, key), shared })
 }
 
 /// A failure as the program sees it.

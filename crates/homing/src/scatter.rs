@@ -139,13 +139,12 @@ impl Question {
         let only = Some(Only::Instance(node, key));
         let terms = Terms { begun: shared.runtime.clock.now(), only, ..terms.clone() };
         let plan = Plan {
-            desk: Arc::clone(&shared.desk),
             aim: Arc::clone(aim),
             payload: payload.clone(),
             options: options.clone(),
             terms,
         };
-        (instance, replied(shared, plan.make().await))
+        (instance, replied(Arc::clone(shared), plan.make(Arc::clone(&shared.desk)).await))
     }
 }
 

@@ -239,15 +239,13 @@ impl Link {
             Stage::Draining { until, said, .. } => self.stays_until(until, said),
             Stage::Open => self.last_used + self.terms.idle,
         };
-        [
+        // Asked under every lock of a link.
+        let parts = [
             self.keepalive.poll_timeout(),
             self.calls.wheel.poll_timeout(),
             self.requests.wheel.poll_timeout(),
-        ]
-        .into_iter()
-        .flatten()
-        .chain([stage])
-        .min()
+        ];
+        Some(parts.iter().flatten().fold(stage, |soonest, &due| soonest.min(due)))
     }
 
     /// Does what is due at `now`. Early and repeated calls are harmless.

@@ -534,3 +534,31 @@ async fn a_member_of_a_group_that_is_gone_is_given_nothing() {
     let all: Vec<String> = (0..50).map(|number| format!("t {number}")).collect();
     assert_eq!(heard(&mut there, 50).await, all);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_is_dropped_with_its_node_holds_nobody_up() {
+    let network = Network::new(31);
+    let [publisher, gone, stays]: [Node; 3] =
+        join_many(&network, 3).await.try_into().expect("as many as were joined");
+    let slow = Slow::Wait(Duration::from_secs(10));
+    let leaves = gone.subscribe(["x"]).slow(slow).await.unwrap();
+    let mut messages = stays.subscribe(["x"]).slow(slow).await.unwrap();
+    assert!(leaves.ready().await && messages.ready().await);
+    let flood = tokio::spawn(async move {
+        let (payload, to) = (Payload::raw(vec![7_u8; 128]), publisher.publisher("x").unwrap());
+        for _ in 0..200_000 {
+            to.publish_raw(payload.clone()).await.unwrap();
+        }
+    });
+    for _ in 0..1_000 {
+        messages.next().await.unwrap();
+    }
+    drop((leaves, gone));
+    let began = Instant::now();
+    for _ in 0..100_000 {
+        messages.next().await.unwrap();
+    }
+    // As long as it takes until who said no goodbye is held gone.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    flood.abort();
+}

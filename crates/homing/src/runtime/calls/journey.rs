@@ -26,7 +26,6 @@ pub(crate) type Made = Result<Answered, Unanswered>;
 
 /// A call to be made.
 pub(crate) struct Plan {
-    pub(crate) desk: Arc<Desk>,
     pub(crate) aim: Arc<Aim>,
     pub(crate) payload: Payload,
     pub(crate) options: Option<Box<Options>>,
@@ -68,8 +67,7 @@ enum Next {
 
 impl Journey {
     /// Makes a call; it may have ended at once.
-    pub(crate) fn begin(plan: Plan, cx: &mut Context<'_>) -> (Self, Poll<Made>) {
-        let desk = &plan.desk;
+    pub(crate) fn begin(desk: Arc<Desk>, plan: Plan, cx: &mut Context<'_>) -> (Self, Poll<Made>) {
         if desk.runtime.is_over() {
             return (Self::Over, Poll::Ready(Err(refused(closed()))));
         }
@@ -85,10 +83,10 @@ impl Journey {
                 (Self::Over, Poll::Ready(Err(failed)))
             }
             Some(Order::Start { node, key, attempt, slot })
-                if let Some(link) = desk.link_to(node) =>
+                if let Some(link) = seat.desk.link_to(node) =>
             {
                 let (at, now) = ((node, key), plan.terms.begun);
-                match desk.open(&link, plan.attempt(at, now, (attempt, slot)), cx.waker()) {
+                match seat.desk.open(&link, plan.attempt(at, now, (attempt, slot)), cx.waker()) {
                     Ok(ticket) => (Self::Asked(Asked { ticket, seat, plan, at }), Poll::Pending),
                     Err(status) => {
                         seat.report(Which::First, Outcome::Failed(status));
@@ -166,12 +164,12 @@ impl Asked {
 
 impl Plan {
     /// Makes the call.
-    pub(crate) async fn make(self) -> Made {
-        let (mut plan, mut journey) = (Some(self), Journey::Over);
+    pub(crate) async fn make(self, desk: Arc<Desk>) -> Made {
+        let (mut plan, mut journey) = (Some((desk, self)), Journey::Over);
         poll_fn(|cx| match plan.take() {
-            Some(plan) => {
+            Some((desk, plan)) => {
                 let made;
-                (journey, made) = Journey::begin(plan, cx);
+                (journey, made) = Journey::begin(desk, plan, cx);
                 made
             }
             None => journey.poll(cx),
@@ -191,7 +189,7 @@ impl Plan {
         match settled(outcome) {
             Ok((payload, options)) => {
                 seat.finish(now, which);
-                self.desk.lose_slot(&self.aim, Place { node, key }, options.as_deref());
+                seat.desk.lose_slot(&self.aim, Place { node, key }, options.as_deref());
                 Some(Answered { payload, options, node, key })
             }
             Err(outcome) => {
@@ -217,7 +215,7 @@ impl LongWay {
             let end = match next {
                 Next::Wait => {
                     let order = self.seat.order().await;
-                    now = self.plan.desk.runtime.clock.now();
+                    now = self.seat.desk.runtime.clock.now();
                     self.follow(order, now).await?
                 }
                 Next::Follow(order) => self.follow(order, now).await?,
@@ -248,7 +246,8 @@ impl LongWay {
         };
         self.asked = Some(at);
         let Self { plan, seat, asked } = self;
-        let mut running = pin!(plan.desk.attempt(plan.attempt(at, now, way)));
+        let desk = Arc::clone(&seat.desk);
+        let mut running = pin!(desk.attempt(plan.attempt(at, now, way)));
         let order = tokio::select! {
             biased;
             ended = running.as_mut() => return Ok(End { ended, which, at }),
@@ -275,8 +274,9 @@ async fn beside<F: Future<Output = Ended>>(
 ) -> Result<End, Unanswered> {
     match order {
         Order::Hedge { node, key, attempt, slot } => {
-            let (at, now) = ((node, key), plan.desk.runtime.clock.now());
-            let second = plan.desk.attempt(plan.attempt(at, now, (attempt, slot)));
+            let (at, now) = ((node, key), seat.desk.runtime.clock.now());
+            let desk = Arc::clone(&seat.desk);
+            let second = desk.attempt(plan.attempt(at, now, (attempt, slot)));
             let raced = race(first, (second, at), seat).await;
             raced.map_err(|status| Unanswered { status, node: asked })
         }

@@ -58,7 +58,7 @@ impl Which {
 impl Seat {
     /// Begins a call, and takes its first order where there is one at once: one lock for the usual way.
     pub(super) fn begin(
-        desk: &Arc<Desk>,
+        desk: Arc<Desk>,
         aim: &Aim,
         terms: &Terms,
         waker: &Waker,
@@ -88,7 +88,7 @@ impl Seat {
         let call = call.get();
         let over = matches!(order, Some(Order::Fail(_)));
         let stage = if over { Stage::Over } else { Stage::Live };
-        (Self { desk: Arc::clone(desk), call, mark: WakerMark::of(waker), stage }, order)
+        (Self { desk, call, mark: WakerMark::of(waker), stage }, order)
     }
 
     /// The next order, when there is one; a node that ends does not let its callers wait.

@@ -79,7 +79,7 @@ impl Desk {
         }
         link::check_load(&asking.payload, asking.options.as_deref()).map_err(refused)?;
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let (mut seat, mut begun) = Seat::begin(self, aim, &terms, &waker);
+        let (mut seat, mut begun) = Seat::begin(Arc::clone(self), aim, &terms, &waker);
         let mut asked = None;
         loop {
             let order = match begun.take() {

@@ -3,9 +3,10 @@
 use crate::error::TopicError;
 use crate::runtime::topics::SubscriptionCell;
 use crate::runtime::{Runtime, Said};
+use homing_core::id::NodeId;
 use homing_core::limits::READY_WAIT;
 use homing_core::name::{Namespace, TopicPattern};
-use homing_core::registry::RecordKey;
+use homing_core::registry::{NodeState, RecordKey};
 use homing_core::talk::{Code, Status};
 use homing_core::topics::{LaneName, SubscriptionId, Wish};
 use std::sync::Arc;
@@ -90,6 +91,12 @@ impl Runtime {
             let listener = &listeners[at];
             listener.epoch == name.epoch && listener.lanes.iter().any(|lane| lane.id == name.lane)
         })
+    }
+
+    /// Whether a node does not take part, as far as is known.
+    pub(super) fn holds_gone(&self, node: &NodeId) -> bool {
+        let snapshot = self.snapshots.borrow();
+        snapshot.node(node).is_none_or(|node| matches!(node.state, NodeState::Gone { .. }))
     }
 
     /// Another number whenever other lanes are listened to.

@@ -134,9 +134,10 @@ impl OutletCell {
         self.changed.notify_waiters();
     }
 
-    /// Has the task look whether the lane is still wanted.
+    /// Has the task look whether the lane is still wanted, and who waits whether it is worth it.
     pub(super) fn nudge(&self) {
         self.work.notify_one();
+        self.changed.notify_waiters();
     }
 
     /// Waits until everything that was put in has been given to a link.

@@ -65,7 +65,9 @@ impl Spot {
             }
         }
         // All at once, behind those that have room: one that is slow is no burden on others.
-        let full = full.iter().map(|(cell, span)| Box::pin(wait_for_room(cell, message, *span)));
+        let wait = |(cell, span)| Box::pin(wait_for_room(runtime, cell, message, span));
+        let full =
+            full.iter().map(|(cell, span): &(Arc<OutletCell>, Duration)| wait((cell, *span)));
         for put in all(full.collect()).await {
             published.count(put);
         }
@@ -192,8 +194,14 @@ impl Published {
     }
 }
 
-/// Waits for room for a message, and puts it in; else it is lost.
-async fn wait_for_room(cell: &OutletCell, message: &Encoded, span: Duration) -> Put {
+/// Waits for room for a message, and puts it in; else it is lost. Nobody waits for a node that is held gone: what found
+/// room is kept until it is back, or forgotten.
+async fn wait_for_room(
+    runtime: &Runtime,
+    cell: &OutletCell,
+    message: &Encoded,
+    span: Duration,
+) -> Put {
     let until = Instant::now() + span;
     loop {
         let changed = cell.changed();
@@ -202,7 +210,7 @@ async fn wait_for_room(cell: &OutletCell, message: &Encoded, span: Duration) -> 
             Some(put) => return put,
             None => return Put::Lost,
         }
-        if timeout_at(until, changed).await.is_err() {
+        if runtime.holds_gone(&cell.name.node) || timeout_at(until, changed).await.is_err() {
             cell.give_up();
             return Put::Lost;
         }
