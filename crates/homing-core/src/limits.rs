@@ -171,7 +171,8 @@ pub const GOSSIP_FANOUT: usize = 3;
 /// Other members asked to try a member that did not answer a probe.
 pub const INDIRECT_PROBES: usize = 3;
 /// How often one change of membership is told, by one node. Of `n` nodes about `n / e^copies` hear of it from nobody, and
-/// are left to their own probes: with 10 that was one crash in two hundred among a hundred nodes.
+/// are left to their own probes. That is an estimate, not a measurement: one crash in two hundred among a hundred nodes
+/// with 10 copies, three in a hundred thousand with 15. Seen was one such crash, with 10, in one seed (`docs/scale.md`).
 pub const GOSSIP_COPIES: u8 = 15;
 /// Members asked for a sign of life when this process stood still for long; probes find what became of the others.
 pub const ROLL_MAX: usize = 256;

@@ -31,7 +31,7 @@ fn shop(house: &House) -> (IssuerKey, PathBuf) {
 
 /// The lines of a log, once it has so many: they are written after the refusal is answered.
 fn written(log: &Path, count: usize) -> Vec<serde_json::Value> {
-    let end = Instant::now() + Duration::from_secs(5);
+    let end = Instant::now() + PATIENCE;
     loop {
         let text = fs::read_to_string(log).unwrap();
         if text.matches('\n').count() >= count || Instant::now() >= end {

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::thread::yield_now;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::house::{House, start};
+use super::house::{House, PATIENCE, start};
 
 #[test]
 fn the_demo_kills_a_service_and_calls_go_on() {
@@ -43,7 +43,7 @@ fn nobody_is_left(printed: &str) {
         line.contains("homing")
     };
     // Who is told to end, and does, needs its turn on a busy machine.
-    let patience = Instant::now() + Duration::from_secs(10);
+    let patience = Instant::now() + PATIENCE;
     while numbers.iter().any(runs) && Instant::now() < patience {
         yield_now();
     }

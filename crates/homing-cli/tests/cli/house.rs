@@ -5,21 +5,39 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+use homing::{Config, Node, NodeId};
+use tokio::runtime::Builder;
+use tokio::time::{sleep, timeout};
 
 /// How long a test waits for what must come. Only a broken one waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of a process that wait to be read by a test.
 const LINES_MAX: usize = 10_000;
+/// So many times what the shortest of commands takes now is added to a bound.
+const SLACK: u32 = 30;
+/// What keeps a node from others of its house, or tells it other things than them.
+const APART: [&str; 3] = ["--mesh", "--key-file", "--config"];
 
 /// A mesh that no other test, and nobody else on this host, is in.
 pub(crate) struct House {
     name: String,
     dir: TempDir,
+    members: Mutex<Vec<Member>>,
+}
+
+/// Who serves in a house, until it is told to end.
+#[derive(Clone)]
+struct Member {
+    id: NodeId,
+    service: String,
+    lives: Arc<AtomicBool>,
 }
 
 impl House {
@@ -27,7 +45,8 @@ impl House {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let dir = tempfile::Builder::new().prefix("hm").tempdir().unwrap();
-        Self { name: format!("test-{}-{number}", std::process::id()), dir }
+        let name = format!("test-{}-{number}", std::process::id());
+        Self { name, dir, members: Mutex::default() }
     }
 
     /// The mesh's name.
@@ -85,12 +104,46 @@ impl House {
         output.into()
     }
 
-    /// `homing serve …`, once it says that it serves.
+    /// `homing serve …`, once it says that it serves, and it and the others that serve here know of each other: a
+    /// command asks one of them, whichever it finds first.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Process {
         let process = start(self.homing_of([&["serve"], arguments].concat()));
         let line = process.note();
         assert!(line.starts_with("serving "), "{line}");
+        if !arguments.iter().any(|argument| APART.contains(argument)) {
+            let service = arguments[0].split(['@', '/']).next().unwrap().to_owned();
+            let (_, id) = line.trim_end_matches(')').rsplit_once('(').unwrap();
+            let lives = Arc::clone(&process.lives);
+            self.settle(Member { id: id.parse().unwrap(), service, lives });
+        }
         process
+    }
+
+    /// Waits until a newcomer and those that were here before know of each other.
+    fn settle(&self, newcomer: Member) {
+        let mut members = self.members.lock().unwrap();
+        members.retain(|member| member.lives.load(Ordering::Relaxed));
+        let others = members.clone();
+        members.push(newcomer.clone());
+        drop(members);
+        if others.is_empty() {
+            return;
+        }
+        let config = Config::visitor().mesh(&self.name).unwrap().rendezvous(self.rendezvous());
+        let meet = async {
+            let node = Node::join(config).await.unwrap();
+            for other in &others {
+                while !(knows(&node, other, &newcomer).await
+                    && knows(&node, &newcomer, other).await)
+                {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            }
+            node.close().await;
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let met = runtime.block_on(async { timeout(PATIENCE, meet).await });
+        met.expect("those who serve know of each other");
     }
 
     /// A file that goes with the mesh.
@@ -112,6 +165,26 @@ impl House {
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
         path
     }
+}
+
+/// A bound on how long processes take: as it is on an idle machine, and the more the slower this one is now.
+pub(crate) fn in_time(bound: Duration) -> Duration {
+    let begin = Instant::now();
+    let ran = Command::new(env!("CARGO_BIN_EXE_homing")).arg("--version").output().unwrap();
+    assert!(ran.status.success());
+    bound + SLACK * begin.elapsed()
+}
+
+/// Whether one member knows what the other serves, as far as a visitor can ask it.
+async fn knows(visitor: &Node, asked: &Member, other: &Member) -> bool {
+    let both_live = [asked, other].iter().all(|one| one.lives.load(Ordering::Relaxed));
+    let is_known = visitor.nodes().await.iter().any(|node| node.id == asked.id);
+    if !(both_live && is_known) {
+        return !both_live;
+    }
+    let told = visitor.explain_from(asked.id, &other.service).await.unwrap_or_default();
+    let mut instances = told.iter().flat_map(|told| &told.instances);
+    instances.any(|instance| instance.node == other.id)
 }
 
 /// How a command ended.
@@ -159,6 +232,7 @@ impl Ran {
 /// A process under way. Dropped, it is killed.
 pub(crate) struct Process {
     pub(crate) child: Child,
+    lives: Arc<AtomicBool>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
@@ -189,6 +263,7 @@ impl Process {
 
     /// `TERM`, `INT`, `KILL`, …
     pub(crate) fn signal(&self, signal: &str) {
+        self.lives.store(false, Ordering::Relaxed);
         let id = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", signal, &id]).status().unwrap();
         assert!(status.success());
@@ -204,6 +279,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        self.lives.store(false, Ordering::Relaxed);
         let _ = self.child.kill(); // it may have ended
         let _ = self.child.wait();
     }
@@ -215,7 +291,7 @@ pub(crate) fn start(mut command: Command) -> Process {
     let mut child = piped.spawn().unwrap();
     let stdout = lines(child.stdout.take().unwrap());
     let stderr = lines(child.stderr.take().unwrap());
-    Process { child, stdout, stderr }
+    Process { child, lives: Arc::new(AtomicBool::new(true)), stdout, stderr }
 }
 
 fn lines(from: impl Read + Send + 'static) -> Receiver<String> {

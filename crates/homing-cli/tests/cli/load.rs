@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
-use super::house::{House, PATIENCE, Process};
+use super::house::{House, PATIENCE, Process, in_time};
 
 /// Callers at once, in this process.
 const CALLERS: usize = 64;
@@ -151,9 +151,10 @@ fn a_kill_under_load_fails_what_was_in_flight_there_and_soon() {
     load.goes_on();
     let failed = load.failed();
     assert!(failed.len() <= CALLERS, "each caller has one call in flight: {}", failed.len());
+    let soon = in_time(Duration::from_secs(1));
     for Failed { code, why, begun, ended } in &failed {
         assert_eq!(*code, Code::Unavailable, "{why}");
-        assert!(*ended - killed.max(*begun) < Duration::from_secs(1), "{why}");
+        assert!(*ended - killed.max(*begun) < soon, "{why}");
     }
 }
 
@@ -174,10 +175,6 @@ fn a_kill_under_load_fails_no_repeatable_call() {
     assert!(failed.is_empty(), "{} failed: {:?}", failed.len(), failed.first());
 }
 
-/// What 99 of 100 small calls beside a large one stay below: less than a large call takes in a debug build. A release
-/// build takes a fiftieth of it.
-const BESIDE: Duration = Duration::from_millis(50);
-
 #[test]
 fn small_calls_do_not_wait_for_large_ones_on_the_same_link() {
     let house = House::new();
@@ -191,10 +188,14 @@ fn small_calls_do_not_wait_for_large_ones_on_the_same_link() {
         async move {
             let bytes = vec![7; homing::limits::PAYLOAD_MAX];
             let payload = Payload { encoding: Encoding::Raw, bytes: bytes.into() };
+            let mut took = Vec::new();
             while !seen.over.load(Ordering::Relaxed) {
+                let begin = Instant::now();
                 large.call_raw(payload.clone()).await.unwrap();
+                took.push(begin.elapsed());
                 seen.answered.fetch_add(1, Ordering::Relaxed);
             }
+            took
         }
     });
     let beside = runtime.spawn({
@@ -211,10 +212,12 @@ fn small_calls_do_not_wait_for_large_ones_on_the_same_link() {
             took
         }
     });
-    let mut took = runtime.block_on(beside).unwrap();
-    runtime.block_on(bulk).unwrap();
+    let [mut small, mut large] = [beside, bulk].map(|calls| runtime.block_on(calls).unwrap());
     runtime.block_on(node.close());
-    took.sort_unstable();
-    let p99 = took[took.len() * 99 / 100];
-    assert!(p99 < BESIDE, "p99 {p99:?} of {} calls, p50 {:?}", took.len(), took[took.len() / 2]);
+    (small.sort_unstable(), large.sort_unstable());
+    let [p50, p99] = [50, 99].map(|percent| small[small.len() * percent / 100]);
+    let whole = large[large.len() / 2];
+    // Behind a large call half of them would take half of it; both are slow where the machine is.
+    let is_beside = p50 < whole / 10 && p99 < whole;
+    assert!(is_beside, "p50 {p50:?} and p99 {p99:?} of {}, large {whole:?}", small.len());
 }

@@ -52,7 +52,7 @@ fn the_options_of_a_call_count() {
         let told = house.run(&format!("why words {options}"));
         assert!(told.stdout.contains(expect), "{}", told.stdout);
         let last = told.stdout.lines().last().unwrap();
-        assert!(last.starts_with("the next call goes to one ("), "{last}");
+        assert!(last.starts_with("the next call goes to one ("), "{}", told.stdout);
     }
     let slots = house.run("why words --balancer slots --json").json();
     let held = slots["instances"].as_array().unwrap().iter();

@@ -8,6 +8,16 @@ use std::time::{Duration, Instant};
 
 /// How long a test waits for what must come. Only a broken one waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// So many times what the shortest of commands takes now is added to a bound.
+const SLACK: u32 = 30;
+
+/// A bound on how long processes take: as it is on an idle machine, and the more the slower this one is now.
+pub(crate) fn in_time(bound: Duration) -> Duration {
+    let begin = Instant::now();
+    let ran = Command::new(env!("CARGO_BIN_EXE_homing")).arg("--version").output().unwrap();
+    assert!(ran.status.success());
+    bound + SLACK * begin.elapsed()
+}
 /// Lines of a process that wait to be read by a test.
 const LINES_MAX: usize = 10_000;
 

@@ -3,14 +3,14 @@
 //! Both are calls of a service that no program sees, and of no more use than the service that they are about: who may not
 //! call that is told nothing (as for slots). Answers are JSON, so that scripts and later releases can read them.
 
-use super::Runtime;
 use super::ask::{Question, Unanswered, Way, ask};
 use super::calls::{Badge, Desk, Surveyed, Wanted};
 use super::jobs::Job;
+use super::{NoRoute, Runtime};
 use crate::crank::Answer;
 use crate::why::{Asker, Explanation};
 use homing_core::id::NodeId;
-use homing_core::limits::{EXPLAINERS_MAX, SLOT_ANSWER_TIME};
+use homing_core::limits::{CALL_TIME, EXPLAINERS_MAX, SLOT_ANSWER_TIME};
 use homing_core::name::{Address, Namespace, ServiceName};
 use homing_core::registry::RecordKey;
 use homing_core::requester::Policy;
@@ -135,11 +135,13 @@ impl Runtime {
         let way = if let Some(way) = Way::there_is(self, node) {
             way
         } else {
-            let link = self.reach(node).await.map_err(|_| {
-                let why = self.links.last_failure(node).unwrap_or_default();
+            // Nobody dials who is not known, nor who is gone before its turn, and nobody says so.
+            let link = timeout(CALL_TIME, self.reach(node)).await.unwrap_or(Err(NoRoute));
+            Way::Over(link.map_err(|_| {
+                let why = self.links.last_failure(node);
+                let why = why.unwrap_or_else(|| "no address of it is known".into());
                 silent(&format!("could not be reached ({why})"))
-            })?;
-            Way::Over(link)
+            })?)
         };
         let mut options = None;
         Badge::default().show(self, &mut options);

@@ -177,6 +177,18 @@ async fn a_node_tells_what_its_requesters_think() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_not_known_is_not_waited_for_for_ever() {
+    let network = Network::new(14);
+    let asker = join(&network, "asker").await;
+    let stranger = join(&Network::new(15), "stranger").await.info().id;
+    let begun = tokio::time::Instant::now();
+    let error = asker.explain_from(stranger, "words").await.unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable);
+    assert!(error.to_string().contains("could not be reached"), "{error}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_may_not_call_is_told_so_and_nothing_else() {
     let network = Network::new(5);
     let server = join(&network, "server").await;
