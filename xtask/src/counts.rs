@@ -111,7 +111,7 @@ fn read_said(said: &str) -> Vec<Count> {
             let (path, id) = path.split_once(' ').unwrap_or((path, ""));
             let function = path.rsplit("::").next().unwrap_or(path);
             let id = id.split(':').next().unwrap_or(id);
-            work = format!("{function} {id}").trim().to_owned();
+            format!("{function} {id}").trim().clone_into(&mut work);
         } else if let Some(figures) = line.trim_start().strip_prefix("Instructions:") {
             let now = figures.trim_start().split(['|', ' ']).next().unwrap_or_default();
             if let Ok(instructions) = now.parse() {

@@ -28,8 +28,8 @@ pub(crate) fn install(sandbox: &Sandbox, package: &str, words: &[&str]) -> anyho
     output::say(&format!("{package} is not installed; building it into {}", root.display()));
     let mut command = sandbox.cargo("install --locked --root");
     must_succeed(command.arg(&root).arg(package).args(words)).with_context(|| {
-        let words: String = words.iter().map(|word| format!(" {word}")).collect();
-        format!("cannot build {package}; try: cargo install --locked {package}{words}")
+        let typed = [&[package], words].concat().join(" ");
+        format!("cannot build {package}; try: cargo install --locked {typed}")
     })
 }
 

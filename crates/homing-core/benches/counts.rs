@@ -3,6 +3,12 @@
 //! `cargo xtask counts` runs this under callgrind and compares with `counts.txt`. The clock is noisy where other programs run,
 //! instructions are not: what changes here was changed by us, or by a compiler.
 
+#![expect(
+    missing_docs,
+    clippy::disallowed_types,
+    reason = "what the macros that count write is theirs"
+)]
+
 mod works;
 
 use bytes::{Bytes, BytesMut};
@@ -13,7 +19,7 @@ use homing_core::topics::{Encoded, Outlet};
 use homing_core::wire::Frame;
 use std::hint::black_box;
 use std::sync::Arc;
-use works::frame::{BURST, large_piece, reply, small_call, written};
+use works::frame::{BURST, PIECES, large_piece, reply, small_call, written};
 use works::link::Pair;
 use works::pick::{Asking, Choice};
 use works::registry::{Sync, Told};
@@ -25,7 +31,7 @@ const REPEATED: usize = 100;
 #[library_benchmark]
 #[bench::call_16(encoded(&small_call()))]
 #[bench::reply_128(encoded(&reply()))]
-#[bench::piece_64k(encoded(&large_piece()))]
+#[bench::piece_of_64k(encoded(&large_piece()))]
 fn encode((frame, mut out): (Frame, Vec<u8>)) -> usize {
     black_box(frame::encode(black_box(&frame), &mut out))
 }
@@ -40,7 +46,7 @@ fn encoded(frame: &Frame) -> (Frame, Vec<u8>) {
 #[library_benchmark]
 #[bench::calls_16_of_100(written(&small_call(), BURST))]
 #[bench::replies_128_of_100(written(&reply(), BURST))]
-#[bench::piece_64k(written(&large_piece(), 1))]
+#[bench::pieces_of_64k(written(&large_piece(), PIECES))]
 fn decode(buffer: BytesMut) -> usize {
     black_box(frame::decode(black_box(buffer)))
 }

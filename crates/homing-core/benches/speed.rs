@@ -32,7 +32,7 @@ fn frames(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("frame");
     one_frame(&mut group, "call of 16 B", &frame::small_call(), frame::BURST);
     one_frame(&mut group, "reply of 128 B", &frame::reply(), frame::BURST);
-    one_frame(&mut group, "piece of 64 KiB", &frame::large_piece(), 1);
+    one_frame(&mut group, "piece of 64 KiB", &frame::large_piece(), frame::PIECES);
     group.finish();
 }
 

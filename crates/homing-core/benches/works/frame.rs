@@ -20,7 +20,10 @@ pub(crate) fn reply() -> Frame {
     Frame::Data { conversation: 3, piece: piece(128, Then::End) }
 }
 
-/// The largest piece of a larger payload.
+/// Pieces in which a payload of 64 KiB goes.
+pub(crate) const PIECES: usize = 64 * 1024 / CHUNK_MAX;
+
+/// One of them.
 pub(crate) fn large_piece() -> Frame {
     Frame::Data { conversation: 3, piece: piece(CHUNK_MAX, Then::Rest) }
 }

@@ -64,8 +64,10 @@ impl Pair {
         for _ in 0..4 {
             pair.carry();
         }
-        while pair.dialler.poll_output().is_some() {}
-        while pair.acceptor.poll_output().is_some() {}
+        for link in [&mut pair.dialler, &mut pair.acceptor] {
+            let said: Vec<Output> = std::iter::from_fn(|| link.poll_output()).collect();
+            assert!(matches!(said[0], Output::Established(_)), "{said:?}");
+        }
         assert_eq!(pair.call(), 128);
         pair
     }

@@ -31,7 +31,10 @@ impl Crypto for Plain {
     }
 
     fn digest(&self, bytes: &[u8]) -> [u8; 32] {
-        [bytes.iter().fold(7, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(*byte)); 32]
+        let add = |sum: u64, byte: &u8| sum.wrapping_mul(31).wrapping_add(u64::from(*byte));
+        let mut digest = [0; 32];
+        digest.as_chunks_mut::<8>().0.fill(bytes.iter().fold(7, add).to_be_bytes());
+        digest
     }
 
     fn sign(&self, _: &[u8]) -> Option<[u8; 64]> {
