@@ -15,7 +15,7 @@ use crate::{edges, output, tidy};
 /// How much is asked. A slower pace asks all that a quicker one does.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Pace {
-    /// Without what takes its time: documentation with its tests, and the simulation.
+    /// Without what takes its time: documentation with its tests, what is built for speed, and the simulation.
     Quick,
     /// Everything.
     Full,
@@ -66,6 +66,9 @@ const GATES: &[Gate] = &[
     thorough("documentation", documentation),
     thorough("documentation tests", |sandbox| {
         cargo(sandbox, "test --workspace --doc --features homing/tower")
+    }),
+    thorough("allocations", |sandbox| {
+        cargo(sandbox, "test --release --package homing --test allocations")
     }),
     thorough("simulation", |sandbox| simulate(sandbox, &["run", "--seconds", "60"])),
     thorough("scale", |sandbox| simulate(sandbox, &["scale", "--nodes", "10", "--nodes", "100"])),

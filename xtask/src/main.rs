@@ -3,6 +3,7 @@
 //! `cargo xtask test` is the one test command: what is green there is ready to merge. The others are its parts, for use
 //! while working. Nothing here is needed to build or use homing.
 
+mod counts;
 mod coverage;
 mod edges;
 mod fuzz;
@@ -17,6 +18,7 @@ mod tools;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use counts::Aim;
 use gates::Pace;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
@@ -26,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   sim [--seconds N] [--seed S]     the simulator, built for speed; its arguments are passed through
   sim --nodes 1000 [--seed S] [--json]  a large mesh, measured: a row for each target
   fuzz [--seconds N] [TARGET...]   searches for bytes that break a promise, on a nightly compiler; 60 s for each target
+  counts [--keep]                  instructions of each part of the core, by callgrind, and what changed; --keep keeps them
   coverage                         how many rows of docs/coverage.md are shown by a test";
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ enum Task {
     Tidy,
     Sim(Vec<String>),
     Fuzz(Vec<String>),
+    Counts(Aim),
     Coverage,
     Help,
 }
@@ -59,6 +63,8 @@ impl Task {
             ["tidy"] => Ok(Self::Tidy),
             ["sim", ..] => Ok(Self::Sim(words[1..].to_vec())),
             ["fuzz", ..] => Ok(Self::Fuzz(words[1..].to_vec())),
+            ["counts"] => Ok(Self::Counts(Aim::Compare)),
+            ["counts", "--keep"] => Ok(Self::Counts(Aim::Keep)),
             ["coverage"] => Ok(Self::Coverage),
             ["help" | "--help" | "-h"] => Ok(Self::Help),
             _ => anyhow::bail!("unknown command `{}`\n{USAGE}", plain.join(" ")),
@@ -72,6 +78,7 @@ impl Task {
             Self::Tidy => tidy::run(&root),
             Self::Sim(words) => gates::sim(&root, &words),
             Self::Fuzz(words) => fuzz::run(&root, &words),
+            Self::Counts(aim) => counts::run(&root, aim),
             Self::Coverage => coverage::report(&root),
             Self::Help => {
                 output::say(USAGE);
@@ -110,6 +117,8 @@ mod tests {
         check("tidy", "Tidy");
         check("sim --seconds 60", r#"Sim(["--seconds", "60"])"#);
         check("fuzz --seconds 5 link", r#"Fuzz(["--seconds", "5", "link"])"#);
+        check("counts", "Counts(Compare)");
+        check("counts --keep", "Counts(Keep)");
         check("coverage", "Coverage");
     }
 

@@ -19,11 +19,18 @@ pub(crate) fn provide(sandbox: &Sandbox, name: &str) -> anyhow::Result<()> {
     if answers(cargo(sandbox, name)?.arg("--version")) {
         return Ok(());
     }
-    let package = format!("cargo-{name}");
+    install(sandbox, &format!("cargo-{name}"), &[])
+}
+
+/// Builds a package among ours, and says so. `words` go to `cargo install`.
+pub(crate) fn install(sandbox: &Sandbox, package: &str, words: &[&str]) -> anyhow::Result<()> {
     let root = folder(sandbox);
     output::say(&format!("{package} is not installed; building it into {}", root.display()));
-    must_succeed(sandbox.cargo("install --locked --root").arg(&root).arg(&package))
-        .with_context(|| format!("cannot build {package}; try: cargo install --locked {package}"))
+    let mut command = sandbox.cargo("install --locked --root");
+    must_succeed(command.arg(&root).arg(package).args(words)).with_context(|| {
+        let typed = [&[package], words].concat().join(" ");
+        format!("cannot build {package}; try: cargo install --locked {typed}")
+    })
 }
 
 /// `cargo NAME`, wherever [`provide`] found or put it.
@@ -64,6 +71,14 @@ pub(crate) fn answers(command: &mut Command) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+/// As [`path`], with ours first: where the version matters.
+pub(crate) fn path_ours_first(sandbox: &Sandbox) -> anyhow::Result<OsString> {
+    let theirs = std::env::var_os("PATH").unwrap_or_default();
+    let ours = folder(sandbox).join("bin");
+    std::env::join_paths(std::iter::once(ours).chain(std::env::split_paths(&theirs)))
+        .context("the path of this checkout cannot stand in PATH")
 }
 
 fn folder(sandbox: &Sandbox) -> PathBuf {

@@ -18,7 +18,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         manifest: "crates/homing-core/Cargo.toml",
         normal: &["arbitrary", "bytes", "foca", "rand_core", "rand_pcg", "slab", "thiserror"],
-        tests: &["proptest"],
+        tests: &["criterion", "gungraun", "proptest"],
     },
     Allowed {
         manifest: "crates/homing/Cargo.toml",

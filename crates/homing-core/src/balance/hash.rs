@@ -38,11 +38,14 @@ impl Identity {
     }
 }
 
-/// The one with the highest score of those that can be picked.
+/// The one with the highest score of those that can be picked. Mostly that is the one with the highest of all: whether a
+/// candidate can be picked costs more than its score, and is asked of one.
 pub(super) fn pick(candidates: &impl Candidates, affinity: Affinity) -> Option<usize> {
-    (0..candidates.len())
-        .filter(|&index| candidates.pending(index).is_some())
-        .max_by_key(|&index| mixed(affinity.0 ^ candidates.identity(index).0))
+    let all = 0..candidates.len();
+    let score = |&index: &usize| mixed(affinity.0 ^ candidates.identity(index).0);
+    let may = |&index: &usize| candidates.pending(index).is_some();
+    let first = all.clone().max_by_key(score)?;
+    if may(&first) { Some(first) } else { all.filter(may).max_by_key(score) }
 }
 
 /// Spreads every bit over all (the end of `SplitMix64`, Steele, Lea and Flood 2014).

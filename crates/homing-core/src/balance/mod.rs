@@ -8,8 +8,8 @@
 //! | [`Balancer::PowerOfTwo`], the default | two of them | constant |
 //! | [`Balancer::RoundRobin`] | the next one | constant |
 //! | [`Balancer::Random`] | one | constant |
-//! | [`Balancer::LeastPending`] | all | `n` |
-//! | [`Balancer::Hash`] | all | `n` |
+//! | [`Balancer::LeastPending`] | the next ones, until one has nothing to do | constant while most have nothing to do, else `n` |
+//! | [`Balancer::Hash`] | all | `n`, of about a nanosecond each |
 //! | [`Balancer::Slots`] | the slots that are held | their number, at worst |
 
 mod chances;

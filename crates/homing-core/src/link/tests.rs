@@ -284,6 +284,35 @@ fn a_bound_call_adds_at_most_twelve_bytes() {
     assert!(bytes.len() <= 128 + 12, "{}", bytes.len());
 }
 
+/// As it is when a requester has been at work for a while: the target has its number, and many calls go on at once.
+#[test]
+fn a_hundred_calls_add_at_most_twelve_bytes_each_in_either_direction() {
+    const CALLS: usize = 100;
+    const ALL_MAX: usize = CALLS * (128 + 12);
+    let mut pair = Pair::open();
+    for round in 0..3 {
+        for token in 0..CALLS as u64 {
+            pair.call(token, 128, Some(Duration::from_secs(5))).unwrap();
+        }
+        let there = written(pair.now, &mut pair.dialler, &mut pair.acceptor);
+        for Request { id: request, payload, .. } in std::mem::take(&mut pair.acceptor.requests) {
+            let input = Input::Reply { request, payload, options: None };
+            pair.acceptor.link.handle_input(pair.now, input);
+        }
+        let back = written(pair.now, &mut pair.acceptor, &mut pair.dialler);
+        assert_eq!(pair.dialler.take_log().matches("reply(128)").count(), CALLS);
+        assert!(back <= ALL_MAX, "{back} bytes of replies");
+        assert!(round == 0 || there <= ALL_MAX, "{there} bytes of calls");
+    }
+}
+
+/// Carries what one side has to say; how many bytes that was.
+fn written(now: Time, from: &mut Side, to: &mut Side) -> usize {
+    let before = from.link.stats().bytes_out;
+    while carry(now, from, to) {}
+    usize::try_from(from.link.stats().bytes_out - before).unwrap()
+}
+
 #[test]
 fn a_payload_over_the_limit_is_refused_before_anything_is_sent() {
     let mut pair = Pair::open();

@@ -1,0 +1,121 @@
+//! How long does it take to choose one of many instances?
+
+use super::registry::knowing;
+use homing_core::balance::{Affinity, Balancer, Candidates, Cursor, Identity, Latency};
+use homing_core::id::NodeId;
+use homing_core::name::Namespace;
+use homing_core::registry::RecordKey;
+use homing_core::requester::{
+    Begin, CallKey, Input, Kind, Outcome, Output, Requester, TargetKey, Wait,
+};
+use homing_core::rng::Rng;
+use homing_core::time::Time;
+use std::time::Duration;
+
+/// Instances of which one is picked. Each has answered before.
+pub(crate) struct Choice {
+    balancer: Balancer,
+    instances: Instances,
+    cursor: Cursor,
+    rng: Rng,
+    key: u64,
+}
+
+struct Instances {
+    now: Time,
+    all: Vec<(u32, Latency, Identity)>,
+}
+
+impl Choice {
+    /// Among so many, of which each has so many calls under way.
+    pub(crate) fn new(balancer: Balancer, count: usize, pending: u32) -> Self {
+        let now = Time::from_millis(10);
+        let instance = |index: usize| {
+            let mut latency = Latency::default();
+            latency.observe(now, Duration::from_micros(index as u64 % 90 + 10));
+            let node = NodeId::from_bytes((index as u128).wrapping_mul(0x9e37_79b9).to_be_bytes());
+            (pending, latency, Identity::of(node, RecordKey(1)))
+        };
+        let instances = Instances { now, all: (0..count).map(instance).collect() };
+        Self { balancer, instances, cursor: Cursor::default(), rng: Rng::from_seed(1), key: 0 }
+    }
+
+    /// One pick; with the balancer by hash, for a key that is another each time.
+    pub(crate) fn pick(&mut self) -> Option<usize> {
+        self.key += 1;
+        let affinity =
+            (self.balancer == Balancer::Hash).then(|| Affinity::of(&self.key.to_be_bytes()));
+        self.balancer.pick(&self.instances, affinity, &mut self.cursor, &mut self.rng)
+    }
+}
+
+impl Candidates for Instances {
+    fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    fn pending(&self, index: usize) -> Option<u32> {
+        Some(self.all[index].0)
+    }
+
+    fn cost(&self, index: usize) -> Option<u64> {
+        let (pending, latency, _) = self.all[index];
+        Some(latency.cost(self.now, pending))
+    }
+
+    fn identity(&self, index: usize) -> Identity {
+        self.all[index].2
+    }
+}
+
+/// A requester that knows many instances.
+pub(crate) struct Asking {
+    requester: Requester,
+    affinity: Balancer,
+    now: Time,
+    key: u64,
+}
+
+impl Asking {
+    /// Among so many.
+    pub(crate) fn new(balancer: Balancer, count: u32) -> Self {
+        let now = Time::from_millis(10);
+        let mut requester = Requester::new(balancer, Rng::from_seed(1));
+        let namespace = Namespace::default();
+        let address = "echo@^1".parse().unwrap();
+        let key = TargetKey(0);
+        requester.handle_input(now, Input::Target { key, namespace, address });
+        requester.handle_input(now, Input::Snapshot(knowing(count).snapshot()));
+        let mut asking = Self { requester, affinity: balancer, now, key: 0 };
+        for _ in 0..4 * count {
+            asking.call();
+        }
+        asking
+    }
+
+    /// One call, as a requester sees it: begun, picked for, answered.
+    pub(crate) fn call(&mut self) -> NodeId {
+        self.key += 1;
+        self.now += Duration::from_micros(1);
+        let affinity =
+            (self.affinity == Balancer::Hash).then(|| Affinity::of(&self.key.to_be_bytes()));
+        let call = CallKey(0);
+        let begin = Begin {
+            call,
+            target: TargetKey(0),
+            deadline: Some(self.now + Duration::from_secs(5)),
+            wait: Wait::ForInstance,
+            repeatable: false,
+            only: None,
+            affinity,
+            kind: Kind::Call,
+        };
+        self.requester.handle_input(self.now, Input::Begin(begin));
+        let Some(Output::Start { node, .. }) = self.requester.poll_output() else {
+            panic!("no instance was picked");
+        };
+        let outcome = Outcome::Replied;
+        self.requester.handle_input(self.now, Input::Outcome { call, outcome });
+        node
+    }
+}
