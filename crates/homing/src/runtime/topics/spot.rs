@@ -58,16 +58,22 @@ impl Spot {
         let (mut published, mut full) = (Published::default(), Vec::new());
         let picked = routes.groups.iter().map(|group| group.pick(message));
         for cell in routes.lanes.iter().chain(picked) {
-            match self.put(runtime, cell, message) {
-                Some((cell, Put::Wait(span))) => full.push((cell, span)),
-                Some((_, put)) => published.count(put),
-                None => {}
+            match cell.put(message) {
+                Some(Put::Wait(span)) => full.push((Arc::clone(cell), span)),
+                Some(put) => published.count(put),
+                None => match self.put_in_successor(runtime, cell, message) {
+                    Some((cell, Put::Wait(span))) => full.push((cell, span)),
+                    Some((_, put)) => published.count(put),
+                    None => {}
+                },
             }
         }
-        // All at once, behind those that have room: one that is slow is no burden on others.
-        let full = full.iter().map(|(cell, span)| Box::pin(wait_for_room(cell, message, *span)));
-        for put in all(full.collect()).await {
-            published.count(put);
+        if !full.is_empty() {
+            // All at once, behind those that have room: one that is slow is no burden on others.
+            let wait = |(cell, span)| Box::pin(wait_for_room(cell, message, span));
+            for put in all(full.into_iter().map(wait).collect()).await {
+                published.count(put);
+            }
         }
         if self.linked.load(Ordering::Relaxed) != routes.version {
             self.await_links(&routes).await;
@@ -75,22 +81,19 @@ impl Spot {
         published
     }
 
-    /// Puts a message into a lane's outlet, if there is room; says which that is, for one that has ended, as nothing was
-    /// published there for long, has a successor. `None` when nobody listens there any more.
-    fn put(
+    /// Puts a message into the outlet that follows one that has ended, as nothing was published there for long; says which
+    /// that is. `None` when nobody listens there any more.
+    fn put_in_successor(
         &self,
         runtime: &Arc<Runtime>,
-        cell: &Arc<OutletCell>,
+        ended: &OutletCell,
         message: &Encoded,
     ) -> Option<(Arc<OutletCell>, Put)> {
-        if let Some(put) = cell.put(message) {
-            return Some((Arc::clone(cell), put));
-        }
         *self.routes.lock() = None;
-        if !runtime.lists_lane(&cell.name) {
+        if !runtime.lists_lane(&ended.name) {
             return None;
         }
-        let cell = runtime.topics.outlets.of(runtime, cell.name, &self.namespace);
+        let cell = runtime.topics.outlets.of(runtime, ended.name, &self.namespace);
         let put = cell.put(message)?;
         Some((cell, put))
     }
@@ -193,7 +196,7 @@ impl Published {
 }
 
 /// Waits for room for a message, and puts it in; else it is lost.
-async fn wait_for_room(cell: &OutletCell, message: &Encoded, span: Duration) -> Put {
+async fn wait_for_room(cell: Arc<OutletCell>, message: &Encoded, span: Duration) -> Put {
     let until = Instant::now() + span;
     loop {
         let changed = cell.changed();
