@@ -50,7 +50,7 @@ pub const BUDGET: usize = 256 * 1024 * 1024;
 /// What an item of a stream costs of the windows beside its bytes, so that windows bound empty items too.
 pub const ITEM_COST: u32 = 64;
 /// Bytes of items that wait at their writer's side of a link. A writer that has said so much waits until half has left.
-pub const STREAM_QUEUE: usize = 64 * 1024;
+pub const STREAM_QUEUE: usize = 256 * 1024;
 /// Methods bound to a number on one link and side. Beyond, names travel in each call.
 pub const BINDINGS_MAX: u32 = 1_024;
 /// Frames waiting to be written on one link. Beyond, new calls are refused with `RESOURCE_EXHAUSTED`, not started.
@@ -548,6 +548,7 @@ const _: () = assert!(
     OUTGOING_MAX + 4 * CONVERSATIONS_MAX as usize <= OUTBOX_MAX,
     "who keeps to the rules never fills the outbox"
 );
+const _: () = assert!(STREAM_QUEUE <= WINDOW as usize, "no more waits at either end of a stream");
 const _: () = assert!(BULK_IN_FLIGHT < WRITE_MAX, "small frames have room beside bulk");
 const _: () = assert!(LINK_WINDOW as usize <= BUDGET, "one link cannot spend the budget of all");
 const _: () =

@@ -42,16 +42,33 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.give(self.bytes);
+        if self.bytes > 0 {
+            self.budget.give(self.bytes);
+        }
     }
 }
 
-/// What has to be given back for an item once the program has taken it: see [`Input::Taken`](super::Input::Taken).
+/// What has to be given back for items once the program has taken them: see [`Input::Taken`](super::Input::Taken).
 /// Dropping it gives back the memory, but not the credit.
 #[derive(Debug)]
 pub struct Receipt {
+    pub(super) items: u32,
     pub(super) cost: u32,
     pub(super) held: Held,
+}
+
+impl Receipt {
+    /// What the items cost of their conversation's window, in bytes.
+    pub const fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    /// Adds that of a further item of the same conversation, so that both are given back as one.
+    pub fn add(&mut self, mut other: Self) {
+        self.items += other.items;
+        self.cost = self.cost.saturating_add(other.cost);
+        self.held.bytes += std::mem::take(&mut other.held.bytes);
+    }
 }
 
 /// How the payloads of one side are taken in.
@@ -101,10 +118,10 @@ impl Intake {
         }
     }
 
-    /// An item was taken; whether the peer is to be told of credit.
-    pub(super) fn take(&mut self, cost: u32, allowance: &mut Allowance) -> bool {
+    /// So many items were taken; whether the peer is to be told of credit.
+    pub(super) fn take(&mut self, items: u32, cost: u32, allowance: &mut Allowance) -> bool {
         let Self::Items { untaken, handed, withheld } = self else { return false };
-        *untaken = untaken.saturating_sub(1);
+        *untaken = untaken.saturating_sub(items);
         *handed = handed.saturating_sub(cost);
         let freed = if *untaken == 0 { std::mem::take(withheld) } else { 0 };
         allowance.settle(cost.saturating_add(freed))

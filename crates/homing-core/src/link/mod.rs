@@ -239,13 +239,9 @@ impl Link {
             Stage::Draining { until, said, .. } => self.stays_until(until, said),
             Stage::Open => self.last_used + self.terms.idle,
         };
-        // Asked under every lock of a link.
-        let parts = [
-            self.keepalive.poll_timeout(),
-            self.calls.wheel.poll_timeout(),
-            self.requests.wheel.poll_timeout(),
-        ];
-        Some(parts.iter().flatten().fold(stage, |soonest, &due| soonest.min(due)))
+        let due = sooner(stage, self.keepalive.poll_timeout());
+        let due = sooner(due, self.calls.wheel.poll_timeout());
+        Some(sooner(due, self.requests.wheel.poll_timeout()))
     }
 
     /// Does what is due at `now`. Early and repeated calls are harmless.
@@ -394,6 +390,10 @@ impl Link {
             Role::Acceptor => slot * 2 + 1,
         }
     }
+}
+
+fn sooner(due: Time, other: Option<Time>) -> Time {
+    other.map_or(due, |other| other.min(due))
 }
 
 impl Drop for Link {

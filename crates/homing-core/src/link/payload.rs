@@ -167,6 +167,9 @@ pub(super) struct Assembly {
     /// What the first of several pieces said of the whole.
     head: Option<(Encoding, Option<Box<Options>>)>,
     chunks: BytesMut,
+    /// Bytes of the payload before, which came in pieces: the next one is likely to have as many, and room that grows
+    /// with it would be copied again and again.
+    before: usize,
     /// Counted in the budget, for the payload that is coming in or the only one.
     held: usize,
     /// As much, for the first of several.
@@ -193,6 +196,7 @@ impl Assembly {
         Self {
             head: None,
             chunks: BytesMut::new(),
+            before: 0,
             held: 0,
             kept: 0,
             counted: false,
@@ -229,14 +233,26 @@ impl Assembly {
             return Err(too_large());
         }
         self.hold(bytes.len(), budget)?;
-        self.head.get_or_insert((encoding, options));
+        if self.head.is_none() {
+            self.head = Some((encoding, options));
+            self.chunks.reserve(self.before);
+        }
         self.chunks.extend_from_slice(&bytes);
         if then == Then::Rest {
             return Ok(Added::Part);
         }
         let (encoding, options) = self.head.take().unwrap_or_default();
-        let bytes = std::mem::take(&mut self.chunks).freeze();
-        Ok(Added::whole(then, Payload { encoding, bytes }, options))
+        Ok(Added::whole(then, Payload { encoding, bytes: self.take_chunks() }, options))
+    }
+
+    /// All pieces of a payload, in no more room than twice what they need.
+    fn take_chunks(&mut self) -> Bytes {
+        let chunks = std::mem::take(&mut self.chunks);
+        self.before = chunks.len();
+        if chunks.capacity() > 2 * chunks.len() {
+            return Bytes::copy_from_slice(&chunks);
+        }
+        chunks.freeze()
     }
 
     /// Counts a payload that came or goes as a whole, from [`UNCOUNTED_MAX`] on; chunks are counted already.
@@ -273,7 +289,7 @@ impl Assembly {
         let counted = std::mem::take(&mut self.held);
         let held =
             Held::take(budget, bytes + ITEM_COST as usize, counted).ok_or_else(over_budget)?;
-        Ok(Receipt { cost: self.intake.hand_out(), held })
+        Ok(Receipt { items: 1, cost: self.intake.hand_out(), held })
     }
 
     /// Nobody takes what still comes; whether the peer is to be told of credit.
@@ -325,4 +341,46 @@ fn too_large() -> Status {
     let message =
         format!("the payload is over the limit of {} MiB (PAYLOAD_MAX)", PAYLOAD_MAX >> 20);
     Status::not_started(Code::ResourceExhausted, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::WINDOW;
+
+    /// Payloads of these sizes one after the other; what each has room for.
+    fn rooms(sizes: &[usize]) -> Vec<usize> {
+        let budget = Arc::new(Budget::new(1 << 30));
+        let mut assembly = Assembly::new(WINDOW, Intake::One);
+        let mut take = |size: usize| {
+            let payload = vec![7; size];
+            for piece in payload.chunks(CHUNK_MAX) {
+                let bytes = Bytes::copy_from_slice(piece);
+                let piece =
+                    Piece { encoding: Encoding::Raw, options: None, bytes, then: Then::Rest };
+                assert!(matches!(assembly.add(piece, &budget), Ok(Added::Part)));
+            }
+            let end = Piece {
+                encoding: Encoding::Raw,
+                options: None,
+                bytes: Bytes::new(),
+                then: Then::Next,
+            };
+            let Ok(Added::Item(whole, _)) = assembly.add(end, &budget) else { panic!("a payload") };
+            assert!(whole.bytes == payload);
+            whole.bytes.try_into_mut().unwrap().capacity()
+        };
+        sizes.iter().map(|size| take(*size)).collect()
+    }
+
+    #[test]
+    fn a_payload_as_large_as_the_one_before_has_just_the_room_that_it_needs() {
+        assert_eq!(rooms(&[1_000_000, 1_000_000, 1_000_000])[1..], [1_000_000, 1_000_000]);
+    }
+
+    #[test]
+    fn a_payload_that_is_smaller_than_the_one_before_does_not_keep_its_room() {
+        let rooms = rooms(&[5_000_000, 20_000, 20_000]);
+        assert!(rooms[1..].iter().all(|room| *room <= 40_000), "{rooms:?}");
+    }
 }

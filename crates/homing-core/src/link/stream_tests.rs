@@ -172,6 +172,24 @@ fn a_failure_waits_for_what_was_said_before_it() {
 }
 
 #[test]
+fn items_may_be_given_back_together() {
+    let mut stream = Stream::begin(ASK, None);
+    let count = stream.fill(4_000);
+    let mut taken = 0;
+    while let Some(first) = stream.pair.dialler.items.pop_front() {
+        let mut receipt = first.receipt;
+        let others: Vec<_> = (0..9).map_while(|_| stream.pair.dialler.items.pop_front()).collect();
+        taken += 1 + others.len();
+        others.into_iter().for_each(|item| receipt.add(item.receipt));
+        let conversation = Conversation::Call(stream.call);
+        stream.input(Role::Dialler, Input::Taken { conversation, receipt });
+    }
+    assert_eq!(taken, count, "the writer got all its credit back");
+    stream.answer(1, Place::Last);
+    stream.expect_over(BUDGET);
+}
+
+#[test]
 fn a_slow_reader_parks_its_writer_and_nobody_else() {
     let mut stream = Stream::begin(ASK, None);
     let size = 4_000;

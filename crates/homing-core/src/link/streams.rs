@@ -112,13 +112,13 @@ impl Link {
     }
 
     pub(super) fn taken(&mut self, now: Time, conversation: Conversation, receipt: Receipt) {
-        let Receipt { cost, held } = receipt;
+        let Receipt { items, cost, held } = receipt;
         drop(held);
         match conversation {
             Conversation::Call(id) => {
                 let Some(call) = self.calls.at(id) else { return };
                 let incoming = &mut call.incoming;
-                if incoming.intake.take(cost, &mut incoming.allowance) {
+                if incoming.intake.take(items, cost, &mut incoming.allowance) {
                     self.outbox.push_credit(Credited::Call(id));
                 }
                 self.await_next(now, id);
@@ -126,7 +126,7 @@ impl Link {
             Conversation::Request(id) => {
                 let Some(request) = self.requests.at(id) else { return };
                 let incoming = &mut request.incoming;
-                if incoming.intake.take(cost, &mut incoming.allowance) {
+                if incoming.intake.take(items, cost, &mut incoming.allowance) {
                     self.outbox.push_credit(Credited::Request(id));
                 }
             }

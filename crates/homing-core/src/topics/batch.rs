@@ -10,7 +10,7 @@
 //! without those before it.
 
 use crate::id::NodeId;
-use crate::limits::{CHUNK_MAX, OPTIONS_MAX, PAYLOAD_MAX, PUBLISHED_MAX, TOPIC_MAX};
+use crate::limits::{CHUNK_MAX, OPTIONS_MAX, PAYLOAD_MAX, PUBLISHED_MAX, TOPIC_MAX, UNCOUNTED_MAX};
 use crate::name::Topic;
 use crate::talk::{Code, Encoding, Options, Payload, Status};
 use crate::wire::options::{options_len, put_options, read_options};
@@ -297,7 +297,12 @@ impl Run {
     /// Takes the first `count` messages off.
     #[must_use]
     pub fn split_off_front(&mut self, count: u32) -> Self {
-        let count = count.min(self.left);
+        if count >= self.left {
+            // As most are: nothing has to be read to find the end.
+            let bytes = std::mem::take(&mut self.bytes);
+            let left = std::mem::take(&mut self.left);
+            return Self { from: self.from, topic: self.topic.clone(), bytes, left };
+        }
         let mut rest = Self { left: count, ..self.clone() };
         let mut reader = Reader::new(&self.bytes);
         for _ in 0..count {
@@ -314,7 +319,8 @@ impl Run {
 impl Iterator for Run {
     type Item = Message;
 
-    /// The next message. Its payload is a slice of the batch.
+    /// The next message. Its payload is a slice of the batch; a small one is a copy, for a slice would hold all of the
+    /// batch for as long as the program keeps it (decisions C9).
     fn next(&mut self) -> Option<Message> {
         if self.left == 0 {
             return None;
@@ -323,7 +329,11 @@ impl Iterator for Run {
         let mut reader = Reader::new(&self.bytes);
         let Head { encoding, options, len, .. } = Head::read(&mut reader).expect(WHOLE);
         let start = self.bytes.len() - reader.rest().len();
-        let bytes = self.bytes.slice(start..start + len);
+        let bytes = if len <= UNCOUNTED_MAX {
+            Bytes::copy_from_slice(&self.bytes[start..start + len])
+        } else {
+            self.bytes.slice(start..start + len)
+        };
         bytes::Buf::advance(&mut self.bytes, start + len);
         let payload = Payload { encoding, bytes };
         Some(Message { from: self.from, topic: self.topic.clone(), payload, options })

@@ -8,7 +8,7 @@ use super::{Encoded, LaneName, Run, split};
 use crate::id::Epoch;
 use crate::limits::{
     CHUNK_MAX, OUTLET_MAX, PUBLISHED_MAX, RECORD_MAX, SUBSCRIPTION_BYTES,
-    SUBSCRIPTION_PATTERNS_MAX, SUBSCRIPTIONS_MAX, TOPIC_MAX,
+    SUBSCRIPTION_PATTERNS_MAX, SUBSCRIPTIONS_MAX, TOPIC_MAX, UNCOUNTED_MAX,
 };
 use crate::name::{Namespace, TopicPattern};
 use crate::registry::Slow;
@@ -126,8 +126,9 @@ fn a_long_batch_is_one_message() {
 #[test]
 fn a_small_run_does_not_hold_the_batch_that_it_came_in() {
     let mut outlet = Outlet::new(WAIT);
-    outlet.put(&message("small", "1"));
-    outlet.put(&message("large", &"x".repeat(1_000)));
+    // Beyond what is copied for each message alone.
+    outlet.put(&message("small", &"x".repeat(UNCOUNTED_MAX + 1)));
+    outlet.put(&message("large", &"x".repeat(3 * UNCOUNTED_MAX)));
     let batch = outlet.take().unwrap();
     let held = batch.as_ptr_range();
     let runs = split(sender(), &batch).unwrap().runs;

@@ -89,17 +89,17 @@ impl<'a> Reader<'a> {
     /// It is cut off, or does not fit 64 bits.
     pub fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8().map_err(|_| Malformed("number: cut off"))?;
-            if shift == 63 && byte > 1 {
+        for (index, &byte) in self.rest.iter().take(10).enumerate() {
+            if index == 9 && byte > 1 {
                 return Err(Malformed("number: more than 64 bits"));
             }
-            value |= u64::from(byte & 0x7f) << shift;
+            value |= u64::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
+                self.rest = &self.rest[index + 1..];
                 return Ok(value);
             }
         }
-        Err(Malformed("number: more than 64 bits"))
+        Err(Malformed("number: cut off"))
     }
 
     /// A number of 1 to 5 bytes that fits 32 bits, LEB128.

@@ -171,15 +171,14 @@ impl Frame {
         if buffer.len() < head + length {
             return Ok(None);
         }
-        buffer.advance(head);
-        let body = &buffer[..length];
+        let body = &buffer[head..head + length];
         let (frame, used) = read_body(body)?;
         let Some(blank) = frame else {
             let frame = read_rare(body)?;
-            buffer.advance(length);
+            buffer.advance(head + length);
             return Ok(Some(frame));
         };
-        buffer.advance(used);
+        buffer.advance(head + used);
         let bytes =
             if used == length { Bytes::new() } else { buffer.split_to(length - used).freeze() };
         Ok(Some(blank.with(bytes)))

@@ -1,5 +1,6 @@
 //! How does a program read and write a stream on a link?
 
+use super::ahead::Ahead;
 use super::flow::{Came, Flow, FlowEnd, Post};
 use super::waiters::{Ended, Waiter};
 use super::{Crowd, LinkCell, Wakers};
@@ -8,6 +9,7 @@ use homing_core::link::{
 };
 use homing_core::talk::{Payload, Status};
 use homing_core::time::Time;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -16,6 +18,8 @@ use std::task::{Context, Poll};
 pub(crate) struct Exchange {
     cell: Arc<LinkCell>,
     side: Side,
+    /// Locked before the link, never after it.
+    ahead: Mutex<Ahead>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +63,8 @@ impl LinkCell {
             }
         });
         let (token, call) = begun.expect("set under the lock")?;
-        Ok(Exchange { cell: Arc::clone(self), side: Side::Caller { token, call } })
+        let side = Side::Caller { token, call };
+        Ok(Exchange { cell: Arc::clone(self), side, ahead: Mutex::default() })
     }
 
     /// The answerer's side of a request, which may be a stream both ways.
@@ -72,29 +77,53 @@ impl LinkCell {
             flow.end(FlowEnd::Cut, &mut Wakers::default());
         }
         drop(state);
-        Exchange { cell: Arc::clone(self), side: Side::Answerer(request) }
+        let side = Side::Answerer(request);
+        Exchange { cell: Arc::clone(self), side, ahead: Mutex::default() }
     }
 }
 
 impl Exchange {
-    /// What came next; its credit is given back with this.
+    /// What came next; its credit is given back with this, or soon after.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Came> {
+        let mut ahead = self.ahead.lock();
+        match ahead.next() {
+            None => self.poll_link(ahead, cx),
+            Some((came, receipt)) => {
+                drop(ahead);
+                if let Some(receipt) = receipt {
+                    let conversation = self.side.conversation();
+                    self.cell.handle(Input::Taken { conversation, receipt });
+                }
+                Poll::Ready(came)
+            }
+        }
+    }
+
+    /// The same, where nothing is left of what was taken off the link before.
+    fn poll_link(&self, mut ahead: MutexGuard<'_, Ahead>, cx: &mut Context<'_>) -> Poll<Came> {
         let (now, crowd) = (self.cell.now(), self.cell.crowd());
         let conversation = self.side.conversation();
         let (polled, replaced, effects) = {
             let state = &mut *self.cell.state.lock();
             match state.waiters.flow(self.side.party()) {
                 None => (Poll::Ready(Came::Cut), None, None),
-                Some(flow) => match flow.next() {
-                    None => (Poll::Pending, flow.wait(Post::Reader, cx), None),
-                    Some((came, None)) => (Poll::Ready(came), None, None),
-                    Some((came, Some(receipt))) => {
-                        state.link.handle_input(now, Input::Taken { conversation, receipt });
-                        (Poll::Ready(came), None, Some(state.effects(now, crowd)))
+                Some(flow) => {
+                    flow.take_into(&mut ahead);
+                    match ahead.next() {
+                        None => match flow.next_end() {
+                            None => (Poll::Pending, flow.wait(Post::Reader, cx), None),
+                            Some(end) => (Poll::Ready(end), None, None),
+                        },
+                        Some((came, None)) => (Poll::Ready(came), None, None),
+                        Some((came, Some(receipt))) => {
+                            state.link.handle_input(now, Input::Taken { conversation, receipt });
+                            (Poll::Ready(came), None, Some(state.effects(now, crowd)))
+                        }
                     }
-                },
+                }
             }
         };
+        drop(ahead);
         drop(replaced);
         if let Some(effects) = effects {
             self.cell.apply(now, effects);
@@ -119,13 +148,36 @@ impl Exchange {
         Poll::Pending
     }
 
+    /// Says an item where there is room for it.
+    ///
+    /// # Errors
+    /// There is none now, or never again: the item, and [`poll_room`](Self::poll_room) tells which.
+    pub(crate) fn try_say(&self, payload: Payload, place: Place) -> Result<(), Payload> {
+        let (conversation, crowd) = (self.side.conversation(), self.items_crowd());
+        let (now, effects) = {
+            let state = &mut *self.cell.state.lock();
+            if state.link.room(conversation) != Room::Open {
+                return Err(payload);
+            }
+            let now = state.now_for_item(&self.cell);
+            let item = Input::Item { conversation, payload, options: None, place };
+            state.link.handle_input(now, item);
+            (now, state.effects(now, crowd))
+        };
+        self.cell.apply(now, effects);
+        Ok(())
+    }
+
     /// Says an item. Ask [`poll_room`](Self::poll_room) first.
     pub(crate) fn say(&self, payload: Payload, place: Place) {
         let (conversation, options) = (self.side.conversation(), None);
-        let (now, crowd) = (self.cell.now(), self.cell.crowd());
-        let crowd = if crowd == Crowd::Caller { Crowd::Items } else { crowd };
+        let (now, crowd) = (self.cell.now(), self.items_crowd());
         let item = Input::Item { conversation, payload, options, place };
         self.cell.with(now, crowd, |state| state.link.handle_input(now, item));
+    }
+
+    fn items_crowd(&self) -> Crowd {
+        if self.cell.is_in_batch() { Crowd::Batch } else { Crowd::Items }
     }
 
     /// Ends what this side says, without a last item.
@@ -158,6 +210,10 @@ impl Exchange {
     pub(crate) fn leave(&self, why: Status) {
         let now = self.cell.now();
         let crowd = self.cell.crowd();
+        let ahead = match self.side {
+            Side::Caller { .. } => None,
+            Side::Answerer(_) => Some(std::mem::take(&mut *self.ahead.lock())),
+        };
         let (dropped, effects) = {
             let state = &mut *self.cell.state.lock();
             let mut wakers = Wakers::default();
@@ -180,7 +236,7 @@ impl Exchange {
             effects.wakers.add_all(wakers);
             (dropped, effects)
         };
-        drop(dropped);
+        drop((ahead, dropped));
         self.cell.apply(now, effects);
     }
 }

@@ -1,9 +1,10 @@
 //! What has come of a stream that its program has not taken, and who waits for what of it?
 
+use super::ahead::Ahead;
 use super::waiters::Ended;
 use super::{State, Wakers};
 use bytes::Bytes;
-use homing_core::link::{Asks, Item, Output, Party, Place, Receipt};
+use homing_core::link::{Asks, Item, Output, Party, Place};
 use homing_core::talk::Payload;
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
@@ -76,11 +77,13 @@ impl Flow {
         }
     }
 
-    /// The next that came, and what is to be given back for it.
-    pub(super) fn next(&mut self) -> Option<(Came, Option<Receipt>)> {
-        if let Some(Item { payload, place, receipt, .. }) = self.items.pop_front() {
-            return Some((Came::Item(payload, place), Some(receipt)));
-        }
+    /// Has a reader who has none left take all that wait.
+    pub(super) fn take_into(&mut self, ahead: &mut Ahead) {
+        ahead.fill(&mut self.items);
+    }
+
+    /// The end, where it has come: told behind all items.
+    pub(super) fn next_end(&mut self) -> Option<Came> {
         let came = match self.end.take()? {
             FlowEnd::Ended(ended) => Came::Ended(ended),
             FlowEnd::AskedAll => Came::All,
@@ -90,7 +93,7 @@ impl Flow {
             Came::All => FlowEnd::AskedAll,
             Came::Ended(_) | Came::Cut | Came::Item(..) => FlowEnd::Cut,
         });
-        Some((came, None))
+        Some(came)
     }
 
     /// Keeps the waker of who waits; the one it replaces is to be dropped without the lock.

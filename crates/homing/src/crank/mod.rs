@@ -8,6 +8,7 @@
 //! Under the lock only the machine runs. What it put out leaves the lock as [`Effects`]; wakers, handlers and dropped
 //! values run after it.
 
+mod ahead;
 pub(crate) mod batch;
 mod exchange;
 mod flow;
@@ -70,8 +71,7 @@ struct State {
     /// When the writer task wakes by itself.
     armed: Time,
     writer_waker: Option<Waker>,
-    /// When an item of a stream was said last.
-    item_said: Time,
+    item_said: Said,
     /// So that a busy reader need not ask for it each time.
     spare: Room,
 }
@@ -85,6 +85,15 @@ enum Writer {
     Busy,
     /// The writer task shall.
     Handed,
+}
+
+/// When an item of a stream was said last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Said {
+    /// Then.
+    At(Time),
+    /// While somebody was writing: at this time or later.
+    Amid(Time),
 }
 
 /// Room for what comes out of a batch.
@@ -147,7 +156,10 @@ impl Wakers {
     /// Wakes all; gives back the room they had.
     fn wake(self) -> Vec<Waker> {
         let Self { first, mut more } = self;
-        first.into_iter().chain(more.drain(..)).for_each(Waker::wake);
+        if let Some(first) = first {
+            first.wake();
+            more.drain(..).for_each(Waker::wake);
+        }
         more
     }
 }
@@ -170,7 +182,7 @@ impl LinkCell {
             writer: Writer::Handed, // A dialler has its first words to say.
             armed: Time::ZERO,
             writer_waker: None,
-            item_said: Time::ZERO,
+            item_said: Said::At(Time::ZERO),
             spare: Room::default(),
         };
         let cell = Arc::new(Self { number, clock, socket, owner, state: Mutex::new(state) });
@@ -266,8 +278,10 @@ impl LinkCell {
     fn apply(self: &Arc<Self>, now: Time, effects: Effects) -> Room {
         let Effects { mut outputs, wakers, flush } = effects;
         let wakers = wakers.wake();
-        for output in outputs.drain(..) {
-            self.owner.handle(self, output);
+        if !outputs.is_empty() {
+            for output in outputs.drain(..) {
+                self.owner.handle(self, output);
+            }
         }
         if flush == Flush::Inline {
             writer::flush_in_place(self, now);
@@ -302,15 +316,28 @@ impl State {
         Effects { outputs, wakers, flush }
     }
 
+    /// When an item is said. While somebody writes it is not asked exactly: it decides who writes, and somebody does.
+    fn now_for_item(&self, cell: &LinkCell) -> Time {
+        match (self.writer, self.item_said) {
+            (Writer::Idle, _) => cell.now(),
+            (Writer::Busy | Writer::Handed, Said::At(before) | Said::Amid(before)) => before,
+        }
+    }
+
     fn has_transmit(&self) -> bool {
         self.wire.has_transmit(&self.link)
     }
 
     fn choose_writer(&mut self, now: Time, crowd: Crowd, wakers: &mut Wakers) -> Flush {
         // Whoever says one item after the other has the next one ready sooner than this one is written.
-        let in_a_row = crowd == Crowd::Items && now < self.item_said + ITEMS_IN_A_ROW;
+        let in_a_row = crowd == Crowd::Items
+            && match self.item_said {
+                Said::At(before) => now < before + ITEMS_IN_A_ROW,
+                Said::Amid(_) => true,
+            };
         if crowd == Crowd::Items {
-            self.item_said = now;
+            self.item_said =
+                if self.writer == Writer::Idle { Said::At(now) } else { Said::Amid(now) };
         }
         if self.writer != Writer::Idle || crowd == Crowd::Batch || !self.has_transmit() {
             return Flush::No;

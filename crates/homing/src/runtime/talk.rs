@@ -94,8 +94,17 @@ impl Talk {
     /// # Errors
     /// Nobody listens, or it is over a limit.
     pub(crate) async fn write(&self, payload: Payload, place: Place) -> Result<(), Status> {
-        poll_fn(|cx| self.poll_room(cx)).await?;
-        self.say(payload, place)
+        let Self::Link(exchange) = self else {
+            poll_fn(|cx| self.poll_room(cx)).await?;
+            return self.say(payload, place);
+        };
+        link::check_load(&payload, None)?;
+        let mut said = exchange.try_say(payload, place);
+        while let Err(payload) = said {
+            poll_fn(|cx| self.poll_room(cx)).await?;
+            said = exchange.try_say(payload, place);
+        }
+        Ok(())
     }
 
     pub(crate) fn end(&self) {

@@ -3,7 +3,6 @@
 use crate::encoding::from_payload;
 use bytes::Bytes;
 use homing_core::id::NodeId;
-use homing_core::limits::UNCOUNTED_MAX;
 use homing_core::name::Topic;
 use homing_core::talk::{Payload, Status};
 use homing_core::topics::Message as Core;
@@ -14,13 +13,7 @@ use serde::de::DeserializeOwned;
 pub struct Message(Core);
 
 impl Message {
-    /// A small payload is copied: a slice of the batch that it came in would hold all of that, for as long as a program
-    /// keeps it (decisions C9).
-    pub(super) fn new(mut message: Core) -> Self {
-        let bytes = &mut message.payload.bytes;
-        if bytes.len() <= UNCOUNTED_MAX {
-            *bytes = Bytes::copy_from_slice(bytes);
-        }
+    pub(super) const fn new(message: Core) -> Self {
         Self(message)
     }
 

@@ -76,11 +76,14 @@ async fn echo(exchange: Exchange, first: Payload) {
 }
 
 async fn say(exchange: &Exchange, payload: Payload) -> bool {
-    let room = poll_fn(|cx| exchange.poll_room(cx)).await;
-    if room == Room::Open {
-        exchange.say(payload, Place::Partial);
+    let mut said = exchange.try_say(payload, Place::Partial);
+    while let Err(payload) = said {
+        if poll_fn(|cx| exchange.poll_room(cx)).await == Room::Over {
+            return false;
+        }
+        said = exchange.try_say(payload, Place::Partial);
     }
-    room == Room::Open
+    true
 }
 
 fn open(cell: &Arc<LinkCell>, first: Bytes) -> Exchange {

@@ -3,6 +3,7 @@
 use super::outlet::{OutletCell, Stage};
 use crate::runtime::Runtime;
 use crate::runtime::all::all;
+use arc_swap::{ArcSwapOption, Guard};
 use homing_core::balance::{Balancer, Candidates, Cursor, Identity};
 use homing_core::id::NodeId;
 use homing_core::limits::PUBLISH_LINK_WAIT;
@@ -20,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) struct Spot {
     pub(crate) namespace: Namespace,
     pub(crate) topic: Topic,
-    routes: Mutex<Option<Arc<Routes>>>,
+    routes: ArcSwapOption<Routes>,
     /// The version of the routes that were waited for.
     linked: AtomicU64,
 }
@@ -45,54 +46,76 @@ pub(crate) struct Published {
     pub(crate) lost: usize,
 }
 
+/// What became of a message at once.
+struct Given {
+    published: Published,
+    /// Who has no room, and how long that is waited for.
+    full: Vec<(Arc<OutletCell>, Duration)>,
+    /// Where it went, if links to those who listen were not waited for.
+    unlinked: Option<Arc<Routes>>,
+}
+
+/// What [`Spot::routes`] keeps to.
+const KNOWN: &str = "what it finds is there";
+
 impl Spot {
     pub(crate) fn new(namespace: Namespace, topic: Topic) -> Self {
-        Self { namespace, topic, routes: Mutex::new(None), linked: AtomicU64::new(u64::MAX) }
+        Self { namespace, topic, routes: ArcSwapOption::empty(), linked: AtomicU64::new(u64::MAX) }
     }
 
     /// Gives a message to all that listen, and waits where one of them wants that.
     pub(crate) async fn publish(&self, runtime: &Arc<Runtime>, message: &Encoded) -> Published {
         // A publisher that finds room everywhere would never let other tasks have this thread.
         tokio::task::consume_budget().await;
-        let routes = self.routes(runtime);
-        let (mut published, mut full) = (Published::default(), Vec::new());
-        let picked = routes.groups.iter().map(|group| group.pick(message));
-        for cell in routes.lanes.iter().chain(picked) {
-            match self.put(runtime, cell, message) {
-                Some((cell, Put::Wait(span))) => full.push((cell, span)),
-                Some((_, put)) => published.count(put),
-                None => {}
+        let Given { mut published, full, unlinked } = self.give(runtime, message);
+        if !full.is_empty() {
+            // All at once, behind those that have room: one that is slow is no burden on others.
+            let wait = |(cell, span)| Box::pin(wait_for_room(runtime, cell, message, span));
+            for put in all(full.into_iter().map(wait).collect()).await {
+                published.count(put);
             }
         }
-        // All at once, behind those that have room: one that is slow is no burden on others.
-        let wait = |(cell, span)| Box::pin(wait_for_room(runtime, cell, message, span));
-        let full =
-            full.iter().map(|(cell, span): &(Arc<OutletCell>, Duration)| wait((cell, *span)));
-        for put in all(full.collect()).await {
-            published.count(put);
-        }
-        if self.linked.load(Ordering::Relaxed) != routes.version {
+        if let Some(routes) = unlinked {
             self.await_links(&routes).await;
         }
         published
     }
 
-    /// Puts a message into a lane's outlet, if there is room; says which that is, for one that has ended, as nothing was
-    /// published there for long, has a successor. `None` when nobody listens there any more.
-    fn put(
+    /// Gives a message to all that listen and have room.
+    fn give(&self, runtime: &Arc<Runtime>, message: &Encoded) -> Given {
+        let known = self.routes(runtime);
+        let routes = known.as_ref().expect(KNOWN);
+        let (mut published, mut full) = (Published::default(), Vec::new());
+        let picked = routes.groups.iter().map(|group| group.pick(message));
+        for cell in routes.lanes.iter().chain(picked) {
+            match cell.put(message) {
+                Some(Put::Wait(span)) => full.push((Arc::clone(cell), span)),
+                Some(put) => published.count(put),
+                None => match self.put_in_successor(runtime, cell, message) {
+                    Some((cell, Put::Wait(span))) => full.push((cell, span)),
+                    Some((_, put)) => published.count(put),
+                    None => {}
+                },
+            }
+        }
+        let is_linked = self.linked.load(Ordering::Relaxed) == routes.version;
+        let unlinked = (!is_linked).then(|| Arc::clone(routes));
+        Given { published, full, unlinked }
+    }
+
+    /// Puts a message into the outlet that follows one that has ended, as nothing was published there for long; says which
+    /// that is. `None` when nobody listens there any more.
+    fn put_in_successor(
         &self,
         runtime: &Arc<Runtime>,
-        cell: &Arc<OutletCell>,
+        ended: &OutletCell,
         message: &Encoded,
     ) -> Option<(Arc<OutletCell>, Put)> {
-        if let Some(put) = cell.put(message) {
-            return Some((Arc::clone(cell), put));
-        }
-        *self.routes.lock() = None;
-        if !runtime.lists_lane(&cell.name) {
+        self.routes.store(None);
+        if !runtime.lists_lane(&ended.name) {
             return None;
         }
-        let cell = runtime.topics.outlets.of(runtime, cell.name, &self.namespace);
+        let cell = runtime.topics.outlets.of(runtime, ended.name, &self.namespace);
         let put = cell.put(message)?;
         Some((cell, put))
     }
@@ -108,7 +131,7 @@ impl Spot {
 
     /// Waits until everything that was published has been given to links.
     pub(crate) async fn is_empty(&self, runtime: &Arc<Runtime>) {
-        let routes = self.routes(runtime);
+        let routes = Guard::into_inner(self.routes(runtime)).expect(KNOWN);
         for cell in routes.cells() {
             cell.is_empty().await;
         }
@@ -117,18 +140,21 @@ impl Spot {
     /// Who listens, and what they got.
     pub(crate) fn counts(&self, runtime: &Arc<Runtime>) -> Vec<(NodeId, Counts)> {
         let routes = self.routes(runtime);
+        let routes = routes.as_ref().expect(KNOWN);
         routes.cells().map(|cell| (cell.name.node, cell.counts())).collect()
     }
 
-    fn routes(&self, runtime: &Arc<Runtime>) -> Arc<Routes> {
+    /// Who listens now, always something. Publishers that notice at once that this has changed each look for themselves,
+    /// and what one of them finds stays: each is as good.
+    fn routes(&self, runtime: &Arc<Runtime>) -> Guard<Option<Arc<Routes>>> {
         let version = runtime.topics_version();
-        let mut kept = self.routes.lock();
-        if let Some(routes) = kept.as_ref().filter(|routes| routes.version == version) {
-            return Arc::clone(routes);
+        let known = self.routes.load();
+        if known.as_ref().is_some_and(|routes| routes.version == version) {
+            return known;
         }
-        let routes = Arc::new(self.find_routes(runtime, version));
-        *kept = Some(Arc::clone(&routes));
-        routes
+        let found = Some(Arc::new(self.find_routes(runtime, version)));
+        self.routes.store(found.clone());
+        Guard::from_inner(found)
     }
 
     fn find_routes(&self, runtime: &Arc<Runtime>, version: u64) -> Routes {
@@ -198,7 +224,7 @@ impl Published {
 /// room is kept until it is back, or forgotten.
 async fn wait_for_room(
     runtime: &Runtime,
-    cell: &OutletCell,
+    cell: Arc<OutletCell>,
     message: &Encoded,
     span: Duration,
 ) -> Put {
