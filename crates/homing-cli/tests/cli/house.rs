@@ -114,13 +114,13 @@ impl House {
             let service = arguments[0].split(['@', '/']).next().unwrap().to_owned();
             let (_, id) = line.trim_end_matches(')').rsplit_once('(').unwrap();
             let lives = Arc::clone(&process.lives);
-            self.settle(Member { id: id.parse().unwrap(), service, lives });
+            self.settle(&Member { id: id.parse().unwrap(), service, lives });
         }
         process
     }
 
     /// Waits until a newcomer and those that were here before know of each other.
-    fn settle(&self, newcomer: Member) {
+    fn settle(&self, newcomer: &Member) {
         let mut members = self.members.lock().unwrap();
         members.retain(|member| member.lives.load(Ordering::Relaxed));
         let others = members.clone();
@@ -133,8 +133,7 @@ impl House {
         let meet = async {
             let node = Node::join(config).await.unwrap();
             for other in &others {
-                while !(knows(&node, other, &newcomer).await
-                    && knows(&node, &newcomer, other).await)
+                while !(knows(&node, other, newcomer).await && knows(&node, newcomer, other).await)
                 {
                     sleep(Duration::from_millis(10)).await;
                 }

@@ -214,7 +214,8 @@ fn small_calls_do_not_wait_for_large_ones_on_the_same_link() {
     });
     let [mut small, mut large] = [beside, bulk].map(|calls| runtime.block_on(calls).unwrap());
     runtime.block_on(node.close());
-    (small.sort_unstable(), large.sort_unstable());
+    small.sort_unstable();
+    large.sort_unstable();
     let [p50, p99] = [50, 99].map(|percent| small[small.len() * percent / 100]);
     let whole = large[large.len() / 2];
     // Behind a large call half of them would take half of it; both are slow where the machine is.
