@@ -14,6 +14,10 @@ const SLEEPERS: &[(&str, &str)] = &[
         "crates/homing/tests/mesh/house.rs",
         "looks for an event until a deadline, in paused time but for real.rs",
     ),
+    (
+        "crates/homing-cli/tests/cli/house.rs",
+        "asks processes again until they know of each other, with a deadline",
+    ),
 ];
 
 /// A test that does not run shows nothing.
