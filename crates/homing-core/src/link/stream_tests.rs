@@ -180,7 +180,9 @@ fn items_may_be_given_back_together() {
         let mut receipt = first.receipt;
         let others: Vec<_> = (0..9).map_while(|_| stream.pair.dialler.items.pop_front()).collect();
         taken += 1 + others.len();
-        others.into_iter().for_each(|item| receipt.add(item.receipt));
+        for item in others {
+            receipt.add(item.receipt);
+        }
         let conversation = Conversation::Call(stream.call);
         stream.input(Role::Dialler, Input::Taken { conversation, receipt });
     }
