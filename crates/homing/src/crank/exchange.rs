@@ -159,9 +159,9 @@ impl Exchange {
             if state.link.room(conversation) != Room::Open {
                 return Err(payload);
             }
-            let now = state.now_for_item(&self.cell);
             let item = Input::Item { conversation, payload, options: None, place };
-            state.link.handle_input(now, item);
+            state.link.handle_input(state.item_said.time(), item);
+            let now = state.time_of_item(&self.cell);
             (now, state.effects(now, crowd))
         };
         self.cell.apply(now, effects);

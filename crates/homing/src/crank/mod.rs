@@ -13,6 +13,7 @@ pub(crate) mod batch;
 mod exchange;
 mod flow;
 mod reader;
+mod said;
 mod tls;
 mod waiters;
 mod wire;
@@ -30,17 +31,13 @@ use homing_core::link::{self, CallId, Input, Link, Open, Output, RequestId};
 use homing_core::talk::{Options, Payload, Status};
 use homing_core::time::Time;
 use parking_lot::Mutex;
+use said::Said;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 use tokio_util::task::TaskTracker;
 pub(crate) use waiters::Ended;
 use waiters::Waiters;
 pub(crate) use wire::{Line, Wire};
-
-/// An item that is said so soon after another is left to the writer, which takes all there are by then: a write for each
-/// would cost more than a program needs to make one.
-const ITEMS_IN_A_ROW: Duration = Duration::from_micros(50);
 
 /// What a link's outputs are for: the runtime that owns the link.
 pub(crate) trait Owner: Send + Sync + 'static {
@@ -71,6 +68,7 @@ struct State {
     /// When the writer task wakes by itself.
     armed: Time,
     writer_waker: Option<Waker>,
+    /// When an item of a stream was said last.
     item_said: Said,
     /// So that a busy reader need not ask for it each time.
     spare: Room,
@@ -85,15 +83,6 @@ enum Writer {
     Busy,
     /// The writer task shall.
     Handed,
-}
-
-/// When an item of a stream was said last.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Said {
-    /// Then.
-    At(Time),
-    /// While somebody was writing: at this time or later.
-    Amid(Time),
 }
 
 /// Room for what comes out of a batch.
@@ -316,12 +305,15 @@ impl State {
         Effects { outputs, wakers, flush }
     }
 
-    /// When an item is said. While somebody writes it is not asked exactly: it decides who writes, and somebody does.
-    fn now_for_item(&self, cell: &LinkCell) -> Time {
-        match (self.writer, self.item_said) {
-            (Writer::Idle, _) => cell.now(),
-            (Writer::Busy | Writer::Handed, Said::At(before) | Said::Amid(before)) => before,
-        }
+    /// Whether there is something to write, and nobody does.
+    fn may_write(&self) -> bool {
+        self.writer == Writer::Idle && self.has_transmit()
+    }
+
+    /// When an item was said. It is asked exactly only where this decides who writes it: reading the clock costs as much
+    /// as saying an item.
+    fn time_of_item(&self, cell: &LinkCell) -> Time {
+        if self.may_write() { cell.now() } else { self.item_said.time() }
     }
 
     fn has_transmit(&self) -> bool {
@@ -330,16 +322,12 @@ impl State {
 
     fn choose_writer(&mut self, now: Time, crowd: Crowd, wakers: &mut Wakers) -> Flush {
         // Whoever says one item after the other has the next one ready sooner than this one is written.
-        let in_a_row = crowd == Crowd::Items
-            && match self.item_said {
-                Said::At(before) => now < before + ITEMS_IN_A_ROW,
-                Said::Amid(_) => true,
-            };
+        let in_a_row = crowd == Crowd::Items && self.item_said.is_just_before(now);
+        let may_write = self.may_write();
         if crowd == Crowd::Items {
-            self.item_said =
-                if self.writer == Writer::Idle { Said::At(now) } else { Said::Amid(now) };
+            self.item_said = if may_write { Said::At(now) } else { Said::Amid(now) };
         }
-        if self.writer != Writer::Idle || crowd == Crowd::Batch || !self.has_transmit() {
+        if !may_write || crowd == Crowd::Batch {
             return Flush::No;
         }
         if crowd == Crowd::Flusher || (self.link.conversations() <= 1 && !in_a_row) {
