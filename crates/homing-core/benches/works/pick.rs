@@ -111,9 +111,12 @@ impl Asking {
             kind: Kind::Call,
         };
         self.requester.handle_input(self.now, Input::Begin(begin));
-        let Some(Output::Start { node, .. }) = self.requester.poll_output() else {
-            panic!("no instance was picked");
-        };
+        let outputs = std::iter::from_fn(|| self.requester.poll_output());
+        let picked = outputs.filter_map(|output| match output {
+            Output::Start { node, .. } => Some(node),
+            _ => None,
+        });
+        let node = picked.last().expect("an instance is picked");
         let outcome = Outcome::Replied;
         self.requester.handle_input(self.now, Input::Outcome { call, outcome });
         node

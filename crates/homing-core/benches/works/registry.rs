@@ -14,6 +14,9 @@ use std::sync::Arc;
 
 const NOW: Time = Time::from_millis(10);
 
+/// Who tells.
+const PEER: NodeId = NodeId::from_bytes([9; 16]);
+
 /// The kind of a message that has records.
 const RECORDS: u8 = 6;
 
@@ -37,7 +40,7 @@ impl Told {
 
     /// The registry hears it. How many records it has.
     pub(crate) fn hear(&mut self, bytes: &[u8]) {
-        tell(&mut self.registry, id(1), bytes);
+        tell(&mut self.registry, bytes);
     }
 
     /// What the node's requesters are told after it.
@@ -65,7 +68,7 @@ impl Sync {
     /// It hears all. How many records it has then.
     pub(crate) fn hear(mut self) -> (usize, Self) {
         for bytes in &self.messages {
-            tell(&mut self.registry, id(u32::MAX), bytes);
+            tell(&mut self.registry, bytes);
         }
         (self.registry.records().count(), self)
     }
@@ -76,14 +79,14 @@ pub(crate) fn knowing(count: u32) -> Registry {
     let mut knowing = registry(u32::MAX);
     for number in 1..=count {
         knowing.handle_input(NOW, Input::Alive { node: id(number), epoch: Epoch(1) });
-        tell(&mut knowing, id(number), &said(&[node_of(number), offer_of(number, 2)]));
+        tell(&mut knowing, &said(&[node_of(number), offer_of(number, 2)]));
     }
     assert_eq!(knowing.records().count(), 2 * count as usize);
     knowing
 }
 
-fn tell(registry: &mut Registry, from: NodeId, bytes: &[u8]) {
-    registry.handle_input(NOW, Input::Message { from, via: Via::Link, bytes });
+fn tell(registry: &mut Registry, bytes: &[u8]) {
+    registry.handle_input(NOW, Input::Message { from: PEER, via: Via::Link, bytes });
     while registry.poll_output().is_some() {}
 }
 
@@ -113,9 +116,7 @@ fn record(number: u32, key: RecordKey, version: u64, body: Body) -> Record {
 /// What a registry tells who asks for everything.
 fn all_of(registry: &mut Registry) -> Vec<Vec<u8>> {
     while registry.poll_output().is_some() {}
-    let (to, filter) = (id(0), Filter::All);
-    registry.handle_input(NOW, Input::Linked(to));
-    while registry.poll_output().is_some() {}
+    let (to, filter) = (PEER, Filter::All);
     registry.handle_input(NOW, Input::SyncAsked { to, filter, follow: false });
     let mut all = Vec::new();
     while let Some(output) = registry.poll_output() {
@@ -129,7 +130,9 @@ fn all_of(registry: &mut Registry) -> Vec<Vec<u8>> {
 fn registry(number: u32) -> Registry {
     let crypto = Arc::new(Plain { number: 0 });
     let rng = Rng::from_seed(u64::from(number));
-    Registry::new(Role::Member, id(number), Epoch(1), rng, crypto)
+    let mut registry = Registry::new(Role::Member, id(number), Epoch(1), rng, crypto);
+    registry.handle_input(NOW, Input::Linked(PEER));
+    registry
 }
 
 /// Ids are spread over all there are.

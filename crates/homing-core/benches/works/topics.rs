@@ -12,7 +12,7 @@ pub(crate) const BATCH: usize = 100;
 /// A message of 128 bytes.
 pub(crate) fn message() -> Encoded {
     let payload = Payload::raw(vec![7; 128]);
-    Encoded::new("prices/eur".parse().unwrap(), payload, None).unwrap()
+    Encoded::new("prices.eur".parse().unwrap(), payload, None).unwrap()
 }
 
 /// Puts [`BATCH`] of them in, and takes the batch out.
