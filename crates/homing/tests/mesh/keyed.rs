@@ -24,7 +24,7 @@ async fn nodes_with_a_key_find_each_other_and_talk_over_tls() {
     let echo = |payload: Payload, _: homing::Context| async move { Ok(payload) };
     let _echo = server.responder("echo").serve_raw(echo).await.unwrap();
     know(&client, "echo", 1).await;
-    let callee = client.requester().build().to("echo").unwrap();
+    let callee = client.requester().timeout(PATIENCE).build().to("echo").unwrap();
     for size in [0, 10, 20_000, 1_000_000] {
         let payload = Payload::raw(vec![7; size]);
         assert!(callee.call_raw(payload.clone()).await.unwrap().payload == payload);
@@ -58,7 +58,7 @@ async fn check_real(transport: Transport, carrier: Carrier) {
     let echo = |payload: Payload, _: homing::Context| async move { Ok(payload) };
     let _echo = server.responder("echo").serve_raw(echo).await.unwrap();
     timeout(PATIENCE, know(&client, "echo", 1)).await.unwrap();
-    let callee = client.requester().build().to("echo").unwrap();
+    let callee = client.requester().timeout(PATIENCE).build().to("echo").unwrap();
     let calls: Vec<_> = (0..100_usize)
         .map(|number| {
             let payload = Payload::raw(vec![number.to_le_bytes()[0]; number * 1_997]);

@@ -11,7 +11,7 @@ async fn check(transport: Transport, carrier: Carrier) {
     let echo = |payload: Payload, _: homing::Context| async move { Ok(payload) };
     let _echo = server.responder("echo@1.0.0").serve_raw(echo).await.unwrap();
     timeout(PATIENCE, know(&client, "echo", 1)).await.unwrap();
-    let callee = client.requester().build().to("echo@^1").unwrap();
+    let callee = client.requester().timeout(PATIENCE).build().to("echo@^1").unwrap();
     let calls: Vec<_> = (0..200_usize)
         .map(|number| {
             let payload = Payload::raw(vec![number.to_le_bytes()[0]; number * 997]);
