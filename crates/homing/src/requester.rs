@@ -283,7 +283,9 @@ impl Requester {
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// # let node = homing::Node::join(homing::Config::isolated()).await?;
     /// node.serve("price@1.4.0/quote", |(): ()| async { 7 }).await?;
-    /// let why = node.requester().build().explain("price@^2/quote")?;
+    /// let requester = node.requester().build();
+    /// requester.ready("price/quote").await?;
+    /// let why = requester.explain("price@^2/quote")?;
     /// println!("{:?}", why.instances[0].why); // "its version is not in ^2"
     /// # Ok(())
     /// # }
