@@ -68,31 +68,9 @@ fn part(some: usize, all: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Identity;
+    use super::super::tests::Field;
     use super::*;
     use crate::rng::Rng;
-
-    /// Calls under way and cost of each; `None` for one that cannot be picked.
-    struct World<'a>(&'a [Option<(u32, u64)>]);
-
-    impl Candidates for World<'_> {
-        fn len(&self) -> usize {
-            self.0.len()
-        }
-
-        fn pending(&self, index: usize) -> Option<u32> {
-            self.0[index].map(|(pending, _)| pending)
-        }
-
-        fn cost(&self, index: usize) -> Option<u64> {
-            self.0[index].map(|(_, cost)| cost)
-        }
-
-        fn identity(&self, index: usize) -> Identity {
-            let node = crate::id::NodeId::from_bytes([u8::try_from(index).unwrap(); 16]);
-            Identity::of(node, crate::registry::RecordKey(1))
-        }
-    }
 
     const WORLDS: [&[Option<(u32, u64)>]; 6] = [
         &[],
@@ -108,7 +86,7 @@ mod tests {
         const DRAWS: u32 = 20_000;
         for balancer in Balancer::ALL {
             for affinity in [None, Some(Affinity::of(b"k"))] {
-                for world in WORLDS.map(World) {
+                for world in WORLDS.map(Field) {
                     let told = balancer.chances(&world, affinity, Cursor::starting_at(1));
                     let mut rng = Rng::from_seed(7);
                     let mut counts = vec![0_u32; world.0.len()];
@@ -132,7 +110,7 @@ mod tests {
 
     #[test]
     fn of_two_the_dearest_of_all_has_no_chance() {
-        let world = World(WORLDS[5]);
+        let world = Field(WORLDS[5]);
         let told = Balancer::PowerOfTwo.chances(&world, None, Cursor::default());
         assert_eq!(told, [(1, 166_666), (2, 333_333), (3, 500_000)]);
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Candidates as data: calls under way and cost, or closed.
-struct Field<'a>(&'a [Option<(u32, u64)>]);
+pub(super) struct Field<'a>(pub(super) &'a [Option<(u32, u64)>]);
 
 impl Candidates for Field<'_> {
     fn len(&self) -> usize {

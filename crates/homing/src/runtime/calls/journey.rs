@@ -222,7 +222,7 @@ impl LongWay {
                 Next::Beside(mut ticket, order) => {
                     let first = pin!(poll_fn(|cx| ticket.poll(cx)));
                     let at = self.asked.expect("a ticket is for somebody");
-                    self.beside((first, at), order).await?
+                    beside(&self.plan, &mut self.seat, self.asked, ((first, at), order)).await?
                 }
             };
             self.asked = Some(end.at);
@@ -254,14 +254,6 @@ impl LongWay {
             order = poll_fn(|cx| seat.poll_order(cx)) => order,
         };
         beside(plan, seat, *asked, ((running, at), order)).await
-    }
-
-    async fn beside<F: Future<Output = Ended>>(
-        &mut self,
-        first: (Pin<&mut F>, Instance),
-        order: Order,
-    ) -> Result<End, Unanswered> {
-        beside(&self.plan, &mut self.seat, self.asked, (first, order)).await
     }
 }
 
