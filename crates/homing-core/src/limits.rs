@@ -174,6 +174,10 @@ pub const INDIRECT_PROBES: usize = 3;
 /// are left to their own probes. That is an estimate, not a measurement: one crash in two hundred among a hundred nodes
 /// with 10 copies, three in a hundred thousand with 15. Seen was one such crash, with 10, in one seed (`docs/scale.md`).
 pub const GOSSIP_COPIES: u8 = 15;
+/// Changes of membership for which one round of gossip has room, about; where more wait there are further rounds at once.
+pub const TOLD_AT_ONCE: usize = 16;
+/// Such further rounds, at most: bounds what a storm of changes makes a node send.
+pub const GOSSIP_BURST: usize = 5;
 /// Members asked for a sign of life when this process stood still for long; probes find what became of the others.
 pub const ROLL_MAX: usize = 256;
 /// Between two requests for a part of the roster from a random member: finds what gossip missed.

@@ -26,8 +26,9 @@ pub use roster::Presence;
 
 use crate::id::{Epoch, NodeId};
 use crate::limits::{
-    BODY_MAX, DUMP_PER_FRAME, GONE_TIME, GOSSIP_COPIES, GOSSIP_FANOUT, GOSSIP_PERIOD,
+    BODY_MAX, DUMP_PER_FRAME, GONE_TIME, GOSSIP_BURST, GOSSIP_COPIES, GOSSIP_FANOUT, GOSSIP_PERIOD,
     INDIRECT_PROBES, NODES_MAX, PROBE_PERIOD, PROBE_RTT, REVIVE_PERIOD, ROSTER_PERIOD, SUSPICION,
+    TOLD_AT_ONCE,
 };
 use crate::rng::Rng;
 use crate::time::Time;
@@ -194,7 +195,17 @@ impl Membership {
                 Timer::SendIndirectProbe { .. } => self.watch.again(),
                 _ => None,
             };
+            let rounds = match &timer {
+                Timer::PeriodicGossip(_) => {
+                    (self.foca.updates_backlog() / TOLD_AT_ONCE).min(GOSSIP_BURST)
+                }
+                _ => 0,
+            };
             self.run(|foca, sink| foca.handle_timer(timer, sink));
+            // Where much waits to be told, as after a cut, one round at a time would take as long as the cut.
+            for _ in 0..rounds {
+                self.run(|foca, sink| foca.gossip(sink));
+            }
             self.follow(act);
             self.settle(now);
         }
