@@ -243,6 +243,12 @@ impl Membership {
         self.stats
     }
 
+    /// Whether what is known of the others may be old: this process stood still, and asks who is there. Until that is
+    /// known nobody should be told of them: a newcomer would take the dead for the living.
+    pub fn is_unsure(&self) -> bool {
+        self.roll.is_under_way()
+    }
+
     /// All that is known, ourselves included, in frames for [`Input::Apply`] of another member.
     pub fn dump(&self) -> Vec<Vec<u8>> {
         self.frames(|_| true)
@@ -287,6 +293,9 @@ impl Membership {
         self.heard = now;
         if matches!(header.message, Message::Ack(_)) && self.foca.num_members() < 2 {
             self.timers.probe_answered(&header.src);
+        }
+        if matches!(header.message, Message::Announce) && self.is_unsure() {
+            return;
         }
         self.run(|foca, sink| foca.handle_data(bytes, sink));
     }

@@ -50,6 +50,11 @@ impl RollCall {
         }
     }
 
+    /// Whether it is still open who is there.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.state.is_some()
+    }
+
     /// What follows when the time for answers is over.
     pub(super) fn handle_timeout(&mut self, now: Time) -> Option<Silent> {
         let state = self.state.take_if(|state| state.until <= now)?;

@@ -11,7 +11,7 @@ use super::input::{LinkId, Source};
 use super::output::Output;
 use crate::id::NodeId;
 use crate::limits::{ALONE_TIME, CHUNK_MAX, JOINS_MAX, NEWCOMER_TIME};
-use crate::membership::on_grid;
+use crate::membership::{Membership, on_grid};
 use crate::registry::{self, Filter};
 use crate::time::Time;
 use crate::wire::Kind;
@@ -26,9 +26,14 @@ pub(super) struct Join {
     guide: Option<NodeId>,
     /// Links of members that were told everything lately, and until when they are told who comes.
     newcomers: BTreeMap<LinkId, Time>,
+    /// Who asked while membership was unsure, over which link, and is answered when it is sure again.
+    waiting: BTreeMap<LinkId, (NodeId, Asked)>,
     /// Who came, and when newcomers are told.
     arrivals: Option<(Time, BTreeSet<NodeId>)>,
 }
+
+/// Records of what, and whether of changes too.
+type Asked = (Filter, After);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Told {
@@ -43,7 +48,13 @@ enum Told {
 impl Join {
     pub(super) fn new(now: Time) -> Self {
         let told = Told::Nothing { since: now };
-        Self { told, guide: None, newcomers: BTreeMap::new(), arrivals: None }
+        Self {
+            told,
+            guide: None,
+            newcomers: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            arrivals: None,
+        }
     }
 
     /// A member is there: those who were told everything before have to hear of it.
@@ -64,6 +75,7 @@ impl Join {
     /// This link is no more.
     pub(super) fn forget_newcomer(&mut self, link: LinkId) {
         self.newcomers.remove(&link);
+        self.waiting.remove(&link);
     }
 
     pub(super) fn told_all(&mut self) {
@@ -110,14 +122,30 @@ impl Node {
         self.outbox.push_back(Output::Control { link, bytes });
     }
 
-    /// A peer asks for everything. Membership goes first: without it the records that follow are of nobody.
-    pub(super) fn answer_sync(
-        &mut self,
-        now: Time,
-        link: LinkId,
-        node: NodeId,
-        (filter, after): (Filter, After),
-    ) {
+    /// A peer asks for everything: it waits while we do not know who is there ourselves.
+    pub(super) fn handle_sync(&mut self, now: Time, link: LinkId, node: NodeId, asked: Asked) {
+        if self.is_unsure() {
+            self.join.waiting.insert(link, (node, asked));
+        } else {
+            self.answer_sync(now, link, node, asked);
+        }
+    }
+
+    /// Answers those who had to wait.
+    pub(super) fn answer_waiting(&mut self, now: Time) {
+        if !self.is_unsure() {
+            for (link, (node, asked)) in std::mem::take(&mut self.join.waiting) {
+                self.answer_sync(now, link, node, asked);
+            }
+        }
+    }
+
+    fn is_unsure(&self) -> bool {
+        self.membership.as_ref().is_some_and(Membership::is_unsure)
+    }
+
+    /// Membership goes first: without it the records that follow are of nobody.
+    fn answer_sync(&mut self, now: Time, link: LinkId, node: NodeId, (filter, after): Asked) {
         let Some(kind) = self.peers.peer(&node).map(|peer| peer.about.kind) else { return };
         if let (Kind::Member, Some(membership)) = (kind, &self.membership) {
             let frames = membership.dump();

@@ -88,7 +88,7 @@ impl Node {
         let (node, kind) = (peer.about.id, peer.about.kind);
         match Control::decode(bytes) {
             Ok(Control::Sync { filter, after }) => {
-                self.answer_sync(now, link, node, (filter, after));
+                self.handle_sync(now, link, node, (filter, after));
             }
             Ok(Control::Dump(frame)) if kind == Kind::Member && self.join.has_all() => {
                 self.learn(now, membership::Input::Apply(frame));

@@ -190,6 +190,7 @@ impl Node {
         if self.scouting.is_due(now, self.company()) {
             self.scout();
         }
+        self.answer_waiting(now);
         self.tell_arrivals(now);
         self.settle(now);
     }

@@ -47,3 +47,17 @@ fn a_goodbye_of_the_life_before_says_nothing_of_the_one_that_is() {
     world.run(seconds(1));
     assert_eq!(world.serving(0, "price"), [id(2)]);
 }
+
+#[test]
+fn who_wakes_from_a_long_sleep_tells_newcomers_of_nobody_who_died_meanwhile() {
+    let mut world = World::members(16, 16);
+    world.run(seconds(3));
+    world.pause(0);
+    (4..8).for_each(|number| world.crash(number));
+    world.run(seconds(30));
+    world.wake(0);
+    let newcomer = world.add(Kind::Member, "the-mesh");
+    world.suggest(newcomer, 0);
+    world.run(seconds(5));
+    world.all_know_all();
+}
