@@ -280,6 +280,11 @@ impl Link {
         self.calls.len() + self.requests.len()
     }
 
+    /// Messages that wait for nothing but to be written; bulk, which waits for credit, is not counted.
+    pub fn unsent(&self) -> usize {
+        self.outbox.urgent.len()
+    }
+
     /// Calls of this side under way.
     pub fn calls(&self) -> usize {
         self.calls.len()

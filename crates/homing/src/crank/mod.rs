@@ -3,7 +3,8 @@
 //! A link's machine stands behind a short lock (decisions A1 to A3). Whoever has something to say locks it and puts the
 //! input in; one flag under the same lock says who flushes. Only the flusher touches the socket, so bytes cannot change
 //! places. A lone caller flushes in place, because it would only wait for the writer; in a crowd the writer yields once,
-//! so that others add theirs, and one system call carries them all. The reader flushes what its batch gave rise to.
+//! so that others add theirs, and one system call carries them all. The reader flushes what its batch gave rise to. Once a
+//! third of a large crowd has spoken, on either side, whoever spoke last writes it: the peer works at it meanwhile.
 //!
 //! Under the lock only the machine runs. What it put out leaves the lock as [`Effects`]; wakers, handlers and dropped
 //! values run after it.
@@ -73,6 +74,12 @@ struct State {
     /// So that a busy reader need not ask for it each time.
     spare: Room,
 }
+
+/// A crowd is written in so many shares. Where all of it went in one write, one side would rest while the other works.
+const SHARES: usize = 3;
+
+/// No share has fewer messages: a write costs as much as making ten of them.
+const SHARE_LEAST: usize = 32;
 
 /// Who touches the socket's writing side.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -320,12 +327,24 @@ impl State {
         self.wire.has_transmit(&self.link)
     }
 
+    /// Whether a crowd has said so much that it goes now, before the rest of the crowd has spoken.
+    fn is_enough(&self, crowd: Crowd) -> bool {
+        matches!(crowd, Crowd::Caller | Crowd::Batch)
+            && self.writer != Writer::Busy
+            && self.unwritten.is_empty()
+            && self.link.unsent() >= SHARE_LEAST.max(self.link.conversations() / SHARES)
+    }
+
     fn choose_writer(&mut self, now: Time, crowd: Crowd, wakers: &mut Wakers) -> Flush {
         // Whoever says one item after the other has the next one ready sooner than this one is written.
         let in_a_row = crowd == Crowd::Items && self.item_said.is_just_before(now);
         let may_write = self.may_write();
         if crowd == Crowd::Items {
             self.item_said = if may_write { Said::At(now) } else { Said::Amid(now) };
+        }
+        if self.is_enough(crowd) {
+            self.writer = Writer::Busy;
+            return Flush::Inline;
         }
         if !may_write || crowd == Crowd::Batch {
             return Flush::No;

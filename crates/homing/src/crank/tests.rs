@@ -102,6 +102,21 @@ async fn check_shared_writes(over: Over) {
     assert!(writes <= 1_000, "{writes} writes for 10,000 calls");
 }
 
+#[tokio::test]
+async fn a_share_of_a_crowd_is_written_before_the_rest_has_spoken() {
+    let pair = Pair::kind([Over::Plain, Over::Plain]).await;
+    let before = pair.dialler.writes();
+    let open = |_| world::open(&pair.dialler.cell, Bytes::from_static(b"one of many")).unwrap();
+    let mut tickets: Vec<Ticket> = (0..SHARE_LEAST).map(open).collect();
+    assert_eq!(pair.dialler.writes(), before + 1, "the first was alone, the others wait");
+    tickets.push(open(SHARE_LEAST));
+    assert_eq!(pair.dialler.writes(), before + 2, "nobody was waited for");
+    for ticket in tickets {
+        assert_eq!(world::replied(world::wait(ticket).await), b"one of many"[..]);
+    }
+    assert_eq!(pair.dialler.writes(), before + 2, "the writer had nothing left to write");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_calls_back_from_inside_a_batch_does_not_deadlock() {
     let pair = Pair::new(1, Breakage::Never).await;

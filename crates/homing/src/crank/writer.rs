@@ -56,7 +56,9 @@ pub(super) async fn run(cell: Arc<LinkCell>) {
             Job::Write => {
                 // Whoever else has something to say may add it: one system call for all (decisions A1).
                 tokio::task::yield_now().await;
-                if let Err(error) = flush(&cell, &mut out).await {
+                if cell.take_up()
+                    && let Err(error) = flush(&cell, &mut out).await
+                {
                     fail(&cell, &error);
                 }
             }
@@ -85,6 +87,16 @@ enum At {
 }
 
 impl LinkCell {
+    /// Whether what was handed over is still to be written: a crowd may have written in place meanwhile.
+    fn take_up(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_ours = state.writer == Writer::Handed;
+        if is_ours {
+            state.writer = Writer::Busy;
+        }
+        is_ours
+    }
+
     fn keep_time(self: &Arc<Self>) {
         let now = self.clock.now();
         self.with(now, Crowd::Flusher, |state| state.link.handle_timeout(now));
