@@ -129,6 +129,11 @@ impl Outlet {
         self.bytes == 0 || self.bytes + message.len() <= OUTLET_MAX
     }
 
+    /// Whether there is room for so much that a publisher who waited for it may fill it in one go.
+    pub fn is_half_empty(&self) -> bool {
+        self.bytes <= OUTLET_MAX / 2
+    }
+
     /// A publisher has waited as long as it shall: its message is dropped, and this lane is not waited for until it has
     /// taken something.
     pub fn give_up(&mut self) {

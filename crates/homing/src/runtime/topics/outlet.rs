@@ -204,13 +204,14 @@ impl OutletCell {
     }
 
     pub(super) fn take(&self) -> Option<Bytes> {
-        let batch = {
+        let (batch, is_worth_it) = {
             let mut state = self.state.lock();
             let batch = state.outlet.take();
             state.sender = if batch.is_some() { Sender::Busy } else { Sender::Asleep };
-            batch
+            (batch, state.outlet.is_half_empty())
         };
-        if batch.is_some() {
+        // Whoever waits for room would otherwise be woken for each batch that left.
+        if is_worth_it {
             self.changed.notify_waiters();
         }
         batch

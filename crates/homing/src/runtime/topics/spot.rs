@@ -12,6 +12,7 @@ use homing_core::registry::RecordKey;
 use homing_core::rng::Rng;
 use homing_core::topics::{Counts, Encoded, Plan, Put};
 use parking_lot::Mutex;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,6 +56,21 @@ struct Given {
     unlinked: Option<Arc<Routes>>,
 }
 
+thread_local! {
+    static GIVEN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Of so many messages one is put on a task's budget: messages are small work, and to let others have the thread costs as
+/// much as a hundred of them.
+const MESSAGES_PER_UNIT: u32 = 4;
+
+/// Whether this message is the one that is put on the budget.
+fn is_turn_over() -> bool {
+    let given = GIVEN.get().wrapping_add(1);
+    GIVEN.set(given);
+    given.is_multiple_of(MESSAGES_PER_UNIT)
+}
+
 /// What [`Spot::routes`] keeps to.
 const KNOWN: &str = "what it finds is there";
 
@@ -66,7 +82,9 @@ impl Spot {
     /// Gives a message to all that listen, and waits where one of them wants that.
     pub(crate) async fn publish(&self, runtime: &Arc<Runtime>, message: &Encoded) -> Published {
         // A publisher that finds room everywhere would never let other tasks have this thread.
-        tokio::task::consume_budget().await;
+        if is_turn_over() {
+            tokio::task::consume_budget().await;
+        }
         let Given { mut published, full, unlinked } = self.give(runtime, message);
         if !full.is_empty() {
             // All at once, behind those that have room: one that is slow is no burden on others.
