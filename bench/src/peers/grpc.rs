@@ -52,8 +52,8 @@ impl Peer for Grpc {
 
     async fn callers(order: &Order) -> anyhow::Result<Vec<Client>> {
         let client = connect(&order.at).await?;
-        let body = Bytes::from(vec![7; order.size]);
-        Ok(vec![Client { client, body }; order.count])
+        let body = || Bytes::from(vec![7; order.size]);
+        Ok(super::each(order, || Client { client: client.clone(), body: body() }))
     }
 
     async fn reader(order: &Order) -> anyhow::Result<Streaming<Body>> {
@@ -92,7 +92,6 @@ impl Bench for Service {
 }
 
 /// A caller; all share one channel.
-#[derive(Clone)]
 pub(crate) struct Client {
     client: BenchClient<Channel>,
     body: Bytes,

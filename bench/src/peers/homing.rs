@@ -54,9 +54,10 @@ impl Peer for Homing {
     async fn callers(order: &Order) -> anyhow::Result<Vec<Asker>> {
         let node = join(order).await?;
         let callee = node.requester().build().to(ADDRESS).context("no address")?;
-        let payload = Payload::raw(vec![7; order.size]);
-        let asker = Asker { callee, payload, _node: node };
-        Ok(vec![asker; order.count])
+        let payload = || Payload::raw(vec![7; order.size]);
+        let asker =
+            || Asker { callee: callee.clone(), payload: payload(), _node: node.clone() };
+        Ok(super::each(order, asker))
     }
 
     async fn reader(order: &Order) -> anyhow::Result<Reading> {
@@ -96,7 +97,6 @@ fn key_file(dir: &Path) -> std::path::PathBuf {
 }
 
 /// A caller; all share one node, and so one link.
-#[derive(Clone)]
 pub(crate) struct Asker {
     callee: Callee,
     payload: Payload,

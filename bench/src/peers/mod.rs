@@ -7,6 +7,7 @@ pub(crate) mod sockets;
 pub(crate) mod zenoh;
 pub(crate) mod zeromq;
 
+use crate::args::Order;
 use anyhow::Context as _;
 use std::net::TcpListener;
 
@@ -14,6 +15,11 @@ use std::net::TcpListener;
 fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
     Ok(listener.local_addr().context("no free port")?.port())
+}
+
+/// The callers of a crowd. Each has a payload of its own, as programs have: one that all share is counted by all cores.
+fn each<C>(order: &Order, caller: impl FnMut() -> C) -> Vec<C> {
+    std::iter::repeat_with(caller).take(order.count).collect()
 }
 
 /// A reply must be as long as what was asked.

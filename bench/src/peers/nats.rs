@@ -89,8 +89,8 @@ impl Peer for Nats {
 
     async fn callers(order: &Order) -> anyhow::Result<Vec<Asker>> {
         let client = async_nats::connect(&order.at).await?;
-        let payload = Bytes::from(vec![7; order.size]);
-        Ok(vec![Asker { client, payload }; order.count])
+        let payload = || Bytes::from(vec![7; order.size]);
+        Ok(super::each(order, || Asker { client: client.clone(), payload: payload() }))
     }
 
     async fn reader(order: &Order) -> anyhow::Result<Listener> {
@@ -120,7 +120,6 @@ async fn publish(client: Client, size: usize, go: Arc<Notify>) -> anyhow::Result
 }
 
 /// A caller; all share one client.
-#[derive(Clone)]
 pub(crate) struct Asker {
     client: Client,
     payload: Bytes,

@@ -52,8 +52,13 @@ impl Peer for Zenoh {
         let session = open("connect", &order.at, order).await?;
         let querier = session.declare_querier(ECHO).consolidation(ConsolidationMode::None);
         let querier = Arc::new(querier.await.map_err(fault)?);
-        let payload = ZBytes::from(vec![7; order.size]);
-        Ok(vec![Asker { querier, payload, size: order.size, _session: session }; order.count])
+        let asker = || Asker {
+            querier: Arc::clone(&querier),
+            payload: ZBytes::from(vec![7; order.size]),
+            size: order.size,
+            _session: session.clone(),
+        };
+        Ok(super::each(order, asker))
     }
 
     async fn reader(order: &Order) -> anyhow::Result<Listener> {
@@ -112,7 +117,6 @@ async fn publish(session: Session, size: usize, go: Arc<Notify>) -> anyhow::Resu
 }
 
 /// A caller; all share one session.
-#[derive(Clone)]
 pub(crate) struct Asker {
     querier: Arc<Querier<'static>>,
     payload: ZBytes,

@@ -55,8 +55,8 @@ impl Peer for Zeromq {
         socket.connect(&order.at)?;
         let (asked, requests) = mpsc::channel(ASKED_MAX);
         tokio::spawn(own(Watched::new(socket)?, requests));
-        let body: Arc<[u8]> = vec![7; order.size].into();
-        Ok(vec![Asker { asked, body }; order.count])
+        let body = || vec![7; order.size].into();
+        Ok(super::each(order, || Asker { asked: asked.clone(), body: body() }))
     }
 
     async fn reader(order: &Order) -> anyhow::Result<Listener> {
@@ -184,7 +184,6 @@ fn hand_out(
 }
 
 /// A caller; all share one socket.
-#[derive(Clone)]
 pub(crate) struct Asker {
     asked: mpsc::Sender<Asked>,
     body: Arc<[u8]>,

@@ -30,6 +30,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 const BATCH: usize = 100;
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// Bytes of the number in front of each message that is published.
+const NUMBER: usize = size_of::<u64>();
+
 /// Bytes before each message over bare TCP, with its length.
 pub(super) const HEAD: usize = 4;
 
@@ -57,14 +60,14 @@ pub(crate) fn run(args: &FloodArgs, settings: &Settings, output: Output) -> Resu
 
 /// Numbered messages of this size, while anybody listens.
 async fn publish(publisher: Publisher, size: u32) -> Result<(), TopicError> {
-    let rest = vec![7; size as usize];
+    let rest = vec![7; NUMBER.max(size as usize)];
     for number in 0_u64.. {
         while publisher.listeners().is_empty() {
             sleep(BETWEEN_LOOKS).await;
         }
         for number in 64 * number..64 * (number + 1) {
-            let mut message = number.to_le_bytes().to_vec();
-            message.extend_from_slice(rest.get(message.len()..).unwrap_or_default());
+            let mut message = rest.clone();
+            message[..NUMBER].copy_from_slice(&number.to_le_bytes());
             publisher.publish_raw(Payload::raw(message)).await?;
         }
     }

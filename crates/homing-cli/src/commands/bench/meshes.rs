@@ -88,8 +88,10 @@ impl Mesh {
         let callee = self.callee(address(work))?;
         let (size, expect) =
             if work == Work::Bulk { (BULK_SIZE as usize, SHORT.len()) } else { (size, size) };
-        let asker = Asker { callee, payload: Payload::raw(vec![0; size]), expect };
-        Ok((0..callers).map(|_| asker.clone()).collect())
+        // Each has a payload of its own, as programs have: one that all share is counted by all cores.
+        let payload = || Payload::raw(vec![0; size]);
+        let asker = |_| Asker { callee: callee.clone(), payload: payload(), expect };
+        Ok((0..callers).map(asker).collect())
     }
 
     /// An endless stream of items of this size.
@@ -155,7 +157,6 @@ const fn address(work: Work) -> &'static str {
 }
 
 /// A caller of homing.
-#[derive(Clone)]
 pub(super) struct Asker {
     callee: Callee,
     payload: Payload,
