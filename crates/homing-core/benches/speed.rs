@@ -65,6 +65,10 @@ fn picks(criterion: &mut Criterion) {
         }
         group.finish();
     }
+    let choice = pick::Choice::new(Balancer::Hash, 1_000, 0);
+    criterion.bench_function("pick/hash/a ring of 1000 is made", |bencher| {
+        bencher.iter(|| choice.ring());
+    });
     let mut choice = pick::Choice::new(Balancer::LeastPending, 1_000, 3);
     criterion.bench_function("pick/least-pending/1000, all busy", |bencher| {
         bencher.iter(|| choice.pick());

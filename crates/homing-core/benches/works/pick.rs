@@ -1,7 +1,9 @@
 //! How long does it take to choose one of many instances?
 
 use super::registry::knowing;
-use homing_core::balance::{Affinity, Balancer, Candidates, Cursor, Identity, Latency};
+use homing_core::balance::{
+    Affinity, Balancer, Candidates, Cursor, Identity, Keyed, Latency, Ring,
+};
 use homing_core::id::NodeId;
 use homing_core::name::Namespace;
 use homing_core::registry::RecordKey;
@@ -16,6 +18,7 @@ use std::time::Duration;
 pub(crate) struct Choice {
     balancer: Balancer,
     instances: Instances,
+    ring: Ring,
     cursor: Cursor,
     rng: Rng,
     key: u64,
@@ -37,15 +40,27 @@ impl Choice {
             (pending, latency, Identity::of(node, RecordKey(1)))
         };
         let instances = Instances { now, all: (0..count).map(instance).collect() };
-        Self { balancer, instances, cursor: Cursor::default(), rng: Rng::from_seed(1), key: 0 }
+        let (ring, cursor, rng) = (instances.ring(), Cursor::default(), Rng::from_seed(1));
+        Self { balancer, instances, ring, cursor, rng, key: 0 }
+    }
+
+    /// What has to be made when an instance comes or goes, with the balancer by hash.
+    pub(crate) fn ring(&self) -> Ring {
+        self.instances.ring()
     }
 
     /// One pick; with the balancer by hash, for a key that is another each time.
     pub(crate) fn pick(&mut self) -> Option<usize> {
         self.key += 1;
-        let affinity =
-            (self.balancer == Balancer::Hash).then(|| Affinity::of(&self.key.to_be_bytes()));
-        self.balancer.pick(&self.instances, affinity, &mut self.cursor, &mut self.rng)
+        let keyed = (self.balancer == Balancer::Hash)
+            .then(|| Keyed { affinity: Affinity::of(&self.key.to_be_bytes()), ring: &self.ring });
+        self.balancer.pick(&self.instances, keyed, &mut self.cursor, &mut self.rng)
+    }
+}
+
+impl Instances {
+    fn ring(&self) -> Ring {
+        Ring::of(self.all.iter().map(|(_, _, identity)| *identity))
     }
 }
 
@@ -61,10 +76,6 @@ impl Candidates for Instances {
     fn cost(&self, index: usize) -> Option<u64> {
         let (pending, latency, _) = self.all[index];
         Some(latency.cost(self.now, pending))
-    }
-
-    fn identity(&self, index: usize) -> Identity {
-        self.all[index].2
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which of several instances takes the next call?
 //!
 //! Pure: who can be picked, how busy and how slow each is, and chance are arguments. What a balancer remembers from one
-//! pick to the next is in its [`Cursor`]; what is known of an instance's speed, in its [`Latency`]. No pick allocates.
+//! pick to the next is in its [`Cursor`]; what is known of an instance's speed, in its [`Latency`]; where keys go, in the
+//! [`Ring`] of the instances. No pick allocates.
 //!
 //! | balancer | looks at | cost of a pick among `n` |
 //! |---|---|---|
@@ -9,7 +10,7 @@
 //! | [`Balancer::RoundRobin`] | the next one | constant |
 //! | [`Balancer::Random`] | one | constant |
 //! | [`Balancer::LeastPending`] | the next ones, until one has nothing to do | constant while most have nothing to do, else `n` |
-//! | [`Balancer::Hash`] | all | `n`, of about a nanosecond each |
+//! | [`Balancer::Hash`] | the closest ones on a [`Ring`] | constant while most can be picked, else `n` |
 //! | [`Balancer::Slots`] | the slots that are held | their number, at worst |
 
 mod chances;
@@ -18,11 +19,13 @@ mod latency;
 mod least_pending;
 mod power_of_two;
 mod random;
+mod ring;
 mod round_robin;
 
 pub use chances::CERTAIN;
 pub use hash::{Affinity, Identity};
 pub use latency::Latency;
+pub use ring::{Keyed, Ring};
 pub use round_robin::Cursor;
 
 use crate::rng::Rng;
@@ -68,9 +71,6 @@ pub trait Candidates {
 
     /// What one more call there would cost ([`Latency::cost`]); `None` where it must not be picked.
     fn cost(&self, index: usize) -> Option<u64>;
-
-    /// What tells it from all others, the same for everybody who looks at it.
-    fn identity(&self, index: usize) -> Identity;
 }
 
 impl Balancer {
@@ -96,17 +96,17 @@ impl Balancer {
         }
     }
 
-    /// Picks a candidate, and moves the cursor past it. A call with an `affinity` goes by its hash, whatever the balancer.
+    /// Picks a candidate, and moves the cursor past it. A call that is `keyed` goes by its key, whatever the balancer.
     /// The answer is `None` when none can be picked; the cursor then stays.
     pub fn pick(
         self,
         candidates: &impl Candidates,
-        affinity: Option<Affinity>,
+        keyed: Option<Keyed<'_>>,
         cursor: &mut Cursor,
         rng: &mut Rng,
     ) -> Option<usize> {
-        if let Some(affinity) = affinity {
-            return hash::pick(candidates, affinity);
+        if let Some(keyed) = keyed {
+            return ring::pick(candidates, keyed);
         }
         match self {
             Self::PowerOfTwo | Self::Hash | Self::Slots => power_of_two::pick(candidates, rng),

@@ -4,8 +4,9 @@
 //! share in the long run; of a weight the nearest pool is asked first.
 
 use super::locality::Distance;
-use crate::balance::{CERTAIN, Cursor};
+use crate::balance::{CERTAIN, Cursor, Identity, Ring};
 use crate::rng::Rng;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// What the candidates of a pool have in common.
@@ -23,21 +24,34 @@ pub(super) struct Pools {
     /// Each with the end of its range. Ordered by class and distance.
     all: Vec<(Pool, usize)>,
     /// One for each pool there ever was, so that turns go on when the candidates change.
-    cursors: Vec<Cursor>,
+    memories: Vec<Memory>,
     start: usize,
+}
+
+/// What is kept of a pool from one pick to the next.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) cursor: Cursor,
+    /// Made for the first call that goes by a key: with other calls it would be a burden for nothing.
+    pub(super) ring: OnceCell<Ring>,
+}
+
+impl Memory {
+    fn starting_at(start: usize) -> Self {
+        Self { cursor: Cursor::starting_at(start), ring: OnceCell::new() }
+    }
 }
 
 impl Pools {
     /// No pools. In each of those to come, the turn begins at `start`.
     pub(super) fn new(start: usize) -> Self {
-        Self { all: Vec::new(), cursors: Vec::new(), start }
+        Self { all: Vec::new(), memories: Vec::new(), start }
     }
 
     #[cfg(test)]
     pub(super) fn start_at(&mut self, start: usize) {
         self.start = start;
-        self.cursors.clear();
-        self.cursors.resize(self.all.len(), Cursor::starting_at(start));
+        self.memories.iter_mut().for_each(|memory| memory.cursor = Cursor::starting_at(start));
     }
 
     /// Nobody is left.
@@ -52,9 +66,22 @@ impl Pools {
             last => {
                 let end = last.map_or(0, |(_, end)| *end) + 1;
                 self.all.push((pool, end));
-                if self.cursors.len() < self.all.len() {
-                    self.cursors.push(Cursor::starting_at(self.start));
+                if self.memories.len() < self.all.len() {
+                    self.memories.push(Memory::starting_at(self.start));
                 }
+            }
+        }
+    }
+
+    /// All are in: forgets the rings that are not of the candidates in their pools any more. Most changes of an instance are
+    /// none of who is there, and to make a ring costs more than to compare it.
+    pub(super) fn settle(&mut self, identity: impl Fn(usize) -> Identity) {
+        for index in 0..self.memories.len() {
+            let is_known = |ring: &Ring| {
+                index < self.all.len() && ring.is_of(self.range(index).map(&identity))
+            };
+            if !self.memories[index].ring.get().is_some_and(is_known) {
+                self.memories[index].ring.take();
             }
         }
     }
@@ -63,27 +90,25 @@ impl Pools {
     pub(super) fn pick<T>(
         &mut self,
         rng: &mut Rng,
-        pick: impl Fn(Range<usize>, &mut Cursor, &mut Rng) -> Option<T>,
+        pick: impl Fn(Range<usize>, &mut Memory, &mut Rng) -> Option<T>,
     ) -> Option<T> {
         if let [(_, end)] = self.all[..] {
-            return pick(0..end, &mut self.cursors[0], rng);
+            return pick(0..end, &mut self.memories[0], rng);
         }
         let first = self.draw(rng);
-        (first..self.all.len()).chain(0..first).find_map(|index| {
-            let start = index.checked_sub(1).map_or(0, |before| self.all[before].1);
-            pick(start..self.all[index].1, &mut self.cursors[index], rng)
-        })
+        (first..self.all.len())
+            .chain(0..first)
+            .find_map(|index| pick(self.range(index), &mut self.memories[index], rng))
     }
 
-    /// How probably each pool is asked and has somebody, in parts of [`CERTAIN`]: with its range and cursor. None where
+    /// How probably each pool is asked and has somebody, in parts of [`CERTAIN`]: with its range and memory. None where
     /// `has` says so of all.
     pub(super) fn chances(
         &self,
         has: impl Fn(Range<usize>) -> bool,
-    ) -> Vec<(Range<usize>, Cursor, u32)> {
-        let start = |index: usize| index.checked_sub(1).map_or(0, |before| self.all[before].1);
-        let range = |index: usize| start(index)..self.all[index].1;
-        let open: Vec<usize> = (0..self.all.len()).filter(|&index| has(range(index))).collect();
+    ) -> Vec<(Range<usize>, &Memory, u32)> {
+        let open: Vec<usize> =
+            (0..self.all.len()).filter(|&index| has(self.range(index))).collect();
         let firsts = || (0..self.all.len()).filter(|&index| self.is_first(index));
         let total: u64 = firsts().map(|index| u64::from(self.all[index].0.share)).sum();
         let mut parts = vec![0_u32; self.all.len()];
@@ -96,12 +121,17 @@ impl Pools {
             }
         }
         let asked = parts.into_iter().enumerate().filter(|(_, part)| *part > 0);
-        asked.map(|(index, part)| (range(index), self.cursors[index], part)).collect()
+        asked.map(|(index, part)| (self.range(index), &self.memories[index], part)).collect()
     }
 
     /// The pool in which this candidate stands.
     pub(super) fn pool_of(&self, candidate: usize) -> Option<Pool> {
         self.all.iter().find(|(_, end)| candidate < *end).map(|(pool, _)| *pool)
+    }
+
+    fn range(&self, index: usize) -> Range<usize> {
+        let start = index.checked_sub(1).map_or(0, |before| self.all[before].1);
+        start..self.all[index].1
     }
 
     fn is_first(&self, index: usize) -> bool {
@@ -126,6 +156,8 @@ impl Pools {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::NodeId;
+    use crate::registry::RecordKey;
 
     /// Pools of one candidate each: class, distance, share, and whether it can be picked. How often each is, of 1,000.
     fn shares(pools: &[(usize, Distance, u32, bool)]) -> Vec<u32> {
@@ -158,6 +190,26 @@ mod tests {
         assert!((870..930).contains(&near[0]) && near[1] == 0 && near[0] + near[2] == 1_000);
         let away = shares(&[(0, Host, 9, false), (0, Far, 9, true), (1, Far, 1, true)]);
         assert!((870..930).contains(&away[1]) && away[0] == 0, "{away:?}");
+    }
+
+    #[test]
+    fn a_ring_is_kept_while_the_candidates_are_the_same() {
+        let identity =
+            |index: usize| Identity::of(NodeId::from_bytes([0; 16]), RecordKey(index as u32));
+        let pool = |class| Pool { class, distance: Distance::Far, share: 1 };
+        let mut all = Pools::new(0);
+        [0, 0, 1].into_iter().for_each(|class| all.push(pool(class)));
+        for (memory, range) in all.memories.iter().zip([0..2, 2..3]) {
+            memory.ring.get_or_init(|| Ring::of(range.map(identity)));
+        }
+        let kept = |all: &Pools| [0, 1].map(|index| all.memories[index].ring.get().is_some());
+        all.settle(identity);
+        assert_eq!(kept(&all), [true, true]);
+        all.settle(|index| identity(index.max(1)));
+        assert_eq!(kept(&all), [false, true]);
+        all.clear();
+        all.settle(identity);
+        assert_eq!(kept(&all), [false, false]);
     }
 
     #[test]

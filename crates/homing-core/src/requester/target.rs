@@ -5,18 +5,19 @@ mod outlook;
 use super::eligible::{Absence, Eligible, eligible, everyone};
 use super::locality::{Distance, distance};
 use super::policy::Policy;
-use super::pools::{Pool, Pools};
+use super::pools::{Memory, Pool, Pools};
 use super::recent::Recent;
 use super::seats::{Identity, SeatKey, Seats};
 use super::slotted::Slotted;
 use super::{CallKey, Only};
-use crate::balance::{self, Affinity, Candidates};
+use crate::balance::{self, Affinity, Candidates, Keyed, Ring};
 use crate::id::NodeId;
 use crate::name::{Address, Namespace};
 use crate::registry::{Instance, InstanceState, RecordKey, Snapshot};
 use crate::rng::Rng;
 use crate::slots::Place;
 use crate::time::Time;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -164,6 +165,7 @@ impl Target {
             Err(absence) => self.absence = absence,
         }
         self.instances = instances;
+        self.pools.settle(|index| self.candidates[index].identity);
         // Only now, so that who stays keeps its seat.
         for candidate in old {
             seats.unlist(candidate.seat);
@@ -300,10 +302,12 @@ impl Target {
                 return None;
             }
         }
-        let picked = self.pools.pick(rng, |range, cursor, rng| {
+        let picked = self.pools.pick(rng, |range, memory, rng| {
             let (first, candidates) = (range.start, &candidates[range]);
             let field = Field { candidates, seats, wish, mood };
-            Some(first + policy.balancer.pick(&field, wish.affinity, cursor, rng)?)
+            let Memory { cursor, ring } = memory;
+            let keyed = field.keyed(ring);
+            Some(first + policy.balancer.pick(&field, keyed, cursor, rng)?)
         })?;
         Some(Picked { candidate: candidates[picked], slot: None })
     }
@@ -322,6 +326,15 @@ struct Field<'a> {
     seats: &'a Seats,
     wish: Wish,
     mood: Mood,
+}
+
+impl Field<'_> {
+    /// What the wish goes by, instead of the balancer.
+    fn keyed<'a>(&self, ring: &'a OnceCell<Ring>) -> Option<Keyed<'a>> {
+        let affinity = self.wish.affinity?;
+        let identities = || self.candidates.iter().map(|candidate| candidate.identity);
+        Some(Keyed { affinity, ring: ring.get_or_init(|| Ring::of(identities())) })
+    }
 }
 
 impl Candidates for Field<'_> {
@@ -343,10 +356,6 @@ impl Candidates for Field<'_> {
     fn cost(&self, index: usize) -> Option<u64> {
         self.pending(index)?;
         Some(self.seats.cost(self.candidates[index].seat, self.wish.now))
-    }
-
-    fn identity(&self, index: usize) -> balance::Identity {
-        self.candidates[index].identity
     }
 }
 

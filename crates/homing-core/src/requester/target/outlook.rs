@@ -1,12 +1,13 @@
 //! Who would take the next call to an address, and what does each candidate stand by?
 
 use super::{Candidate, Field, Mood, Reach, Target, Wish};
-use crate::balance::{CERTAIN, Candidates, Cursor};
+use crate::balance::{CERTAIN, Candidates};
 use crate::id::NodeId;
 use crate::registry::RecordKey;
 use crate::requester::explain::{Figures, Trouble};
 use crate::requester::locality::Distance;
 use crate::requester::policy::Policy;
+use crate::requester::pools::Memory;
 use crate::requester::seats::Seats;
 use crate::slots::Place;
 use std::ops::Range;
@@ -59,9 +60,10 @@ impl Target {
             let field = field(range);
             (0..field.len()).any(|index| field.pending(index).is_some())
         };
-        let of_pool = |(range, cursor, part): (Range<usize>, Cursor, u32)| {
-            let first = range.start;
-            let within = policy.balancer.chances(&field(range), wish.affinity, cursor);
+        let of_pool = |(range, memory, part): (Range<usize>, &Memory, u32)| {
+            let (first, field) = (range.start, field(range));
+            let keyed = field.keyed(&memory.ring);
+            let within = policy.balancer.chances(&field, keyed, memory.cursor);
             let both = move |chance: u32| {
                 let product = u64::from(chance) * u64::from(part) / u64::from(CERTAIN);
                 u32::try_from(product).unwrap_or(CERTAIN)
