@@ -17,6 +17,7 @@ mod chances;
 mod hash;
 mod latency;
 mod least_pending;
+mod loads;
 mod power_of_two;
 mod random;
 mod ring;
@@ -25,6 +26,7 @@ mod round_robin;
 pub use chances::CERTAIN;
 pub use hash::{Affinity, Identity};
 pub use latency::Latency;
+pub use loads::{Loads, Places};
 pub use ring::{Keyed, Ring};
 pub use round_robin::Cursor;
 

@@ -146,7 +146,8 @@ pub(super) fn pick(candidates: &impl Candidates, keyed: Keyed<'_>) -> Option<usi
 
 /// Two places on the circle.
 fn two_of(hash: u64) -> [u32; 2] {
-    [(hash >> 33) as u32, hash as u32 % TURN]
+    let place = |bits: u64| u32::try_from(bits % u64::from(TURN)).expect("it is below a turn");
+    [place(hash >> 33), place(hash)]
 }
 
 /// The part of the circle in which a place is.
@@ -208,8 +209,8 @@ mod tests {
 
     #[test]
     fn who_comes_takes_its_share_and_moves_nothing_else() {
-        let before = places(&ring(1_000), &[OPEN; 1_000], 20_000);
-        let after = places(&ring(1_001), &[OPEN; 1_001], 20_000);
+        let before = places(&ring(1_000), &vec![OPEN; 1_000], 20_000);
+        let after = places(&ring(1_001), &vec![OPEN; 1_001], 20_000);
         let moved: Vec<_> =
             before.iter().zip(&after).filter(|(before, after)| before != after).collect();
         assert!(moved.iter().all(|(_, after)| **after == 1_000));

@@ -194,11 +194,13 @@ mod tests {
 
     #[test]
     fn a_ring_is_kept_while_the_candidates_are_the_same() {
-        let identity =
-            |index: usize| Identity::of(NodeId::from_bytes([0; 16]), RecordKey(index as u32));
+        let key = |index: usize| RecordKey(u32::try_from(index).unwrap());
+        let identity = |index| Identity::of(NodeId::from_bytes([0; 16]), key(index));
         let pool = |class| Pool { class, distance: Distance::Far, share: 1 };
         let mut all = Pools::new(0);
-        [0, 0, 1].into_iter().for_each(|class| all.push(pool(class)));
+        for class in [0, 0, 1] {
+            all.push(pool(class));
+        }
         for (memory, range) in all.memories.iter().zip([0..2, 2..3]) {
             memory.ring.get_or_init(|| Ring::of(range.map(identity)));
         }
