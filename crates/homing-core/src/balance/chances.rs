@@ -2,7 +2,7 @@
 //!
 //! What [`Balancer::pick`] would do, without a draw and without a turn.
 
-use super::{Balancer, Candidates, Cursor, Keyed, least_pending, ring, round_robin};
+use super::{Balancer, Candidates, Cursor, Keyed, ring, round_robin};
 
 /// A certain pick. Chances are parts of it.
 pub const CERTAIN: u32 = 1_000_000;
@@ -26,7 +26,7 @@ impl Balancer {
                 certain(round_robin::pick(candidates, &mut cursor)).into_iter().collect()
             }
             Self::LeastPending => {
-                certain(least_pending::pick(candidates, &mut cursor)).into_iter().collect()
+                certain(candidates.least_pending(&mut cursor)).into_iter().collect()
             }
             Self::Random => {
                 let open = open(candidates);

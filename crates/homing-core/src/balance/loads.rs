@@ -1,17 +1,19 @@
 //! Who has the least to do, without a look at all?
 //!
 //! Everybody stands on the level of the calls it has under way, and each call moves one by one level. Who looks for the least
-//! busy begins at the lowest level, and in turn there: it finds the same as if all were looked at.
+//! busy begins at the lowest level, and in turn there: it finds the same as if all were looked at. What is looked at for
+//! nothing is who stands low and cannot be picked: all, at worst.
 
 use super::Cursor;
 
-/// Levels. Who has more calls under way stands on the last, where all that look are compared: a requester with so many calls
-/// under way at each of its instances has more to do than that.
+/// Levels. Who has more calls under way than there are stands on the last, with others, and there all are looked at: where even
+/// the least busy has so many, a pick is the smallest part of what there is to do.
 const LEVELS: usize = 64;
 /// Places in a word of a set.
 const WORD: usize = u64::BITS as usize;
 
-/// How many calls each of many has under way, by its place: a small number that nobody else has meanwhile.
+/// How many calls each of many has under way, by its place: a small number that nobody else has meanwhile. Takes eight bytes
+/// for each of them.
 #[derive(Clone, Debug)]
 pub struct Loads {
     levels: Vec<Places>,
@@ -46,6 +48,14 @@ impl Loads {
         if let Some(after) = after {
             self.levels[after].insert(place);
         }
+    }
+
+    /// All that are there, each with its level.
+    #[cfg(test)]
+    pub(crate) fn standing(&self) -> std::collections::BTreeMap<usize, usize> {
+        let places = |level: &Places| level.common(level, 0).collect::<Vec<_>>();
+        let levels = (0..).zip(self.levels.iter().map(places));
+        levels.flat_map(|(level, all)| all.into_iter().map(move |place| (place, level))).collect()
     }
 
     /// Of the members the one with the fewest calls under way that can be picked: `pending` says for a place what it has, and
@@ -149,7 +159,7 @@ mod tests {
             loads.change(at, known[at], load);
             known[at] = load;
             let closed = rng.chance(1, 2);
-            let open = |at: usize| known[at].filter(|_| !closed || at % 3 != 0);
+            let open = |at: usize| known[at].filter(|_| !closed || !at.is_multiple_of(3));
             let seen: Vec<_> = (0..count).map(open).collect();
             let expect = slowly(&seen, &members, first);
             assert_eq!(loads.least(&places, &mut cursor, open), expect);

@@ -9,7 +9,8 @@
 //! | [`Balancer::PowerOfTwo`], the default | two of them | constant |
 //! | [`Balancer::RoundRobin`] | the next one | constant |
 //! | [`Balancer::Random`] | one | constant |
-//! | [`Balancer::LeastPending`] | the next ones, until one has nothing to do | constant while most have nothing to do, else `n` |
+//! | [`Balancer::LeastPending`] | who has the least to do, by [`Loads`] | nearly constant (a bit each) while most can be picked, else `n` |
+//! | the same, without [`Loads`] | the next ones, until one has nothing to do | constant while most have nothing to do, else `n` |
 //! | [`Balancer::Hash`] | the closest ones on a [`Ring`] | constant while most can be picked, else `n` |
 //! | [`Balancer::Slots`] | the slots that are held | their number, at worst |
 
@@ -73,6 +74,12 @@ pub trait Candidates {
 
     /// What one more call there would cost ([`Latency::cost`]); `None` where it must not be picked.
     fn cost(&self, index: usize) -> Option<u64>;
+
+    /// The one with the fewest calls under way; among equals the next in turn. Looks at all, if need be: who keeps
+    /// [`Loads`] can do without.
+    fn least_pending(&self, cursor: &mut Cursor) -> Option<usize> {
+        least_pending::pick(self, cursor)
+    }
 }
 
 impl Balancer {
@@ -116,7 +123,7 @@ impl Balancer {
             Self::Random => {
                 random::pick(candidates.len(), rng, |index| candidates.pending(index).is_some())
             }
-            Self::LeastPending => least_pending::pick(candidates, cursor),
+            Self::LeastPending => candidates.least_pending(cursor),
         }
     }
 }

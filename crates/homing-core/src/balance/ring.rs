@@ -7,7 +7,7 @@
 //!
 //! Few points would do with many probes, or many points with one probe. With these numbers a pick costs the same among ten
 //! and among a thousand, all is at hand in a near cache (at most 400 bytes for each candidate), and shares are mostly within a
-//! tenth of what is fair: the deviation is 6 %, and nobody gets more than a quarter above.
+//! tenth of what is fair: the deviation is 5 %, and in a thousand nobody is off by more than a quarter.
 
 use super::Candidates;
 use super::hash::{Affinity, Identity};

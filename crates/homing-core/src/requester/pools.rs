@@ -4,9 +4,9 @@
 //! share in the long run; of a weight the nearest pool is asked first.
 
 use super::locality::Distance;
-use crate::balance::{CERTAIN, Cursor, Identity, Ring};
+use super::memory::Memory;
+use crate::balance::{CERTAIN, Identity};
 use crate::rng::Rng;
-use std::cell::OnceCell;
 use std::ops::Range;
 
 /// What the candidates of a pool have in common.
@@ -28,20 +28,6 @@ pub(super) struct Pools {
     start: usize,
 }
 
-/// What is kept of a pool from one pick to the next.
-#[derive(Debug)]
-pub(super) struct Memory {
-    pub(super) cursor: Cursor,
-    /// Made for the first call that goes by a key: with other calls it would be a burden for nothing.
-    pub(super) ring: OnceCell<Ring>,
-}
-
-impl Memory {
-    fn starting_at(start: usize) -> Self {
-        Self { cursor: Cursor::starting_at(start), ring: OnceCell::new() }
-    }
-}
-
 impl Pools {
     /// No pools. In each of those to come, the turn begins at `start`.
     pub(super) fn new(start: usize) -> Self {
@@ -51,7 +37,9 @@ impl Pools {
     #[cfg(test)]
     pub(super) fn start_at(&mut self, start: usize) {
         self.start = start;
-        self.memories.iter_mut().for_each(|memory| memory.cursor = Cursor::starting_at(start));
+        self.memories
+            .iter_mut()
+            .for_each(|memory| memory.cursor = Memory::starting_at(start).cursor);
     }
 
     /// Nobody is left.
@@ -73,16 +61,11 @@ impl Pools {
         }
     }
 
-    /// All are in: forgets the rings that are not of the candidates in their pools any more. Most changes of an instance are
-    /// none of who is there, and to make a ring costs more than to compare it.
+    /// All are in: forgets what is not true of the candidates any more.
     pub(super) fn settle(&mut self, identity: impl Fn(usize) -> Identity) {
         for index in 0..self.memories.len() {
-            let is_known = |ring: &Ring| {
-                index < self.all.len() && ring.is_of(self.range(index).map(&identity))
-            };
-            if !self.memories[index].ring.get().is_some_and(is_known) {
-                self.memories[index].ring.take();
-            }
+            let range = if index < self.all.len() { self.range(index) } else { 0..0 };
+            self.memories[index].kept.settle(range.map(&identity));
         }
     }
 
@@ -156,8 +139,6 @@ impl Pools {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::NodeId;
-    use crate::registry::RecordKey;
 
     /// Pools of one candidate each: class, distance, share, and whether it can be picked. How often each is, of 1,000.
     fn shares(pools: &[(usize, Distance, u32, bool)]) -> Vec<u32> {
@@ -190,28 +171,6 @@ mod tests {
         assert!((870..930).contains(&near[0]) && near[1] == 0 && near[0] + near[2] == 1_000);
         let away = shares(&[(0, Host, 9, false), (0, Far, 9, true), (1, Far, 1, true)]);
         assert!((870..930).contains(&away[1]) && away[0] == 0, "{away:?}");
-    }
-
-    #[test]
-    fn a_ring_is_kept_while_the_candidates_are_the_same() {
-        let key = |index: usize| RecordKey(u32::try_from(index).unwrap());
-        let identity = |index| Identity::of(NodeId::from_bytes([0; 16]), key(index));
-        let pool = |class| Pool { class, distance: Distance::Far, share: 1 };
-        let mut all = Pools::new(0);
-        for class in [0, 0, 1] {
-            all.push(pool(class));
-        }
-        for (memory, range) in all.memories.iter().zip([0..2, 2..3]) {
-            memory.ring.get_or_init(|| Ring::of(range.map(identity)));
-        }
-        let kept = |all: &Pools| [0, 1].map(|index| all.memories[index].ring.get().is_some());
-        all.settle(identity);
-        assert_eq!(kept(&all), [true, true]);
-        all.settle(|index| identity(index.max(1)));
-        assert_eq!(kept(&all), [false, true]);
-        all.clear();
-        all.settle(identity);
-        assert_eq!(kept(&all), [false, false]);
     }
 
     #[test]

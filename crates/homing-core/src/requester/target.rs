@@ -4,20 +4,20 @@ mod outlook;
 
 use super::eligible::{Absence, Eligible, eligible, everyone};
 use super::locality::{Distance, distance};
+use super::memory::{Kept, Memory};
 use super::policy::Policy;
-use super::pools::{Memory, Pool, Pools};
+use super::pools::{Pool, Pools};
 use super::recent::Recent;
 use super::seats::{Identity, SeatKey, Seats};
 use super::slotted::Slotted;
 use super::{CallKey, Only};
-use crate::balance::{self, Affinity, Candidates, Keyed, Ring};
+use crate::balance::{self, Affinity, Candidates, Cursor, Keyed};
 use crate::id::NodeId;
 use crate::name::{Address, Namespace};
 use crate::registry::{Instance, InstanceState, RecordKey, Snapshot};
 use crate::rng::Rng;
 use crate::slots::Place;
 use crate::time::Time;
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -293,7 +293,7 @@ impl Target {
         if let Some(slotted) = &mut self.slotted
             && wish.affinity.is_none()
         {
-            let field = Field { candidates, seats, wish, mood };
+            let field = Field { candidates, seats, wish, mood, kept: None };
             let picked = slotted.pick(|index| field.pending(index).is_some());
             if let Some((index, number)) = picked {
                 return Some(Picked { candidate: candidates[index], slot: Some(number) });
@@ -304,9 +304,9 @@ impl Target {
         }
         let picked = self.pools.pick(rng, |range, memory, rng| {
             let (first, candidates) = (range.start, &candidates[range]);
-            let field = Field { candidates, seats, wish, mood };
-            let Memory { cursor, ring } = memory;
-            let keyed = field.keyed(ring);
+            let Memory { cursor, kept } = memory;
+            let field = Field { candidates, seats, wish, mood, kept: Some(kept) };
+            let keyed = field.keyed();
             Some(first + policy.balancer.pick(&field, keyed, cursor, rng)?)
         })?;
         Some(Picked { candidate: candidates[picked], slot: None })
@@ -326,14 +326,16 @@ struct Field<'a> {
     seats: &'a Seats,
     wish: Wish,
     mood: Mood,
+    /// Of the pool that they are, if they are one.
+    kept: Option<&'a Kept>,
 }
 
 impl Field<'_> {
     /// What the wish goes by, instead of the balancer.
-    fn keyed<'a>(&self, ring: &'a OnceCell<Ring>) -> Option<Keyed<'a>> {
-        let affinity = self.wish.affinity?;
-        let identities = || self.candidates.iter().map(|candidate| candidate.identity);
-        Some(Keyed { affinity, ring: ring.get_or_init(|| Ring::of(identities())) })
+    fn keyed(&self) -> Option<Keyed<'_>> {
+        let (affinity, kept) = (self.wish.affinity?, self.kept?);
+        let identities = self.candidates.iter().map(|candidate| candidate.identity);
+        Some(Keyed { affinity, ring: kept.ring(identities) })
     }
 }
 
@@ -356,6 +358,13 @@ impl Candidates for Field<'_> {
     fn cost(&self, index: usize) -> Option<u64> {
         self.pending(index)?;
         Some(self.seats.cost(self.candidates[index].seat, self.wish.now))
+    }
+
+    fn least_pending(&self, cursor: &mut Cursor) -> Option<usize> {
+        let loads = self.seats.loads().expect("it is kept where it is asked for");
+        let members = self.kept?.members(self.candidates.iter().map(|candidate| candidate.seat));
+        let pending = |place| self.pending(members.candidate(place));
+        Some(members.candidate(loads.least(&members.places, cursor, pending)?))
     }
 }
 
