@@ -135,6 +135,7 @@ impl Ring {
 
 /// The next in line for a key that can be picked. Mostly that is the first: whether a candidate can be picked costs more
 /// than to find it, and is asked of one. Where nearly nobody can be, all are looked at, and scored.
+#[inline(never)] // Calls without a key are the most, and must not pay for it.
 pub(super) fn pick(candidates: &impl Candidates, keyed: Keyed<'_>) -> Option<usize> {
     let Keyed { affinity, ring } = keyed;
     debug_assert!(ring.identities.len() == candidates.len(), "a ring of other candidates");
