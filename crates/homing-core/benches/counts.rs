@@ -73,6 +73,7 @@ fn warm() -> Pair {
 #[bench::round_robin_of_1000(Choice::new(Balancer::RoundRobin, 1_000, 0))]
 #[bench::random_of_1000(Choice::new(Balancer::Random, 1_000, 0))]
 #[bench::least_pending_of_1000(Choice::new(Balancer::LeastPending, 1_000, 0))]
+#[bench::least_pending_of_1000_busy(Choice::new(Balancer::LeastPending, 1_000, 3))]
 #[bench::hash_of_1000(Choice::new(Balancer::Hash, 1_000, 0))]
 fn picks_100(mut choice: Choice) -> Choice {
     for _ in 0..REPEATED {

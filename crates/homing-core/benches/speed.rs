@@ -65,10 +65,20 @@ fn picks(criterion: &mut Criterion) {
         }
         group.finish();
     }
+    let choice = pick::Choice::new(Balancer::Hash, 1_000, 0);
+    criterion.bench_function("pick/hash/a ring of 1000 is made", |bencher| {
+        bencher.iter(|| choice.ring());
+    });
     let mut choice = pick::Choice::new(Balancer::LeastPending, 1_000, 3);
     criterion.bench_function("pick/least-pending/1000, all busy", |bencher| {
         bencher.iter(|| choice.pick());
     });
+    criterion.bench_function(
+        "pick/least-pending/1000, all busy, and a call begins and ends",
+        |bencher| {
+            bencher.iter(|| choice.turn());
+        },
+    );
 }
 
 /// All that a requester decides for one call.
@@ -82,6 +92,10 @@ fn decisions(criterion: &mut Criterion) {
         }
         group.finish();
     }
+    let mut asking = pick::Asking::busy(Balancer::LeastPending, 1_000, 3);
+    criterion.bench_function("requester/least-pending/1000, all busy", |bencher| {
+        bencher.iter(|| asking.call());
+    });
 }
 
 fn merges(criterion: &mut Criterion) {

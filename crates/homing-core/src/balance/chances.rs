@@ -2,7 +2,7 @@
 //!
 //! What [`Balancer::pick`] would do, without a draw and without a turn.
 
-use super::{Affinity, Balancer, Candidates, Cursor, hash, least_pending, round_robin};
+use super::{Balancer, Candidates, Cursor, Keyed, ring, round_robin};
 
 /// A certain pick. Chances are parts of it.
 pub const CERTAIN: u32 = 1_000_000;
@@ -13,12 +13,12 @@ impl Balancer {
     pub fn chances(
         self,
         candidates: &impl Candidates,
-        affinity: Option<Affinity>,
+        keyed: Option<Keyed<'_>>,
         mut cursor: Cursor,
     ) -> Vec<(usize, u32)> {
         let certain = |picked: Option<usize>| picked.map(|index| (index, CERTAIN));
-        if let Some(affinity) = affinity {
-            return certain(hash::pick(candidates, affinity)).into_iter().collect();
+        if let Some(keyed) = keyed {
+            return certain(ring::pick(candidates, keyed)).into_iter().collect();
         }
         match self {
             Self::PowerOfTwo | Self::Hash | Self::Slots => of_two(candidates),
@@ -26,7 +26,7 @@ impl Balancer {
                 certain(round_robin::pick(candidates, &mut cursor)).into_iter().collect()
             }
             Self::LeastPending => {
-                certain(least_pending::pick(candidates, &mut cursor)).into_iter().collect()
+                certain(candidates.least_pending(&mut cursor)).into_iter().collect()
             }
             Self::Random => {
                 let open = open(candidates);
@@ -68,7 +68,8 @@ fn part(some: usize, all: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Field;
+    use super::super::Affinity;
+    use super::super::tests::{Field, ring};
     use super::*;
     use crate::rng::Rng;
 
@@ -87,13 +88,14 @@ mod tests {
         for balancer in Balancer::ALL {
             for affinity in [None, Some(Affinity::of(b"k"))] {
                 for world in WORLDS.map(Field) {
-                    let told = balancer.chances(&world, affinity, Cursor::starting_at(1));
+                    let ring = ring(world.len());
+                    let keyed = affinity.map(|affinity| Keyed { affinity, ring: &ring });
+                    let told = balancer.chances(&world, keyed, Cursor::starting_at(1));
                     let mut rng = Rng::from_seed(7);
                     let mut counts = vec![0_u32; world.0.len()];
                     for _ in 0..DRAWS {
                         let mut cursor = Cursor::starting_at(1);
-                        if let Some(index) = balancer.pick(&world, affinity, &mut cursor, &mut rng)
-                        {
+                        if let Some(index) = balancer.pick(&world, keyed, &mut cursor, &mut rng) {
                             counts[index] += 1;
                         }
                     }

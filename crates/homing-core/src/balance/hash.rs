@@ -1,11 +1,7 @@
-//! Who is it for calls of one key?
+//! What do calls of one key and one instance have in common?
 //!
-//! Rendezvous hashing (Thaler and Ravishankar 1998, "Using Name-Based Mappings to Increase Hit Rates"): each candidate is
-//! scored by a hash of itself and the key, and the highest score wins. No table and no state, so all requesters agree at
-//! once; who goes takes its keys only, and who comes takes an equal share from each. While a candidate cannot be picked its
-//! keys go to the second in line, and then back.
+//! Hashes that are the same in each release and on each machine, so that all requesters agree without a word.
 
-use super::Candidates;
 use crate::id::NodeId;
 use crate::registry::RecordKey;
 
@@ -20,6 +16,16 @@ impl Affinity {
         // FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/): simple enough that anybody can agree with us.
         let fold = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         Self(mixed(key.iter().fold(0xcbf2_9ce4_8422_2325, fold)))
+    }
+
+    /// So many hashes of it.
+    pub(super) fn hashes<const N: usize>(self) -> [u64; N] {
+        hashes(self.0)
+    }
+
+    /// How much this candidate is for it.
+    pub(super) fn score(self, identity: Identity) -> u64 {
+        mixed(self.0 ^ identity.0)
     }
 }
 
@@ -36,19 +42,23 @@ impl Identity {
         });
         Self(mixed(high ^ mixed(low ^ u64::from(key.0))))
     }
+
+    /// So many hashes of it.
+    pub(super) fn hashes<const N: usize>(self) -> [u64; N] {
+        hashes(self.0)
+    }
 }
 
-/// The one with the highest score of those that can be picked. Mostly that is the one with the highest of all: whether a
-/// candidate can be picked costs more than its score, and is asked of one.
-pub(super) fn pick(candidates: &impl Candidates, affinity: Affinity) -> Option<usize> {
-    let all = 0..candidates.len();
-    let score = |&index: &usize| mixed(affinity.0 ^ candidates.identity(index).0);
-    let may = |&index: &usize| candidates.pending(index).is_some();
-    let first = all.clone().max_by_key(score)?;
-    if may(&first) { Some(first) } else { all.filter(may).max_by_key(score) }
+/// So many hashes of one (`SplitMix64`, Steele, Lea and Flood 2014).
+fn hashes<const N: usize>(seed: u64) -> [u64; N] {
+    let mut state = seed;
+    [(); N].map(|()| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed(state)
+    })
 }
 
-/// Spreads every bit over all (the end of `SplitMix64`, Steele, Lea and Flood 2014).
+/// Spreads every bit over all (the end of `SplitMix64`).
 const fn mixed(bits: u64) -> u64 {
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

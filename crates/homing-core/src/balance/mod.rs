@@ -1,28 +1,34 @@
 //! Which of several instances takes the next call?
 //!
 //! Pure: who can be picked, how busy and how slow each is, and chance are arguments. What a balancer remembers from one
-//! pick to the next is in its [`Cursor`]; what is known of an instance's speed, in its [`Latency`]. No pick allocates.
+//! pick to the next is in its [`Cursor`]; what is known of an instance's speed, in its [`Latency`]; where keys go, in the
+//! [`Ring`] of the instances. No pick allocates.
 //!
 //! | balancer | looks at | cost of a pick among `n` |
 //! |---|---|---|
 //! | [`Balancer::PowerOfTwo`], the default | two of them | constant |
 //! | [`Balancer::RoundRobin`] | the next one | constant |
 //! | [`Balancer::Random`] | one | constant |
-//! | [`Balancer::LeastPending`] | the next ones, until one has nothing to do | constant while most have nothing to do, else `n` |
-//! | [`Balancer::Hash`] | all | `n`, of about a nanosecond each |
+//! | [`Balancer::LeastPending`] | who has the least to do, by [`Loads`] | nearly constant (a bit each) while most can be picked, else `n` |
+//! | the same, without [`Loads`] | the next ones, until one has nothing to do | constant while most have nothing to do, else `n` |
+//! | [`Balancer::Hash`] | the closest ones on a [`Ring`] | constant while most can be picked, else `n` |
 //! | [`Balancer::Slots`] | the slots that are held | their number, at worst |
 
 mod chances;
 mod hash;
 mod latency;
 mod least_pending;
+mod loads;
 mod power_of_two;
 mod random;
+mod ring;
 mod round_robin;
 
 pub use chances::CERTAIN;
 pub use hash::{Affinity, Identity};
 pub use latency::Latency;
+pub use loads::{Loads, Places};
+pub use ring::{Keyed, Ring};
 pub use round_robin::Cursor;
 
 use crate::rng::Rng;
@@ -69,8 +75,11 @@ pub trait Candidates {
     /// What one more call there would cost ([`Latency::cost`]); `None` where it must not be picked.
     fn cost(&self, index: usize) -> Option<u64>;
 
-    /// What tells it from all others, the same for everybody who looks at it.
-    fn identity(&self, index: usize) -> Identity;
+    /// The one with the fewest calls under way; among equals the next in turn. Looks at all, if need be: who keeps
+    /// [`Loads`] can do without.
+    fn least_pending(&self, cursor: &mut Cursor) -> Option<usize> {
+        least_pending::pick(self, cursor)
+    }
 }
 
 impl Balancer {
@@ -96,17 +105,17 @@ impl Balancer {
         }
     }
 
-    /// Picks a candidate, and moves the cursor past it. A call with an `affinity` goes by its hash, whatever the balancer.
+    /// Picks a candidate, and moves the cursor past it. A call that is `keyed` goes by its key, whatever the balancer.
     /// The answer is `None` when none can be picked; the cursor then stays.
     pub fn pick(
         self,
         candidates: &impl Candidates,
-        affinity: Option<Affinity>,
+        keyed: Option<Keyed<'_>>,
         cursor: &mut Cursor,
         rng: &mut Rng,
     ) -> Option<usize> {
-        if let Some(affinity) = affinity {
-            return hash::pick(candidates, affinity);
+        if let Some(keyed) = keyed {
+            return ring::pick(candidates, keyed);
         }
         match self {
             Self::PowerOfTwo | Self::Hash | Self::Slots => power_of_two::pick(candidates, rng),
@@ -114,7 +123,7 @@ impl Balancer {
             Self::Random => {
                 random::pick(candidates.len(), rng, |index| candidates.pending(index).is_some())
             }
-            Self::LeastPending => least_pending::pick(candidates, cursor),
+            Self::LeastPending => candidates.least_pending(cursor),
         }
     }
 }

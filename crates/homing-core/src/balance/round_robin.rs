@@ -27,14 +27,19 @@ impl Cursor {
         self.next = picked + 1;
     }
 
-    /// All indices below `count`, the next in turn first.
-    pub(super) fn turns(self, count: usize) -> impl Iterator<Item = usize> {
+    /// The next in turn of `count`.
+    pub(super) fn first(self, count: usize) -> usize {
         // The division is kept off the usual path: picks leave the cursor at most one past the end.
-        let first = match self.next {
+        match self.next {
             next if next < count => next,
             next if next == count => 0,
             next => next.checked_rem(count).unwrap_or(0),
-        };
+        }
+    }
+
+    /// All indices below `count`, the next in turn first.
+    pub(super) fn turns(self, count: usize) -> impl Iterator<Item = usize> {
+        let first = self.first(count);
         (first..count).chain(0..first)
     }
 }

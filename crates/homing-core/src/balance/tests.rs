@@ -1,6 +1,8 @@
 //! Is the right one picked?
 
 use super::*;
+use crate::id::NodeId;
+use crate::registry::RecordKey;
 
 /// Candidates as data: calls under way and cost, or closed.
 pub(super) struct Field<'a>(pub(super) &'a [Option<(u32, u64)>]);
@@ -17,11 +19,12 @@ impl Candidates for Field<'_> {
     fn cost(&self, index: usize) -> Option<u64> {
         self.0[index].map(|(_, cost)| cost)
     }
+}
 
-    fn identity(&self, index: usize) -> Identity {
-        let node = crate::id::NodeId::from_bytes([u8::try_from(index).unwrap(); 16]);
-        Identity::of(node, crate::registry::RecordKey(1))
-    }
+/// The ring of so many candidates.
+pub(super) fn ring(count: usize) -> Ring {
+    let node = |index: u128| NodeId::from_bytes(index.to_be_bytes());
+    Ring::of((0..count as u128).map(|index| Identity::of(node(index), RecordKey(1))))
 }
 
 /// Picks as often as `expect` is long among candidates with these loads (`None`: closed), starting at `start`.
@@ -97,10 +100,12 @@ fn shares_of_two_open() -> Vec<u32> {
 fn nobody_is_picked_from_nobody() {
     let mut rng = Rng::from_seed(1);
     for balancer in Balancer::ALL {
-        for affinity in [None, Some(Affinity::of(b"key"))] {
-            let mut cursor = Cursor::starting_at(3);
-            assert_eq!(balancer.pick(&Field(&[]), affinity, &mut cursor, &mut rng), None);
-            assert_eq!(balancer.pick(&Field(&[None; 2]), affinity, &mut cursor, &mut rng), None);
+        for field in [&[][..], &[None; 2], &[None; 200]].map(Field) {
+            let (affinity, ring) = (Affinity::of(b"key"), ring(field.len()));
+            for keyed in [None, Some(Keyed { affinity, ring: &ring })] {
+                let mut cursor = Cursor::starting_at(3);
+                assert_eq!(balancer.pick(&field, keyed, &mut cursor, &mut rng), None);
+            }
         }
     }
 }
@@ -108,10 +113,11 @@ fn nobody_is_picked_from_nobody() {
 /// Where each of a thousand keys goes.
 fn places(field: &[Option<(u32, u64)>]) -> Vec<usize> {
     let (mut cursor, mut rng) = (Cursor::default(), Rng::from_seed(1));
+    let ring = ring(field.len());
     (0..1_000_u32)
         .map(|key| {
-            let affinity = Some(Affinity::of(&key.to_be_bytes()));
-            Balancer::Hash.pick(&Field(field), affinity, &mut cursor, &mut rng).unwrap()
+            let keyed = Keyed { affinity: Affinity::of(&key.to_be_bytes()), ring: &ring };
+            Balancer::Hash.pick(&Field(field), Some(keyed), &mut cursor, &mut rng).unwrap()
         })
         .collect()
 }

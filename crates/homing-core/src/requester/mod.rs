@@ -24,6 +24,7 @@ mod health;
 mod hedging;
 mod input;
 mod locality;
+mod memory;
 mod outliers;
 mod policy;
 mod pools;
@@ -101,13 +102,18 @@ pub struct Requester {
 impl Requester {
     /// A requester without targets that knows of nobody yet.
     pub fn new(policy: impl Into<Policy>, rng: Rng) -> Self {
+        let policy = policy.into();
+        let seats = match policy.balancer {
+            Balancer::LeastPending => Seats::in_order(),
+            _ => Seats::default(),
+        };
         Self {
-            policy: policy.into(),
+            policy,
             rng,
             snapshot: None,
             generation: 0,
             targets: Vec::new(),
-            seats: Seats::default(),
+            seats,
             calls: Calls::new(),
             budget: Budget::default(),
             stats: Stats::default(),

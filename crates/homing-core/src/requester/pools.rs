@@ -4,7 +4,8 @@
 //! share in the long run; of a weight the nearest pool is asked first.
 
 use super::locality::Distance;
-use crate::balance::{CERTAIN, Cursor};
+use super::memory::Memory;
+use crate::balance::{CERTAIN, Identity};
 use crate::rng::Rng;
 use std::ops::Range;
 
@@ -23,21 +24,22 @@ pub(super) struct Pools {
     /// Each with the end of its range. Ordered by class and distance.
     all: Vec<(Pool, usize)>,
     /// One for each pool there ever was, so that turns go on when the candidates change.
-    cursors: Vec<Cursor>,
+    memories: Vec<Memory>,
     start: usize,
 }
 
 impl Pools {
     /// No pools. In each of those to come, the turn begins at `start`.
     pub(super) fn new(start: usize) -> Self {
-        Self { all: Vec::new(), cursors: Vec::new(), start }
+        Self { all: Vec::new(), memories: Vec::new(), start }
     }
 
     #[cfg(test)]
     pub(super) fn start_at(&mut self, start: usize) {
         self.start = start;
-        self.cursors.clear();
-        self.cursors.resize(self.all.len(), Cursor::starting_at(start));
+        self.memories
+            .iter_mut()
+            .for_each(|memory| memory.cursor = Memory::starting_at(start).cursor);
     }
 
     /// Nobody is left.
@@ -52,10 +54,18 @@ impl Pools {
             last => {
                 let end = last.map_or(0, |(_, end)| *end) + 1;
                 self.all.push((pool, end));
-                if self.cursors.len() < self.all.len() {
-                    self.cursors.push(Cursor::starting_at(self.start));
+                if self.memories.len() < self.all.len() {
+                    self.memories.push(Memory::starting_at(self.start));
                 }
             }
+        }
+    }
+
+    /// All are in: forgets what is not true of the candidates any more.
+    pub(super) fn settle(&mut self, identity: impl Fn(usize) -> Identity) {
+        for index in 0..self.memories.len() {
+            let range = if index < self.all.len() { self.range(index) } else { 0..0 };
+            self.memories[index].kept.settle(range.map(&identity));
         }
     }
 
@@ -63,27 +73,25 @@ impl Pools {
     pub(super) fn pick<T>(
         &mut self,
         rng: &mut Rng,
-        pick: impl Fn(Range<usize>, &mut Cursor, &mut Rng) -> Option<T>,
+        pick: impl Fn(Range<usize>, &mut Memory, &mut Rng) -> Option<T>,
     ) -> Option<T> {
         if let [(_, end)] = self.all[..] {
-            return pick(0..end, &mut self.cursors[0], rng);
+            return pick(0..end, &mut self.memories[0], rng);
         }
         let first = self.draw(rng);
-        (first..self.all.len()).chain(0..first).find_map(|index| {
-            let start = index.checked_sub(1).map_or(0, |before| self.all[before].1);
-            pick(start..self.all[index].1, &mut self.cursors[index], rng)
-        })
+        (first..self.all.len())
+            .chain(0..first)
+            .find_map(|index| pick(self.range(index), &mut self.memories[index], rng))
     }
 
-    /// How probably each pool is asked and has somebody, in parts of [`CERTAIN`]: with its range and cursor. None where
+    /// How probably each pool is asked and has somebody, in parts of [`CERTAIN`]: with its range and memory. None where
     /// `has` says so of all.
     pub(super) fn chances(
         &self,
         has: impl Fn(Range<usize>) -> bool,
-    ) -> Vec<(Range<usize>, Cursor, u32)> {
-        let start = |index: usize| index.checked_sub(1).map_or(0, |before| self.all[before].1);
-        let range = |index: usize| start(index)..self.all[index].1;
-        let open: Vec<usize> = (0..self.all.len()).filter(|&index| has(range(index))).collect();
+    ) -> Vec<(Range<usize>, &Memory, u32)> {
+        let open: Vec<usize> =
+            (0..self.all.len()).filter(|&index| has(self.range(index))).collect();
         let firsts = || (0..self.all.len()).filter(|&index| self.is_first(index));
         let total: u64 = firsts().map(|index| u64::from(self.all[index].0.share)).sum();
         let mut parts = vec![0_u32; self.all.len()];
@@ -96,12 +104,17 @@ impl Pools {
             }
         }
         let asked = parts.into_iter().enumerate().filter(|(_, part)| *part > 0);
-        asked.map(|(index, part)| (range(index), self.cursors[index], part)).collect()
+        asked.map(|(index, part)| (self.range(index), &self.memories[index], part)).collect()
     }
 
     /// The pool in which this candidate stands.
     pub(super) fn pool_of(&self, candidate: usize) -> Option<Pool> {
         self.all.iter().find(|(_, end)| candidate < *end).map(|(pool, _)| *pool)
+    }
+
+    fn range(&self, index: usize) -> Range<usize> {
+        let start = index.checked_sub(1).map_or(0, |before| self.all[before].1);
+        start..self.all[index].1
     }
 
     fn is_first(&self, index: usize) -> bool {

@@ -6,7 +6,7 @@
 use super::explain::Trouble;
 use super::health::{Advice, Ejected, Health, Mark};
 use super::policy::Outliers;
-use crate::balance::Latency;
+use crate::balance::{Latency, Loads};
 use crate::id::{Epoch, NodeId};
 use crate::limits::FAILURE_LATENCY;
 use crate::registry::RecordKey;
@@ -18,6 +18,13 @@ use std::time::Duration;
 /// Which seat.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct SeatKey(usize);
+
+impl SeatKey {
+    /// A small number that no other seat has meanwhile.
+    pub(super) fn place(self) -> usize {
+        self.0
+    }
+}
 
 /// Who sits there: one offer of one life of a node.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -33,6 +40,8 @@ pub(super) struct Seats {
     index: BTreeMap<Identity, usize>,
     /// Nodes that could not be reached, until when they are avoided.
     doubts: BTreeMap<NodeId, Time>,
+    /// Who has how much to do, where that is asked for.
+    loads: Option<Loads>,
 }
 
 #[derive(Debug)]
@@ -82,12 +91,24 @@ pub(super) struct Marked {
 }
 
 impl Seats {
+    /// No seats; of those to come the order by their calls under way is kept.
+    pub(super) fn in_order() -> Self {
+        Self { loads: Some(Loads::default()), ..Self::default() }
+    }
+
+    /// All by their calls under way, by their [places](SeatKey::place), if that is kept.
+    pub(super) fn loads(&self) -> Option<&Loads> {
+        self.loads.as_ref()
+    }
+
     /// A target lists this instance: its seat, made when it has none. [`unlist`](Self::unlist) is due once.
     pub(super) fn list(&mut self, identity: Identity) -> SeatKey {
-        let Self { all, index, doubts } = self;
+        let Self { all, index, doubts, loads } = self;
         let index = *index.entry(identity).or_insert_with(|| {
             let rests_until = doubts.get(&identity.node).copied().unwrap_or(Time::ZERO);
-            all.insert(Seat::new(identity, rests_until))
+            let place = all.insert(Seat::new(identity, rests_until));
+            change(loads, place, None, Some(0));
+            place
         });
         self.all[index].listed += 1;
         SeatKey(index)
@@ -104,6 +125,7 @@ impl Seats {
         let seat = &mut self.all[key.0];
         seat.health.begin(now);
         seat.pending += 1;
+        change(&mut self.loads, key.0, Some(seat.pending - 1), Some(seat.pending));
         seat.identity
     }
 
@@ -111,6 +133,7 @@ impl Seats {
     pub(super) fn leave(&mut self, key: SeatKey) {
         let seat = &mut self.all[key.0];
         seat.pending -= 1;
+        change(&mut self.loads, key.0, Some(seat.pending + 1), Some(seat.pending));
         if seat.pending == 0 {
             self.drop_unused(key);
         }
@@ -221,6 +244,14 @@ impl Seats {
         }
     }
 
+    /// Whether the order that is kept is that of the calls under way.
+    #[cfg(test)]
+    pub(super) fn is_in_order(&self) -> bool {
+        let level = |(place, seat): (usize, &Seat)| (place, seat.pending.min(63) as usize);
+        let expect = self.all.iter().map(level).collect();
+        self.loads.as_ref().is_none_or(|loads| loads.standing() == expect)
+    }
+
     /// Whether nobody has a seat.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
@@ -232,7 +263,14 @@ impl Seats {
         if seat.pending == 0 && seat.listed == 0 {
             self.index.remove(&seat.identity);
             self.all.remove(key.0);
+            change(&mut self.loads, key.0, Some(0), None);
         }
+    }
+}
+
+fn change(loads: &mut Option<Loads>, place: usize, before: Option<u32>, after: Option<u32>) {
+    if let Some(loads) = loads {
+        loads.change(place, before, after);
     }
 }
 

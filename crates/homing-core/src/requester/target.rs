@@ -4,13 +4,14 @@ mod outlook;
 
 use super::eligible::{Absence, Eligible, eligible, everyone};
 use super::locality::{Distance, distance};
+use super::memory::{Kept, Memory};
 use super::policy::Policy;
 use super::pools::{Pool, Pools};
 use super::recent::Recent;
 use super::seats::{Identity, SeatKey, Seats};
 use super::slotted::Slotted;
 use super::{CallKey, Only};
-use crate::balance::{self, Affinity, Candidates};
+use crate::balance::{self, Affinity, Candidates, Cursor, Keyed};
 use crate::id::NodeId;
 use crate::name::{Address, Namespace};
 use crate::registry::{Instance, InstanceState, RecordKey, Snapshot};
@@ -164,6 +165,7 @@ impl Target {
             Err(absence) => self.absence = absence,
         }
         self.instances = instances;
+        self.pools.settle(|index| self.candidates[index].identity);
         // Only now, so that who stays keeps its seat.
         for candidate in old {
             seats.unlist(candidate.seat);
@@ -291,7 +293,7 @@ impl Target {
         if let Some(slotted) = &mut self.slotted
             && wish.affinity.is_none()
         {
-            let field = Field { candidates, seats, wish, mood };
+            let field = Field { candidates, seats, wish, mood, kept: None };
             let picked = slotted.pick(|index| field.pending(index).is_some());
             if let Some((index, number)) = picked {
                 return Some(Picked { candidate: candidates[index], slot: Some(number) });
@@ -300,10 +302,12 @@ impl Target {
                 return None;
             }
         }
-        let picked = self.pools.pick(rng, |range, cursor, rng| {
+        let picked = self.pools.pick(rng, |range, memory, rng| {
             let (first, candidates) = (range.start, &candidates[range]);
-            let field = Field { candidates, seats, wish, mood };
-            Some(first + policy.balancer.pick(&field, wish.affinity, cursor, rng)?)
+            let Memory { cursor, kept } = memory;
+            let field = Field { candidates, seats, wish, mood, kept: Some(kept) };
+            let keyed = field.keyed();
+            Some(first + policy.balancer.pick(&field, keyed, cursor, rng)?)
         })?;
         Some(Picked { candidate: candidates[picked], slot: None })
     }
@@ -322,6 +326,17 @@ struct Field<'a> {
     seats: &'a Seats,
     wish: Wish,
     mood: Mood,
+    /// Of the pool that they are, if they are one.
+    kept: Option<&'a Kept>,
+}
+
+impl Field<'_> {
+    /// What the wish goes by, instead of the balancer.
+    fn keyed(&self) -> Option<Keyed<'_>> {
+        let (affinity, kept) = (self.wish.affinity?, self.kept?);
+        let identities = self.candidates.iter().map(|candidate| candidate.identity);
+        Some(Keyed { affinity, ring: kept.ring(identities) })
+    }
 }
 
 impl Candidates for Field<'_> {
@@ -345,8 +360,11 @@ impl Candidates for Field<'_> {
         Some(self.seats.cost(self.candidates[index].seat, self.wish.now))
     }
 
-    fn identity(&self, index: usize) -> balance::Identity {
-        self.candidates[index].identity
+    fn least_pending(&self, cursor: &mut Cursor) -> Option<usize> {
+        let loads = self.seats.loads().expect("it is kept where it is asked for");
+        let members = self.kept?.members(self.candidates.iter().map(|candidate| candidate.seat));
+        let pending = |place| self.pending(members.candidate(place));
+        Some(members.candidate(loads.least(&members.places, cursor, pending)?))
     }
 }
 

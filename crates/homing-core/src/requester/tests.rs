@@ -199,9 +199,8 @@ fn calls_go_round_all_instances() {
 
 #[test]
 fn least_pending_knows_what_is_under_way() {
-    let mut play = Play::new("words");
-    play.requester.policy.balancer = Balancer::LeastPending;
-    play.world(&["1 words", "2 words", "3 words"])
+    Play::by(Balancer::LeastPending, "words")
+        .world(&["1 words", "2 words", "3 words"])
         .begin(4)
         .ends(1, Outcome::Replied)
         .begin(2)

@@ -5,11 +5,10 @@ use super::{Order, Word, message, namespace};
 use crate::event::Note;
 use crate::plan::Sabotage;
 use crate::process::Process;
-use homing_core::balance::{Balancer, Candidates, Cursor, Identity};
+use homing_core::balance::{Balancer, Candidates, Cursor};
 use homing_core::limits::PUBLISH_LINK_WAIT;
 use homing_core::name::Topic;
 use homing_core::node;
-use homing_core::registry::RecordKey;
 use homing_core::rng::Rng;
 use homing_core::talk::Payload;
 use homing_core::time::Time;
@@ -247,10 +246,5 @@ impl Candidates for Field<'_> {
 
     fn cost(&self, index: usize) -> Option<u64> {
         self.pending(index).map(u64::from)
-    }
-
-    fn identity(&self, index: usize) -> Identity {
-        let name = &self.lanes[index];
-        Identity::of(name.node, RecordKey(name.lane))
     }
 }

@@ -1,7 +1,7 @@
 //! Who would take the next call to an address, and what does each candidate stand by?
 
 use super::{Candidate, Field, Mood, Reach, Target, Wish};
-use crate::balance::{CERTAIN, Candidates, Cursor};
+use crate::balance::{CERTAIN, Candidates};
 use crate::id::NodeId;
 use crate::registry::RecordKey;
 use crate::requester::explain::{Figures, Trouble};
@@ -48,27 +48,29 @@ impl Target {
         if let Some(slotted) = &self.slotted
             && wish.affinity.is_none()
         {
-            let field = Field { candidates, seats, wish, mood };
+            let field = Field { candidates, seats, wish, mood, kept: None };
             let picked = slotted.peek(|index| field.pending(index).is_some());
             if picked.is_some() || wish.needs_slot() {
                 return picked.map(|index| (index, CERTAIN)).into_iter().collect();
             }
         }
-        let field = |range| Field { candidates: &candidates[range], seats, wish, mood };
+        let field = |range, kept| Field { candidates: &candidates[range], seats, wish, mood, kept };
         let has = |range: Range<usize>| {
-            let field = field(range);
+            let field = field(range, None);
             (0..field.len()).any(|index| field.pending(index).is_some())
         };
-        let of_pool = |(range, cursor, part): (Range<usize>, Cursor, u32)| {
-            let first = range.start;
-            let within = policy.balancer.chances(&field(range), wish.affinity, cursor);
-            let both = move |chance: u32| {
-                let product = u64::from(chance) * u64::from(part) / u64::from(CERTAIN);
-                u32::try_from(product).unwrap_or(CERTAIN)
-            };
-            within.into_iter().map(move |(index, chance)| (first + index, both(chance)))
+        let both = |chance: u32, part: u32| {
+            let product = u64::from(chance) * u64::from(part) / u64::from(CERTAIN);
+            u32::try_from(product).unwrap_or(CERTAIN)
         };
-        self.pools.chances(has).into_iter().flat_map(of_pool).collect()
+        let pools = self.pools.chances(has).into_iter();
+        let all = pools.flat_map(|(range, memory, part)| {
+            let (first, field) = (range.start, field(range, Some(&memory.kept)));
+            let within = policy.balancer.chances(&field, field.keyed(), memory.cursor);
+            let within = within.into_iter();
+            within.map(move |(index, chance)| (first + index, both(chance, part)))
+        });
+        all.collect()
     }
 }
 

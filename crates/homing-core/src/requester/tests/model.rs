@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::balance::Affinity;
+use crate::requester::target::Wish;
 use crate::slots;
 
 #[test]
@@ -234,6 +235,26 @@ impl Model {
     fn input(&mut self, input: Input) {
         self.requester.handle_input(self.now, input);
         self.listen();
+        if self.requester.policy.balancer == Balancer::LeastPending {
+            self.look_who_is_next();
+        }
+    }
+
+    /// It is one of those with the least to do, as far as nothing speaks against them.
+    fn look_who_is_next(&self) {
+        let Requester { policy, seats, targets, .. } = &self.requester;
+        assert!(seats.is_in_order());
+        let wish = Wish { now: self.now, only: None, affinity: None, without: None };
+        for target in targets.iter().flatten() {
+            let all = target.considered((policy, seats), wish);
+            let open = all.iter().filter(|(_, figures)| figures.trouble.is_none());
+            let least = open.map(|(_, figures)| figures.pending).min();
+            let next = all.iter().find(|(_, figures)| figures.chance > 0);
+            assert_eq!(next.is_some(), !all.is_empty());
+            if let (Some((_, next)), Some(least)) = (next, least) {
+                assert_eq!((next.pending, next.trouble.is_none()), (least, true));
+            }
+        }
     }
 
     fn listen(&mut self) {

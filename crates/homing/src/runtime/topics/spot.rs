@@ -4,11 +4,10 @@ use super::outlet::{OutletCell, Stage};
 use crate::runtime::Runtime;
 use crate::runtime::all::all;
 use arc_swap::{ArcSwapOption, Guard};
-use homing_core::balance::{Balancer, Candidates, Cursor, Identity};
+use homing_core::balance::{Balancer, Candidates, Cursor};
 use homing_core::id::NodeId;
 use homing_core::limits::PUBLISH_LINK_WAIT;
 use homing_core::name::{Namespace, Topic};
-use homing_core::registry::RecordKey;
 use homing_core::rng::Rng;
 use homing_core::topics::{Counts, Encoded, Plan, Put};
 use parking_lot::Mutex;
@@ -221,11 +220,6 @@ impl Candidates for Field<'_> {
 
     fn cost(&self, index: usize) -> Option<u64> {
         self.pending(index).map(u64::from)
-    }
-
-    fn identity(&self, index: usize) -> Identity {
-        let name = &self.cells[index].name;
-        Identity::of(name.node, RecordKey(name.lane))
     }
 }
 
