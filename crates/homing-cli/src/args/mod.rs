@@ -19,8 +19,8 @@ pub(crate) use access::{
     AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
 };
 pub(crate) use bench::{
-    BenchArgs, BenchCallArgs, BenchMeshArgs, BenchPubArgs, BenchStreamArgs, BenchWhat, EchoArgs,
-    FloodArgs, MemberArgs, RoundArgs,
+    BenchArgs, BenchCallArgs, BenchIdleArgs, BenchMeshArgs, BenchPubArgs, BenchStreamArgs,
+    BenchWhat, EchoArgs, FloodArgs, MemberArgs, RoundArgs,
 };
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
 pub(crate) use config::ConfigArgs;
