@@ -9,7 +9,6 @@ use homing::{Key, KeyFile};
 use serde::Serialize;
 use std::fs;
 use std::net::UdpSocket;
-use std::time::Duration;
 use tokio::time::sleep;
 
 use super::meshes::{Guarded, HERE};
