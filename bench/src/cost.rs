@@ -13,10 +13,12 @@ use crate::report::{Case, Work, median, rounded};
 use crate::stage::Stage;
 use crate::system::{Program, System};
 
-/// Until a node that has just met another is idle.
+/// Until links that were just opened are idle.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Until a node that has just started is idle: homing looks for others more often in its first ten seconds.
+const REST: Duration = Duration::from_secs(11);
 /// How long wakes are counted.
-const WATCHED: Duration = Duration::from_secs(2);
+const WATCHED: Duration = Duration::from_secs(4);
 /// Links over which the cost of one is averaged: those up to the one that is named.
 const OVER: u32 = 50;
 /// How long it may take until a first answer, and until links are open.
@@ -96,7 +98,7 @@ async fn idle(system: System, plan: &Plan, cost: &mut Cost) -> anyhow::Result<()
     let stage = Stage::set(system, ONE, plan.warm, plan.span).await?;
     let mut sink = stage.spawn(Role::Sink)?; // It waits for a word that never comes.
     sink.ready().await?;
-    sleep(SETTLE).await;
+    sleep(REST).await;
     let memory = proc::memory(stage.source.id())?;
     cost.resident_kib = Some(memory.resident / 1024);
     cost.anonymous_kib = Some(memory.anonymous / 1024);

@@ -12,7 +12,8 @@ use crate::span;
   homing bench call
   homing bench stream
   homing bench pub
-  homing bench mesh")]
+  homing bench mesh
+  homing bench idle")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) what: BenchWhat,
@@ -25,6 +26,7 @@ pub(crate) enum BenchWhat {
     Stream(BenchStreamArgs),
     Pub(BenchPubArgs),
     Mesh(BenchMeshArgs),
+    Idle(BenchIdleArgs),
 }
 
 /// Calls to an echo service in a second process, alternating with a bare echo over TCP and over a unix socket.
@@ -129,6 +131,31 @@ pub(crate) struct BenchMeshArgs {
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: u32,
+    /// One JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a node costs that does nothing, with one peer that does nothing either: memory, and wakes a second.
+///
+/// A wake is that a thread went to sleep and was woken, of all threads of the process. Counted are two processes that
+/// serve, and told is their mean; who of them is measured plays no part.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  homing bench idle
+  homing bench idle --keyed --duration 1m --json
+
+--keyed adds a row of a second pair, with a fresh key: its link is TLS over 127.0.0.1.")]
+pub(crate) struct BenchIdleArgs {
+    /// How long wakes are counted
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span::parse_positive)]
+    pub(crate) duration: Duration,
+    /// From the start until then: who has just come looks for others more often
+    #[arg(long, value_name = "TIME", default_value = "12s", value_parser = span::parse_positive)]
+    pub(crate) settle: Duration,
+    /// Measure a pair with a key, too (TLS over TCP)
+    #[arg(long)]
+    pub(crate) keyed: bool,
     /// One JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -19,8 +19,8 @@ pub(crate) use access::{
     AccessArgs, TokenArgs, TokenKeyArgs, TokenNewArgs, TokenShowArgs, TokenWhat,
 };
 pub(crate) use bench::{
-    BenchArgs, BenchCallArgs, BenchMeshArgs, BenchPubArgs, BenchStreamArgs, BenchWhat, EchoArgs,
-    FloodArgs, MemberArgs, RoundArgs,
+    BenchArgs, BenchCallArgs, BenchIdleArgs, BenchMeshArgs, BenchPubArgs, BenchStreamArgs,
+    BenchWhat, EchoArgs, FloodArgs, MemberArgs, RoundArgs,
 };
 pub(crate) use call::{CallArgs, ChoiceArgs, InputArgs, TypedEncoding};
 pub(crate) use config::ConfigArgs;
@@ -69,7 +69,8 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
         let error = match error.kind() {
             // A newcomer types the name alone: show what can follow it.
             ErrorKind::MissingSubcommand => usage(),
-            _ => error,
+            // Once more, by one who knows what each command is for.
+            _ => whole().try_get_matches().err().unwrap_or(error),
         };
         let _ = error.print(); // nobody to tell it to
         u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
@@ -77,9 +78,16 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
 }
 
 fn usage() -> clap::Error {
-    let mut command = Args::command();
+    let mut command = whole();
     let help = command.render_help();
     command.error(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, help)
+}
+
+/// All commands with all their arguments. Who runs one command builds the others for nothing: they are deferred.
+fn whole() -> clap::Command {
+    let mut command = Args::command();
+    command.build();
+    command
 }
 
 fn socket_address(typed: &str) -> Result<SocketAddr, String> {
@@ -108,6 +116,7 @@ pub(crate) struct Args {
 
 /// What a person, or a test, wants of `homing`.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     Serve(ServeArgs),
     Call(CallArgs),

@@ -60,6 +60,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result<(), Failure> {
             BenchWhat::Stream(args) => bench::flows::run_stream(&args, &settings, output),
             BenchWhat::Pub(args) => bench::flows::run_pub(&args, &settings, output),
             BenchWhat::Mesh(args) => bench::gather::run(&args, output),
+            BenchWhat::Idle(args) => bench::idle::run(&args, output),
         },
         Command::BenchEcho(args) => bench::echo::run(&args, output),
         Command::BenchFlood(args) => bench::flood::run(&args, &settings, output),

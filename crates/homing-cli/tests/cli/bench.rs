@@ -96,6 +96,19 @@ fn bench_pub_prints_the_floor_and_that_nothing_was_lost() {
 }
 
 #[test]
+fn an_idle_node_wakes_at_most_ten_times_a_second() {
+    let house = House::new();
+    let document = house.run("bench idle --keyed --duration 6s --json").json();
+    let rows = document["rows"].as_array().unwrap();
+    let named: Vec<_> = rows.iter().map(|row| row["system"].as_str().unwrap()).collect();
+    assert_eq!(named, ["homing", "homing-keyed"]);
+    for row in rows {
+        assert!(row["wakes_per_second"].as_f64().unwrap() <= 10.0, "{row}");
+        assert!(row["anonymous_kib"].as_f64() < row["resident_kib"].as_f64(), "{row}");
+    }
+}
+
+#[test]
 fn bench_mesh_starts_processes_that_all_see_each_other() {
     let house = House::new();
     let document = house.run("bench mesh --nodes 5 --rounds 2 --json").json();

@@ -22,7 +22,7 @@ use homing_core::limits::{RENDEZVOUS_ENTRY_MAX, RENDEZVOUS_MAX};
 use homing_core::wire::addr::{UNIX_PATH_MAX, put_addrs, read_addrs};
 use homing_core::wire::codec::{Malformed, Reader, put_str, put_varint};
 use homing_core::wire::hello::{put_keys, read_keys};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::directory::{Directory, TEMPORARY, file_flaw};
@@ -75,6 +75,8 @@ pub(crate) struct Rendezvous {
     part: Part,
     /// Who knows the keys held now; `None`: every entry is of interest.
     crypto: Option<Arc<dyn Crypto>>,
+    /// Told whenever this process is awake for another reason.
+    awake: Arc<Notify>,
 }
 
 /// What a reader may do.
@@ -217,12 +219,17 @@ enum Read {
 impl Rendezvous {
     /// A reader of the directory that does not suggest `me`.
     pub(crate) fn new(directory: Arc<Directory>, me: NodeId, here: HostMark, part: Part) -> Self {
-        Self { directory, me, here, part, crypto: None }
+        Self { directory, me, here, part, crypto: None, awake: Arc::default() }
     }
 
     /// The same, passing over those who hold none of the keys that are held by this one at the time.
     pub(crate) fn with_keys_of(self, crypto: Arc<dyn Crypto>) -> Self {
         Self { crypto: Some(crypto), ..self }
+    }
+
+    /// The same, looking for changes when `awake` is told, too: that spares a wake of its own.
+    pub(crate) fn when(self, awake: Arc<Notify>) -> Self {
+        Self { awake, ..self }
     }
 
     /// The entries of living nodes on this host, and a verdict for the directory and for each other entry.
@@ -332,7 +339,19 @@ impl Rendezvous {
             let pause = if start.elapsed() < until { often } else { STEADY };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                () = self.awake_after(often) => {}
                 () = teller.findings.closed() => return Err(NobodyListens),
+            }
+        }
+    }
+
+    /// Until the process is awake for another reason, `pause` from now or later.
+    async fn awake_after(&self, pause: Duration) {
+        let earliest = Instant::now() + pause;
+        loop {
+            self.awake.notified().await;
+            if earliest <= Instant::now() {
+                return;
             }
         }
     }

@@ -1,8 +1,9 @@
-//! What does the driver need of a network? These four traits; the real one and the one in memory fill them in.
+//! What does the driver need of a network? These traits; the real one and the one in memory fill them in.
 //!
 //! They are object-safe, so that neither `Node` nor a user's code is generic over them, and they take `&self`
 //! everywhere: a link's reader and its flusher share one socket without a lock around it.
 
+mod alarm;
 pub(crate) mod memory;
 pub(crate) mod tokio;
 
@@ -15,6 +16,8 @@ use std::task::{Context, Poll};
 use bytes::BytesMut;
 use homing_core::addr::TransportAddr;
 
+pub use self::alarm::Alarm;
+pub(crate) use self::alarm::Wheel;
 pub use self::tokio::TokioNet;
 
 /// A future behind a pointer, so that a trait that returns one stays object-safe.
@@ -46,6 +49,11 @@ pub trait Net: Send + Sync + 'static {
     /// The system does not say.
     fn interfaces(&self) -> io::Result<Vec<IpAddr>> {
         Ok(if_addrs::get_if_addrs()?.iter().map(if_addrs::Interface::ip).collect())
+    }
+
+    /// An alarm by the clock that this network goes by. By default tokio's, which a test can pause.
+    fn alarm(&self) -> Box<dyn Alarm> {
+        Box::new(Wheel::default())
     }
 }
 

@@ -1,17 +1,21 @@
 //! How does the real network look through the four traits? TCP, unix sockets and UDP by tokio, tuned by `socket2`.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::task::{Context, Poll, ready};
 
-use ::tokio::io::ReadBuf;
-use ::tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
+use ::tokio::io::Interest;
+use ::tokio::io::unix::AsyncFd;
+use ::tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use bytes::BytesMut;
 use homing_core::addr::TransportAddr;
 use homing_core::limits;
 use socket2::{Domain, Protocol, SockRef, Type};
 
+#[cfg(target_os = "linux")]
+use super::alarm::{Alarm, Descriptor, Wheel};
 use super::{BoxFuture, Datagrams, Listener, Net, READ_ROOM, Socket, is_shared};
 
 /// Connections that may wait to be accepted. The system refuses or delays further ones.
@@ -56,7 +60,15 @@ impl Net for TokioNet {
     fn bind(&self, addr: SocketAddr) -> io::Result<Box<dyn Datagrams>> {
         let socket = datagram_socket(addr)?;
         socket.bind(&addr.into())?;
-        Ok(Box::new(UdpSocket::from_std(socket.into())?))
+        Ok(Box::new(Mailbox::of(socket)?))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn alarm(&self) -> Box<dyn Alarm> {
+        match Descriptor::open() {
+            Ok(alarm) => Box::new(alarm),
+            Err(_) => Box::new(Wheel::default()),
+        }
     }
 }
 
@@ -186,9 +198,34 @@ macro_rules! socket_by_tokio {
 socket_by_tokio!(TcpStream);
 socket_by_tokio!(UnixStream);
 
-impl Datagrams for UdpSocket {
+/// A bound socket for datagrams of which only reading is waited for. tokio's own waits for room to write, too, and so
+/// wakes the process once more for each datagram sent, when it has left.
+pub(crate) struct Mailbox {
+    socket: AsyncFd<UdpSocket>,
+    local: SocketAddr,
+}
+
+impl Mailbox {
+    /// Of a socket that is bound and does not block. Must be called in a tokio runtime with IO.
+    ///
+    /// # Errors
+    /// The system does not say where it is bound, or the process can wait for no more sockets.
+    pub(crate) fn of(socket: socket2::Socket) -> io::Result<Self> {
+        let socket = UdpSocket::from(socket);
+        let local = socket.local_addr()?;
+        Ok(Self { socket: readable(socket)?, local })
+    }
+}
+
+/// Waits for something to read, and for nothing else, on a descriptor that `owner` keeps open while it lives.
+pub(super) fn readable<T: AsRawFd + Into<OwnedFd>>(owner: T) -> io::Result<AsyncFd<T>> {
+    #[expect(deprecated, reason = "its heir is unsafe, for who names a descriptor not its own")]
+    AsyncFd::with_interest(owner, Interest::READABLE)
+}
+
+impl Datagrams for Mailbox {
     fn local(&self) -> io::Result<SocketAddr> {
-        self.local_addr()
+        Ok(self.local)
     }
 
     fn poll_recv(
@@ -196,14 +233,16 @@ impl Datagrams for UdpSocket {
         cx: &mut Context<'_>,
         into: &mut [u8],
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let mut buffer = ReadBuf::new(into);
-        let from = ready!(self.poll_recv_from(cx, &mut buffer))?;
-        Poll::Ready(Ok((buffer.filled().len(), from)))
+        loop {
+            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
+            if let Ok(received) = ready.try_io(|socket| socket.get_ref().recv_from(into)) {
+                return Poll::Ready(received);
+            }
+        }
     }
 
     fn try_send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
-        // Past tokio on purpose: it would refuse the first datagram until its reactor has seen the socket once.
-        SockRef::from(self).send_to(bytes, &to.into()).map(|_| ())
+        self.socket.get_ref().send_to(bytes, to).map(|_| ())
     }
 }
 

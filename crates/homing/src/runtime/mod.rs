@@ -66,7 +66,7 @@ use stats::Counted;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use topics::Topics;
@@ -103,6 +103,8 @@ struct Seams {
     addresses: watch::Sender<Vec<TransportAddr>>,
     /// What discovery said last.
     verdicts: Verdicts,
+    /// Who looks at something now and then does so when the node's task is awake anyway, and costs no wake.
+    awake: Arc<Notify>,
 }
 
 /// The node's present life, and the next numbers to give out in it.

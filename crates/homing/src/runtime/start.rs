@@ -82,6 +82,7 @@ pub(crate) fn start(settings: Settings) -> Result<Arc<Runtime>, JoinError> {
         host: ground.here.token(),
         addresses: watch::Sender::new(ears.addresses.clone()),
         verdicts: Verdicts::default(),
+        awake: Arc::default(),
     };
     let (said, hearing) = mpsc::channel(SAID_MAX);
     let epoch = AtomicU64::new(me.epoch.0);
@@ -151,6 +152,7 @@ fn set_going(
         findings,
         scout,
         datagrams,
+        alarm: runtime.settings.net.alarm(),
         askers: Askers::default(),
         registration,
         identity,
@@ -242,7 +244,9 @@ fn start_discovery(
         };
         let crypto = Arc::clone(&runtime.seams.crypto);
         let here = ground.here.clone();
-        let source = Rendezvous::new(Arc::clone(directory), me, here, part).with_keys_of(crypto);
+        let source = Rendezvous::new(Arc::clone(directory), me, here, part)
+            .with_keys_of(crypto)
+            .when(Arc::clone(&runtime.seams.awake));
         look(runtime, Box::new(source), finder.clone());
     }
     if !discovery.seeds.is_empty() {

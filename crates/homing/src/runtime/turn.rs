@@ -10,7 +10,7 @@ use crate::discovery::rendezvous::Registration;
 use crate::discovery::scout::Scout;
 use crate::events::Event;
 use crate::info::Direction;
-use crate::net::Datagrams;
+use crate::net::{Alarm, Datagrams};
 use crate::security::identity::Identity;
 use homing_core::addr::nearest;
 use homing_core::id::Epoch;
@@ -21,6 +21,7 @@ use homing_core::registry::{RecordKey, ServiceRecord};
 use homing_core::talk::{Code, Status};
 use homing_core::time::Time;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,6 +35,8 @@ pub(super) struct Turner {
     pub(super) findings: mpsc::Receiver<Finding>,
     pub(super) scout: Option<Scout>,
     pub(super) datagrams: Vec<Arc<dyn Datagrams>>,
+    /// Rings when the machine has something due.
+    pub(super) alarm: Box<dyn Alarm>,
     pub(super) askers: Askers,
     /// The node's file in the rendezvous directory.
     pub(super) registration: Option<Registration>,
@@ -81,7 +84,7 @@ impl Turner {
         loop {
             self.carry_out();
             let due = self.machine.poll_timeout().unwrap_or(Time::MAX);
-            let clock = self.runtime.clock;
+            let rings = self.runtime.clock.instant(due);
             let over = self.runtime.life.over.clone();
             tokio::select! {
                 biased;
@@ -96,7 +99,7 @@ impl Turner {
                     None => self.scout = None,
                 },
                 Some(finding) = self.findings.recv() => self.find(finding),
-                () = clock.sleep_until(due) => self.tick(due),
+                () = poll_fn(|cx| self.alarm.poll_due(cx, rings)) => self.tick(due),
             }
         }
         // All of them hold the node, and would for ever.
@@ -120,6 +123,7 @@ impl Turner {
             }
         }
         self.machine.handle_timeout(now);
+        self.runtime.seams.awake.notify_waiters();
     }
 
     fn hear(&mut self, said: Said) {

@@ -16,7 +16,7 @@ use homing::limits::TOPIC_WAIT_MAX;
 use homing::{Address, Callee, Config, Key, KeyFile, Node, Payload, Replies, Slow};
 
 /// The only place where nodes of a benchmark with a key may listen: nothing is to leave this host.
-const HERE: &str = "127.0.0.1:0";
+pub(super) const HERE: &str = "127.0.0.1:0";
 
 /// What keeps strangers out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

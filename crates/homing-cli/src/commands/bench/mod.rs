@@ -8,6 +8,7 @@ pub(crate) mod flood;
 mod flow;
 pub(crate) mod flows;
 pub(crate) mod gather;
+pub(crate) mod idle;
 mod load;
 mod meshes;
 mod report;

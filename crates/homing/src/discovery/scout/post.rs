@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use tokio::net::UdpSocket;
+use socket2::Socket;
 use tokio::task::JoinSet;
 
 use super::interfaces::{Interface, Reach, Speaks, tried};
 use super::{Earshot, Mouth, listen};
 use crate::discovery::{Outcome, Source};
-use crate::net::tokio::datagram_socket;
+use crate::net::tokio::{Mailbox, datagram_socket};
 
 /// The sockets of an interface. Dropping them ends its ears.
 pub(super) struct Post {
@@ -30,7 +30,7 @@ impl Post {
         let mut listeners = JoinSet::new();
         for (source, to) in whom(interface.speaks, reach) {
             let opened = ear(interface.speaks, to)
-                .and_then(|ear| Ok((ear, mouth(interface.speaks, reach.ttl)?)));
+                .and_then(|ear| Ok((ear, Mailbox::of(mouth(interface.speaks, reach.ttl)?)?)));
             match opened {
                 Ok((ear, socket)) => {
                     let place = tried(interface, source, to).into();
@@ -76,7 +76,7 @@ fn whom(speaks: Speaks, reach: &Reach) -> Vec<(Source, SocketAddr)> {
 }
 
 /// A socket that hears what is sent to `at` on this interface.
-fn ear(speaks: Speaks, at: SocketAddr) -> io::Result<UdpSocket> {
+fn ear(speaks: Speaks, at: SocketAddr) -> io::Result<Mailbox> {
     let socket = datagram_socket(at)?;
     socket.set_reuse_address(true)?;
     socket.bind(&at.into())?;
@@ -94,11 +94,11 @@ fn ear(speaks: Speaks, at: SocketAddr) -> io::Result<UdpSocket> {
         }
         _ => {}
     }
-    UdpSocket::from_std(socket.into())
+    Mailbox::of(socket)
 }
 
 /// A socket that calls from this interface.
-fn mouth(speaks: Speaks, ttl: u32) -> io::Result<UdpSocket> {
+fn mouth(speaks: Speaks, ttl: u32) -> io::Result<Socket> {
     let at = match speaks {
         Speaks::V4 { ip, .. } => SocketAddr::from((ip, 0)),
         Speaks::V6 { .. } => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -115,7 +115,7 @@ fn mouth(speaks: Speaks, ttl: u32) -> io::Result<UdpSocket> {
             socket.set_multicast_hops_v6(ttl)?;
         }
     }
-    UdpSocket::from_std(socket.into())
+    Ok(socket)
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
         let speaks = Speaks::V4 { ip: Ipv4Addr::LOCALHOST, broadcast: None };
         for ttl in [0, 1, 8] {
             let socket = mouth(speaks, ttl).unwrap();
-            assert_eq!(socket2::SockRef::from(&socket).multicast_ttl_v4().unwrap(), ttl);
+            assert_eq!(socket.multicast_ttl_v4().unwrap(), ttl);
         }
     }
 }
