@@ -32,11 +32,13 @@
 
 mod items;
 mod open;
+mod pieces;
 mod replies;
 mod writer;
 
 pub use items::{Item, Items, RawItems};
 pub use open::{Opening, Requests};
+pub use pieces::ItemReader;
 pub(crate) use replies::Plan;
 pub use replies::Replies;
 pub use writer::{RawWriter, Writer};
