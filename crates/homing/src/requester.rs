@@ -416,8 +416,14 @@ impl Callee {
         let Manner { timeout: search, wait, repeatable, .. } = self.goal.shared.manner;
         let terms = Terms { wait, repeatable, kind: Kind::Stream, ..Terms::default() };
         let reading = Reading::Whole;
-        let asking = payload
-            .map(|payload| Asking { payload, options: None, asks, idle: None, first: None, reading });
+        let asking = payload.map(|payload| Asking {
+            payload,
+            options: None,
+            asks,
+            idle: None,
+            first: None,
+            reading,
+        });
         Plan { aim: self.goal.aim.clone(), asking, timeout, search, terms }
     }
 

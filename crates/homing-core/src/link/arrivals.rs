@@ -160,13 +160,7 @@ impl Link {
     }
 
     /// An item of the answer to our stream, and not the last; or a piece of one.
-    fn replied(
-        &mut self,
-        now: Time,
-        id: CallId,
-        token: u64,
-        came: Came,
-    ) -> Result<(), Status> {
+    fn replied(&mut self, now: Time, id: CallId, token: u64, came: Came) -> Result<(), Status> {
         let Came { payload, options, then } = came;
         check_understood(options.as_deref())?;
         let Some(call) = self.calls.at(id) else { return Ok(()) };

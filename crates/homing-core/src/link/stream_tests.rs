@@ -3,8 +3,8 @@
 use super::tests::Pair;
 use super::*;
 use crate::limits::{
-    BEFORE_PING, CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, LOSER_QUIET_TIME, PAYLOAD_MAX,
-    STREAM_QUEUE, WINDOW,
+    BEFORE_PING, BULK_WINDOWS, CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, LOSER_QUIET_TIME,
+    PAYLOAD_MAX, STREAM_QUEUE, WINDOW,
 };
 use crate::talk::Payload;
 
@@ -526,14 +526,16 @@ fn put_out_pieces(stream: &mut Stream) {
 fn an_item_read_in_pieces_comes_as_it_arrives_and_never_more_than_a_window_of_it() {
     let mut stream = Stream::begin(ASK, None);
     put_out_pieces(&mut stream);
-    stream.answer(4 * WINDOW as usize, Place::Partial);
+    let (size, most) = (16 * WINDOW as usize, (BULK_WINDOWS * WINDOW) as usize);
+    stream.answer(size, Place::Partial);
     let mut taken = 0;
-    while taken < 4 * WINDOW as usize {
-        let waits: usize = stream.pair.dialler.items.iter().map(|item| item.payload.bytes.len()).sum();
-        assert!(0 < waits && waits <= WINDOW as usize, "{waits} bytes wait");
+    while taken < size {
+        let waits: usize =
+            stream.pair.dialler.items.iter().map(|item| item.payload.bytes.len()).sum();
+        assert!(0 < waits && waits <= most, "{waits} bytes wait");
         taken += stream.take().unwrap();
     }
-    assert_eq!((taken, stream.take()), (4 * WINDOW as usize, None));
+    assert_eq!((taken, stream.take()), (size, None));
     let held = BUDGET - stream.pair.budget.left();
     assert_eq!(held, 0);
     stream.answer(5, Place::Last);
@@ -562,7 +564,10 @@ fn the_last_item_in_pieces_ends_with_the_outcome() {
     let mut stream = Stream::begin(ASK, None);
     put_out_pieces(&mut stream);
     stream.answer(2 * CHUNK_MAX + 3, Place::Last);
-    assert_eq!((stream.take(), stream.take(), stream.take()), (Some(CHUNK_MAX), Some(CHUNK_MAX), None));
+    assert_eq!(
+        (stream.take(), stream.take(), stream.take()),
+        (Some(CHUNK_MAX), Some(CHUNK_MAX), None)
+    );
     let log = stream.pair.dialler.take_log();
     assert!(log.ends_with("reply(3)"), "{log}");
     stream.expect_over(BUDGET);

@@ -7,8 +7,8 @@ use crate::limits::{
     BEFORE_CLOSE, BEFORE_PING, CHUNK_MAX, CONVERSATIONS_MAX, HANDSHAKE_TIME, PAYLOAD_MAX, WINDOW,
 };
 use crate::talk::Payload;
-use crate::wire::{Target, Then};
 use crate::wire::hello::{VERSION_MAX, VERSION_MIN};
+use crate::wire::{Target, Then};
 use bytes::BytesMut;
 
 /// One side: its link, what it was told, and the bytes on their way to it.

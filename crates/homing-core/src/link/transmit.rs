@@ -7,8 +7,8 @@ use super::requests::Stage as RequestStage;
 use super::{CallId, Interest, Link, Outcome, Output, Party, RequestId};
 use crate::limits::{BULK_IN_FLIGHT, WRITE_MAX};
 use crate::time::Time;
-use crate::wire::{Buffer, Piece};
 use crate::wire::frame::{OpenHead, put_credit, put_data, put_end, put_open};
+use crate::wire::{Buffer, Piece};
 
 impl Link {
     /// Appends what is to be written next to `out`: small frames first, then at most [`BULK_IN_FLIGHT`] of bulk, which

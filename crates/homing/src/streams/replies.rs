@@ -173,9 +173,7 @@ impl<T> Replies<T> {
     ///
     /// # Errors
     /// The stream's; nothing follows.
-    pub async fn next_reader(
-        &mut self,
-    ) -> Option<Result<ItemReader<'_, CallError>, CallError>> {
+    pub async fn next_reader(&mut self) -> Option<Result<ItemReader<'_, CallError>, CallError>> {
         next_reader(self).await
     }
 
