@@ -74,7 +74,7 @@ async fn act_as(order: &Order, orders: Orders) -> anyhow::Result<()> {
             act::<sockets::Tcp>(order, orders).await
         }
         System::Unix => act::<sockets::Unix>(order, orders).await,
-        System::Homing | System::HomingUnix | System::HomingKeyed => {
+        system if system.is_ours() => {
             act::<homing::Homing>(order, orders).await
         }
         System::Nats | System::NatsQueue => act::<nats::Nats>(order, orders).await,

@@ -55,7 +55,7 @@ struct Rooms {
 
 impl Rooms {
     /// A read gets at least so much.
-    const LEAST: usize = READ_BUFFER / 2;
+    const LEAST: usize = READ_BUFFER / 4;
 
     fn new() -> Self {
         Self { current: BytesMut::with_capacity(READ_BUFFER), resting: BytesMut::new() }

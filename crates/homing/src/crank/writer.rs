@@ -21,7 +21,7 @@ thread_local! {
 const SCRATCH_KEPT: usize = 512 * 1024;
 
 /// Parts that are given to a socket at once: a write's chunks, and what stands between them.
-const PARTS_MAX: usize = 16;
+pub(super) const PARTS_MAX: usize = 16;
 
 /// How long the last words of a link that has ended may wait for room in its socket.
 const LAST_WORDS: Duration = Duration::from_secs(1);
