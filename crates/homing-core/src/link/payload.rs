@@ -257,13 +257,13 @@ impl Assembly {
         }
         let (encoding, options) = self.head.take().unwrap_or((encoding, options));
         let bytes = match self.reading {
-            Reading::Whole => match self.gather(bytes, then, budget)? {
-                Some(bytes) => bytes,
-                None => {
+            Reading::Whole => {
+                let Some(bytes) = self.gather(&bytes, then, budget)? else {
                     self.head = Some((encoding, options));
                     return Ok(Added::Part);
-                }
-            },
+                };
+                bytes
+            }
             Reading::Pieces { .. } => self.pass(bytes, then)?,
         };
         if then == Then::Rest {
@@ -276,7 +276,7 @@ impl Assembly {
     /// Puts a piece of a payload behind those before it; all of them, where it is the last.
     fn gather(
         &mut self,
-        bytes: Bytes,
+        bytes: &[u8],
         then: Then,
         budget: &Budget,
     ) -> Result<Option<Bytes>, Status> {
@@ -287,7 +287,7 @@ impl Assembly {
         if self.chunks.is_empty() {
             self.chunks.reserve(self.before);
         }
-        self.chunks.extend_from_slice(&bytes);
+        self.chunks.extend_from_slice(bytes);
         Ok((then != Then::Rest).then(|| self.take_chunks()))
     }
 

@@ -95,9 +95,9 @@ pub(super) fn poll_whole<P: Parts>(
 }
 
 /// The next item's reader, once its first bytes are there.
-pub(super) async fn next_reader<'a, P: Parts + Send>(
-    parts: &'a mut P,
-) -> Option<Result<ItemReader<'a, P::Error>, P::Error>> {
+pub(super) async fn next_reader<P: Parts + Send>(
+    parts: &mut P,
+) -> Option<Result<ItemReader<'_, P::Error>, P::Error>> {
     parts.begin_pieces();
     let part = match poll_fn(|cx| poll_from_begin(parts, cx)).await? {
         Ok(part) => part,
