@@ -43,9 +43,6 @@ pub const DETAILS_MAX: usize = 4 * 1024;
 pub const CONVERSATIONS_MAX: u32 = 4_096;
 /// Bytes of chunks a sender may have in flight in one conversation; then it waits for credit.
 pub const WINDOW: u32 = 256 * 1024;
-/// How many times its window a conversation gets once a payload in it was larger than that: 1 MiB by default. With less,
-/// bulk waits for credit more than for the wire.
-pub const BULK_WINDOWS: u32 = 4;
 /// Bytes of chunks a sender may have in flight on one link; then it waits for credit.
 pub const LINK_WINDOW: u32 = 16 * 1024 * 1024;
 /// Bytes that a process holds for its peers. Beyond, calls are refused with `RESOURCE_EXHAUSTED`, not started.
@@ -554,10 +551,6 @@ const _: () = assert!(
 const _: () = assert!(
     OUTGOING_MAX + 4 * CONVERSATIONS_MAX as usize <= OUTBOX_MAX,
     "who keeps to the rules never fills the outbox"
-);
-const _: () = assert!(
-    BULK_WINDOWS >= 1 && BULK_WINDOWS * WINDOW <= LINK_WINDOW,
-    "one stream of bulk cannot spend the window of its link"
 );
 const _: () = assert!(STREAM_QUEUE <= WINDOW as usize, "no more waits at either end of a stream");
 const _: () = assert!(BULK_IN_FLIGHT < WRITE_MAX, "small frames have room beside bulk");

@@ -2,7 +2,7 @@
 //!
 //! Credit counts as given when it is written, not before: a peer that sends more than it can have been told is caught.
 
-use crate::limits::{BULK_WINDOWS, ITEM_COST};
+use crate::limits::ITEM_COST;
 use crate::wire::Malformed;
 
 /// Bytes under credit that came in and were not given back yet, on the link or in one conversation.
@@ -14,34 +14,12 @@ pub(super) struct Allowance {
     /// The part of it that needs no room any more.
     owed: u32,
     telling: bool,
-    breadth: Breadth,
-}
-
-/// Whether more is in flight than the handshake said.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Breadth {
-    Agreed,
-    Bulk,
 }
 
 impl Allowance {
     /// What a peer may send that was told of `window` bytes in the handshake.
     pub(super) const fn new(window: u32) -> Self {
-        Self { window, received: 0, owed: 0, telling: false, breadth: Breadth::Agreed }
-    }
-
-    /// A payload of so many bytes or more is coming in. One that is larger than the window makes it
-    /// [`BULK_WINDOWS`] times as wide, for good; the peer is told with what is owed next.
-    pub(super) fn widen_for(&mut self, bytes: usize) {
-        if self.breadth == Breadth::Bulk || bytes <= self.window as usize {
-            return;
-        }
-        let more = self.window.saturating_mul(BULK_WINDOWS) - self.window;
-        self.breadth = Breadth::Bulk;
-        self.window += more;
-        // As if it had come in and needed no room: what the peer was told of is as before.
-        self.received = self.received.saturating_add(more);
-        self.owed = self.owed.saturating_add(more);
+        Self { window, received: 0, owed: 0, telling: false }
     }
 
     /// Counts bytes that came in and need no room of their own. Says what [`settle`](Self::settle) says.
@@ -97,24 +75,6 @@ mod tests {
         assert_eq!(allowance.take(564), Ok(false));
         assert_eq!(allowance.give(), 1_000);
         assert_eq!(allowance.take(1_000), Ok(true));
-        assert_eq!(allowance.take(1), Err(Malformed("chunk: beyond the window")));
-    }
-
-    #[test]
-    fn a_payload_larger_than_the_window_makes_it_wider_once_the_peer_was_told() {
-        let mut allowance = Allowance::new(1_000);
-        allowance.widen_for(1_000);
-        assert_eq!(allowance.take(900), Ok(true));
-        assert_eq!(allowance.give(), 900);
-        allowance.widen_for(1_001);
-        assert_eq!(allowance.take(1_000), Ok(true));
-        assert_eq!(allowance.take(1), Err(Malformed("chunk: beyond the window")));
-        let mut allowance = Allowance::new(1_000);
-        allowance.widen_for(1_001);
-        allowance.widen_for(1_000_000);
-        assert_eq!(allowance.take(500), Ok(true));
-        assert_eq!(allowance.give(), 3_500);
-        assert_eq!(allowance.take(4_000), Ok(true));
         assert_eq!(allowance.take(1), Err(Malformed("chunk: beyond the window")));
     }
 

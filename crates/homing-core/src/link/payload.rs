@@ -230,20 +230,11 @@ impl Assembly {
         }
         let cost = cost_of(piece.bytes.len(), piece.then);
         self.allowance.receive(cost)?;
-        self.allowance.widen_for(self.come() + piece.bytes.len());
         let makes = match (piece.then, self.reading) {
             (Then::Rest, Reading::Whole) => Makes::Part,
             (Then::Rest, Reading::Pieces { .. }) | (Then::Next | Then::End, _) => Makes::Output,
         };
         Ok((cost, self.intake.settle(cost, makes, &mut self.allowance)))
-    }
-
-    /// What has come of the payload that is coming in.
-    fn come(&self) -> usize {
-        match self.reading {
-            Reading::Whole => self.chunks.len(),
-            Reading::Pieces { passed } => passed + self.chunks.len(),
-        }
     }
 
     /// Takes in a piece that was [counted](Self::count).
@@ -264,7 +255,7 @@ impl Assembly {
                 };
                 bytes
             }
-            Reading::Pieces { .. } => self.pass(bytes, then)?,
+            Reading::Pieces { passed } => self.pass(passed, bytes, then)?,
         };
         if then == Then::Rest {
             self.head = Some((encoding, None));
@@ -292,8 +283,8 @@ impl Assembly {
     }
 
     /// Lets a piece pass, with what was gathered before pieces were asked for.
-    fn pass(&mut self, bytes: Bytes, then: Then) -> Result<Bytes, Status> {
-        let all = self.come() + bytes.len();
+    fn pass(&mut self, passed: usize, bytes: Bytes, then: Then) -> Result<Bytes, Status> {
+        let all = passed + self.chunks.len() + bytes.len();
         if all > PAYLOAD_MAX {
             return Err(too_large());
         }

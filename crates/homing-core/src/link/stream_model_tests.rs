@@ -3,7 +3,7 @@
 
 use super::tests::config;
 use super::*;
-use crate::limits::{BULK_WINDOWS, CHUNK_MAX, STREAM_QUEUE};
+use crate::limits::{CHUNK_MAX, STREAM_QUEUE};
 use crate::rng::Rng;
 use crate::talk::{Options, Payload};
 use crate::wire::{Target, Then};
@@ -384,9 +384,9 @@ impl Model {
         found.expect("a request that was seen").1
     }
 
-    /// What waits at the reader of a direction is within its window, as wide as it may get, and one item.
+    /// What waits at the reader of a direction is within its window and one item.
     fn check_memory(&self) {
-        let most = (BULK_WINDOWS * self.windows.conversation) as usize + 60_000;
+        let most = self.windows.conversation as usize + 60_000;
         for stream in self.streams.values() {
             for half in [&stream.asking, &stream.answering] {
                 let held: usize = half.waiting.iter().map(|item| item.payload.bytes.len()).sum();

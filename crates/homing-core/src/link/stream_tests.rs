@@ -3,8 +3,8 @@
 use super::tests::Pair;
 use super::*;
 use crate::limits::{
-    BEFORE_PING, BULK_WINDOWS, CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, LOSER_QUIET_TIME,
-    PAYLOAD_MAX, STREAM_QUEUE, WINDOW,
+    BEFORE_PING, CHUNK_MAX, ITEM_COST, LOSER_DRAIN_TIME, LOSER_QUIET_TIME, PAYLOAD_MAX,
+    STREAM_QUEUE, WINDOW,
 };
 use crate::talk::Payload;
 
@@ -526,7 +526,7 @@ fn put_out_pieces(stream: &mut Stream) {
 fn an_item_read_in_pieces_comes_as_it_arrives_and_never_more_than_a_window_of_it() {
     let mut stream = Stream::begin(ASK, None);
     put_out_pieces(&mut stream);
-    let (size, most) = (16 * WINDOW as usize, (BULK_WINDOWS * WINDOW) as usize);
+    let (size, most) = (16 * WINDOW as usize, WINDOW as usize);
     stream.answer(size, Place::Partial);
     let mut taken = 0;
     while taken < size {

@@ -1,10 +1,9 @@
 //! How does a program read and write streams?
 //!
 //! A method may answer with several values, take several, or both at once. Items come in order. A reader that is slow
-//! slows its writer: what waits for it stays within a window of 256 KiB and one item, at either end; where items are larger
-//! than that, within one of 1 MiB and one item. A reader that goes away stops its writer within a round trip, through
-//! services in the middle too. Who need not have a large item whole reads it while it comes: [`Replies::next_reader`],
-//! [`Items::next_reader`].
+//! slows its writer: what waits for it stays within a window of 256 KiB and one item, at either end. A reader that goes
+//! away stops its writer within a round trip, through services in the middle too. Who need not have a large item whole
+//! reads it while it comes, and holds no more than the window: [`Replies::next_reader`], [`Items::next_reader`].
 //!
 //! ```
 //! use homing::testing::Network;

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 /// One item of a stream, read while it comes: nothing of it is put together, and no more of it waits here than a window
-/// of 1 MiB. What is taken lets its writer write on, so a slow reader slows it in the middle of an item.
+/// of 256 KiB. What is taken lets its writer write on, so a slow reader slows it in the middle of an item.
 ///
 /// An [`AsyncRead`] and a [`Stream`] of its bytes, too. Dropped before its end, the rest of the item is passed over when
 /// the next one is asked for.
