@@ -64,7 +64,8 @@ pub(crate) struct Link {
 pub(crate) async fn all(plan: &Plan, systems: &[System]) -> Vec<Cost> {
     let mut costs = Vec::new();
     let is_node = |system: &&System| {
-        !matches!(system, System::TcpBatched | System::TcpOneway | System::NatsQueue)
+        let is_way = matches!(system, System::TcpBatched | System::TcpOneway | System::NatsQueue);
+        !is_way && !system.reads_chunks()
     };
     for system in systems.iter().filter(is_node) {
         let mut cost = Cost { system: system.name(), ..Cost::default() };

@@ -17,10 +17,14 @@ pub(crate) enum System {
     Unix,
     /// homing over TCP.
     Homing,
+    /// The same; items of streams are read while they come.
+    HomingChunks,
     /// homing over a unix socket, as by itself on one host.
     HomingUnix,
     /// homing over TLS, in a mesh with a key.
     HomingKeyed,
+    /// The same; items of streams are read while they come.
+    HomingKeyedChunks,
     /// NATS: `nats-server` and `async-nats`.
     Nats,
     /// The same, answered by two members of a queue group.
@@ -57,8 +61,10 @@ impl System {
             Self::TcpOneway => "tcp-oneway",
             Self::Unix => "unix",
             Self::Homing => "homing",
+            Self::HomingChunks => "homing-chunks",
             Self::HomingUnix => "homing-unix",
             Self::HomingKeyed => "homing-keyed",
+            Self::HomingKeyedChunks => "homing-keyed-chunks",
             Self::Nats => "nats",
             Self::NatsQueue => "nats-queue",
             Self::Zenoh => "zenoh",
@@ -74,13 +80,25 @@ impl System {
     pub(crate) const fn row(self) -> (&'static str, Option<&'static str>) {
         match self {
             Self::NatsQueue => ("nats", Some("queue group")),
+            Self::HomingChunks => ("homing", Some("in chunks")),
+            Self::HomingKeyedChunks => ("homing-keyed", Some("in chunks")),
             system => (system.name(), None),
         }
     }
 
     /// Whether it is homing, in whatever way.
     pub(crate) const fn is_ours(self) -> bool {
-        matches!(self, Self::Homing | Self::HomingUnix | Self::HomingKeyed)
+        matches!(self, Self::Homing | Self::HomingUnix | Self::HomingKeyed) || self.reads_chunks()
+    }
+
+    /// Whether items of streams are read while they come, rather than whole.
+    pub(crate) const fn reads_chunks(self) -> bool {
+        matches!(self, Self::HomingChunks | Self::HomingKeyedChunks)
+    }
+
+    /// Whether it is homing in a mesh with a key.
+    pub(crate) const fn has_key(self) -> bool {
+        matches!(self, Self::HomingKeyed | Self::HomingKeyedChunks)
     }
 
     /// Whether it is a bare socket.
@@ -114,6 +132,7 @@ impl System {
             (Self::TcpOneway, Work::Pub) => Does::It,
             (Self::TcpOneway, _)
             | (Self::TcpBatched | Self::Unix | Self::NatsQueue, Work::Pub | Work::Stream)
+            | (Self::HomingChunks | Self::HomingKeyedChunks, Work::Call | Work::Pub)
             | (Self::Tcp, Work::Pub) => Does::NotMeant,
             (_, Work::Call) if concurrency < self.least_callers() => Does::NotMeant,
             (

@@ -92,7 +92,14 @@ const TARGETS: &[Target] = &[
         Figure::Cpu,
         Bound::Most(1.2),
     ),
-    calls("bulk stream, items/s", BULK, System::Tcp, Figure::Rate, Bound::Least(0.5)),
+    calls("bulk stream, whole items/s", BULK, System::Tcp, Figure::Rate, Bound::Least(0.5)),
+    target(
+        "bulk stream in chunks, items/s",
+        (BULK, System::HomingChunks),
+        (BULK, System::Tcp),
+        Figure::Rate,
+        Bound::Least(0.8),
+    ),
 ];
 
 /// The targets whose both sides this run has; nothing without one.

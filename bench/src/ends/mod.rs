@@ -74,9 +74,11 @@ async fn act_as(order: &Order, orders: Orders) -> anyhow::Result<()> {
             act::<sockets::Tcp>(order, orders).await
         }
         System::Unix => act::<sockets::Unix>(order, orders).await,
-        System::Homing | System::HomingUnix | System::HomingKeyed => {
-            act::<homing::Homing>(order, orders).await
-        }
+        System::Homing
+        | System::HomingChunks
+        | System::HomingUnix
+        | System::HomingKeyed
+        | System::HomingKeyedChunks => act::<homing::Homing>(order, orders).await,
         System::Nats | System::NatsQueue => act::<nats::Nats>(order, orders).await,
         System::Zenoh => act::<zenoh::Zenoh>(order, orders).await,
         System::Grpc => act::<grpc::Grpc>(order, orders).await,

@@ -32,7 +32,7 @@ impl Peer for Homing {
     type Reader = Reading;
 
     async fn source(order: &Order, go: Arc<Notify>) -> anyhow::Result<Source> {
-        if order.system == System::HomingKeyed {
+        if order.system.has_key() {
             KeyFile::create(key_file(&order.dir), Key::generate()).context("cannot make a key")?;
         }
         let node = join(order).await?;
@@ -66,7 +66,11 @@ impl Peer for Homing {
             let asked = u32::try_from(order.size).context("too large an item")?;
             let callee = node.requester().build().to(ADDRESS).context("no address")?;
             let replies = callee.stream_raw(Payload::raw(asked.to_le_bytes().to_vec()));
-            return Ok(Reading::Stream { replies, _node: node });
+            return Ok(if order.system.reads_chunks() {
+                Reading::Chunks { replies, _node: node }
+            } else {
+                Reading::Stream { replies, _node: node }
+            });
         }
         // As long as it takes until all subscribe.
         let messages = node.subscribe([TOPIC]).slow(Slow::Wait(TOPIC_WAIT_MAX)).await?;
@@ -86,7 +90,7 @@ async fn join(order: &Order) -> anyhow::Result<Node> {
         System::HomingUnix => Transport::Unix,
         _ => Transport::Tcp,
     };
-    if order.system == System::HomingKeyed {
+    if order.system.has_key() {
         config = config.key_file(key_file(&order.dir)).listen(HERE.parse()?);
     }
     Ok(Node::join(config).await?)
@@ -145,6 +149,7 @@ async fn publish(publisher: Publisher, size: usize, go: Arc<Notify>) -> Result<(
 /// What is read.
 pub(crate) enum Reading {
     Stream { replies: Replies<()>, _node: Node },
+    Chunks { replies: Replies<()>, _node: Node },
     Topic { messages: Subscription, numbers: Numbers, _node: Node },
 }
 
@@ -153,6 +158,10 @@ impl Reader for Reading {
         match self {
             Self::Stream { replies, .. } => {
                 replies.next_raw().await.context("the stream ended")??;
+            }
+            Self::Chunks { replies, .. } => {
+                let mut item = replies.next_reader().await.context("the stream ended")??;
+                while item.chunk().await?.is_some() {}
             }
             Self::Topic { messages, numbers, .. } => {
                 let message = messages.next().await.context("the node ended")?;
@@ -164,7 +173,7 @@ impl Reader for Reading {
 
     fn lost(&self) -> u64 {
         match self {
-            Self::Stream { .. } => 0,
+            Self::Stream { .. } | Self::Chunks { .. } => 0,
             Self::Topic { numbers, .. } => numbers.lost(),
         }
     }

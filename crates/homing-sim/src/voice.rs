@@ -6,6 +6,7 @@ use bytes::Bytes;
 use homing_core::limits::WINDOW;
 use homing_core::link::{Conversation, Item, Place, Receipt};
 use homing_core::node::LinkId;
+use homing_core::wire::Then;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The ends of streams that a process has.
@@ -207,7 +208,12 @@ impl Voice {
     /// # Errors
     /// It is not the one that has to come.
     pub(crate) fn hear(&mut self, came: Item) -> Result<bool, String> {
-        self.expect(&came.payload.bytes, came.place)?;
+        let place = match came.then {
+            Then::Next => Place::Partial,
+            Then::End => Place::Last,
+            Then::Rest => return Err(format!("stream {} comes in pieces", self.serial)),
+        };
+        self.expect(&came.payload.bytes, place)?;
         self.heard += 1;
         if self.ear == Ear::Shut {
             return Err(format!("stream {} goes on for who hears no more", self.serial));

@@ -95,7 +95,9 @@ pub use scatter::{CallAll, Outcome, Outcomes};
 pub use security::{Authority, Key, KeyFile};
 pub use slots::{HeldSlot, RequesterEvent, RequesterEvents};
 pub use stats::NodeStats;
-pub use streams::{Item, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer};
+pub use streams::{
+    Item, ItemReader, Items, Opening, RawItems, RawWriter, Replies, Requests, Writer,
+};
 pub use topics::{Listener, Message, Published, Publisher, Subscribe, Subscription};
 pub use why::{ExplainedInstance, Explanation};
 

@@ -5,7 +5,7 @@ use crate::encoding::{from_payload, to_payload};
 use crate::error::CallError;
 use crate::info::Instance;
 use crate::runtime::Runtime;
-use crate::runtime::calls::streams::Asking;
+use crate::runtime::calls::streams::{Asking, Reading};
 use crate::runtime::calls::{
     Aim, Answered, Badge, Desk, Journey, Made, Plan as CallPlan, Surveyed, Terms, Unanswered,
     Wanted, nowhere, refused,
@@ -415,8 +415,15 @@ impl Callee {
     ) -> Plan {
         let Manner { timeout: search, wait, repeatable, .. } = self.goal.shared.manner;
         let terms = Terms { wait, repeatable, kind: Kind::Stream, ..Terms::default() };
-        let asking =
-            payload.map(|payload| Asking { payload, options: None, asks, idle: None, first: None });
+        let reading = Reading::Whole;
+        let asking = payload.map(|payload| Asking {
+            payload,
+            options: None,
+            asks,
+            idle: None,
+            first: None,
+            reading,
+        });
         Plan { aim: self.goal.aim.clone(), asking, timeout, search, terms }
     }
 

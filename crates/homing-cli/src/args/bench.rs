@@ -62,9 +62,9 @@ pub(crate) struct BenchCallArgs {
 
 /// A stream out of a second process, alternating with the same items over a bare TCP connection.
 ///
-/// The writer writes as fast as it is let, the reader takes each item as it comes, whole. Over bare TCP each item has its
-/// length before it, small ones are written a hundred at a time, and the reader splits and counts them without putting
-/// them together. Every figure is the median of the rounds, every ratio the median of the rounds' ratios.
+/// The writer writes as fast as it is let. The reader takes each item whole; of items above 16 KiB a further row has one
+/// that reads each while it comes, without putting it together. Over bare TCP each item has its length before it, small
+/// ones are written a hundred at a time, and the reader splits and counts them as they come. Every figure is the median of the rounds, every ratio the median of the rounds' ratios.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   homing bench stream

@@ -4,11 +4,18 @@ use super::outbox::Credited;
 use super::payload::{Added, Sending};
 use super::requests::Stage as RequestStage;
 use super::{
-    Asks, CallId, Interest, Item, Link, Outcome, Output, Party, Place, Request, RequestId, Shape,
+    Asks, CallId, Interest, Item, Link, Outcome, Output, Party, Request, RequestId, Shape,
 };
 use crate::talk::{Code, Options, Payload, Started, Status};
 use crate::time::Time;
 use crate::wire::{Malformed, Piece, Then};
+
+/// What of a stream's answer is to be handed out.
+struct Came {
+    payload: Payload,
+    options: Option<Box<Options>>,
+    then: Then,
+}
 
 impl Link {
     /// A piece of the peer's call.
@@ -34,8 +41,9 @@ impl Link {
         }
         let added = match request.incoming.add(piece, &self.budget) {
             Ok(Added::Part) => Ok(()),
-            Ok(Added::Item(payload, options)) => self.asked(id, payload, options, Place::Partial),
-            Ok(Added::Whole(payload, options)) => self.asked(id, payload, options, Place::Last),
+            Ok(Added::Piece(payload, options)) => self.asked(id, payload, options, Then::Rest),
+            Ok(Added::Item(payload, options)) => self.asked(id, payload, options, Then::Next),
+            Ok(Added::Whole(payload, options)) => self.asked(id, payload, options, Then::End),
             Err(status) => Err(status),
         };
         if let Err(status) = added {
@@ -44,34 +52,34 @@ impl Link {
         Ok(())
     }
 
-    /// A payload of the peer's is whole: its call, or one item of its stream.
+    /// A payload of the peer's is whole, its call or one item of its stream; or a piece of one is to be handed out.
     fn asked(
         &mut self,
         id: RequestId,
         payload: Payload,
         options: Option<Box<Options>>,
-        place: Place,
+        then: Then,
     ) -> Result<(), Status> {
         check_understood(options.as_deref())?;
         let Some(request) = self.requests.at(id) else { return Ok(()) };
         let nothing = is_nothing(&payload, options.as_deref());
         if matches!(request.stage, RequestStage::Arriving(_)) {
-            let asks = match place {
-                Place::Last => Asks::All,
-                Place::Partial if nothing => Asks::Nothing,
-                Place::Partial => Asks::First,
+            let asks = match then {
+                Then::End => Asks::All,
+                Then::Rest | Then::Next if nothing => Asks::Nothing,
+                Then::Rest | Then::Next => Asks::First,
             };
             return self.admit(id, payload, options, asks);
         }
         if !request.incoming.takes_items() {
             return Ok(());
         }
-        if !(nothing && place == Place::Last) {
+        if !(nothing && then == Then::End) {
             let receipt = request.incoming.hand_out(payload.bytes.len(), &self.budget)?;
-            let item = Item { payload, options, place, receipt };
+            let item = Item { payload, options, then, receipt };
             self.outputs.push_back(Output::Item { of: Party::Request(id), item });
         }
-        if place == Place::Last {
+        if then == Then::End {
             self.outputs.push_back(Output::AskedAll(id));
         }
         Ok(())
@@ -137,8 +145,9 @@ impl Link {
         let call = self.calls.at(id).expect("found just now");
         let ended = match call.incoming.add(piece, &self.budget) {
             Ok(Added::Part) => return Ok(()),
-            Ok(Added::Item(payload, options)) => {
-                match self.replied(now, id, token, (payload, options)) {
+            Ok(Added::Piece(payload, options) | Added::Item(payload, options)) => {
+                let came = Came { payload, options, then };
+                match self.replied(now, id, token, came) {
                     Ok(()) => return Ok(()),
                     Err(status) => failed_here(status),
                 }
@@ -150,14 +159,9 @@ impl Link {
         Ok(())
     }
 
-    /// An item of the answer to our stream, and not the last.
-    fn replied(
-        &mut self,
-        now: Time,
-        id: CallId,
-        token: u64,
-        (payload, options): (Payload, Option<Box<Options>>),
-    ) -> Result<(), Status> {
+    /// An item of the answer to our stream, and not the last; or a piece of one.
+    fn replied(&mut self, now: Time, id: CallId, token: u64, came: Came) -> Result<(), Status> {
+        let Came { payload, options, then } = came;
         check_understood(options.as_deref())?;
         let Some(call) = self.calls.at(id) else { return Ok(()) };
         if call.shape == Shape::Call {
@@ -166,7 +170,7 @@ impl Link {
         }
         call.deadline = None;
         let receipt = call.incoming.hand_out(payload.bytes.len(), &self.budget)?;
-        let item = Item { payload, options, place: Place::Partial, receipt };
+        let item = Item { payload, options, then, receipt };
         self.outputs.push_back(Output::Item { of: Party::Caller(token), item });
         self.await_next(now, id);
         Ok(())

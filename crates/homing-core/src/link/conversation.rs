@@ -9,7 +9,7 @@ use super::items::Receipt;
 use super::requests::RequestId;
 use crate::talk::{Options, Payload, Status};
 use crate::time::Time;
-use crate::wire::Target;
+use crate::wire::{Target, Then};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,15 +74,16 @@ pub struct Request {
     pub asks: Asks,
 }
 
-/// One of several payloads of a side.
+/// One of several payloads of a side; or a part of one, for who [asked for pieces](super::Input::InPieces).
 #[derive(Debug)]
 pub struct Item {
     /// The payload.
     pub payload: Payload,
-    /// What accompanies it.
+    /// What accompanies it; with its first part.
     pub options: Option<Box<Options>>,
-    /// Whether it is the last. The last of an answer comes in its [`Outcome`] instead.
-    pub place: Place,
+    /// What comes after: the rest of this payload, perhaps another, or nothing. What an answer ends with, be it its last
+    /// payload or the rest of that, comes in its [`Outcome`] instead.
+    pub then: Then,
     /// To be given back when the program takes the item.
     pub receipt: Receipt,
 }

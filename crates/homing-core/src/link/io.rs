@@ -55,6 +55,10 @@ pub enum Input<'a> {
         /// What came with the item.
         receipt: Receipt,
     },
+    /// From now on what comes in a stream is put out piece by piece, as it arrives, instead of when an item is whole; each
+    /// piece has a receipt of its own, so that of an item no more than a window waits. An item that is coming in is put
+    /// out from its next piece on, which then has all of it in front. Nothing happens in a call, or again.
+    InPieces(Conversation),
     /// Nobody takes the further items of a request any more; they are let go of as they come.
     Discard(RequestId),
     /// A message for the peer's node machine, at most [`CHUNK_MAX`](crate::limits::CHUNK_MAX) bytes (a larger one is a bug, and panics). Nothing
@@ -79,7 +83,7 @@ pub enum Output {
     Request(Request),
     /// The peer gave a request up, or its time ran out: stop the work.
     Cancelled(RequestId),
-    /// An item of a stream came. It is held against its conversation's window until [`Input::Taken`].
+    /// An item of a stream came, or a piece of one. It is held against its conversation's window until [`Input::Taken`].
     Item {
         /// Whose.
         of: Party,

@@ -89,16 +89,25 @@ pub(super) enum Intake {
     Dropped,
 }
 
+/// What a piece that came in gives rise to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Makes {
+    /// Something that is handed out.
+    Output,
+    /// A part of something that is not whole yet.
+    Part,
+}
+
 impl Intake {
     pub(super) const fn items() -> Self {
         Self::Items { untaken: 0, handed: 0, withheld: 0 }
     }
 
-    /// Counts a piece that came in; whether the peer is to be told of credit. The pieces of an item that is alone are
-    /// given back at once, or one beyond the window would never be whole.
-    pub(super) fn settle(&mut self, cost: u32, then: Then, allowance: &mut Allowance) -> bool {
+    /// Counts a piece that came in; whether the peer is to be told of credit. The pieces of an item that is alone, and
+    /// put out when it is whole, are given back at once, or one beyond the window would never be whole.
+    pub(super) fn settle(&mut self, cost: u32, makes: Makes, allowance: &mut Allowance) -> bool {
         match self {
-            Self::Items { untaken, withheld, .. } if *untaken > 0 || then != Then::Rest => {
+            Self::Items { untaken, withheld, .. } if *untaken > 0 || makes == Makes::Output => {
                 *withheld += cost;
                 false
             }

@@ -211,6 +211,7 @@ impl Link {
             }
             Input::EndItems(conversation) => self.end_items(conversation),
             Input::Taken { conversation, receipt } => self.taken(now, conversation, receipt),
+            Input::InPieces(conversation) => self.put_out_pieces(conversation),
             Input::Discard(request) => self.discard(request),
             Input::Control(body) => self.control(body),
             Input::Drain => self.drain(now, Peer::MayOpen),

@@ -1,7 +1,7 @@
 //! How does a payload that is larger than a piece leave, and how does it come together again?
 
 use super::credit::Allowance;
-use super::items::{Backlog, Held, Intake, Receipt, Waiting, cost_of};
+use super::items::{Backlog, Held, Intake, Makes, Receipt, Waiting, cost_of};
 use crate::budget::Budget;
 use crate::limits::{CHUNK_MAX, ITEM_COST, PAYLOAD_MAX, UNCOUNTED_MAX};
 use crate::talk::{Code, Encoding, Options, Payload, Status};
@@ -176,14 +176,26 @@ pub(super) struct Assembly {
     kept: usize,
     /// This side says more than one piece: each costs credit.
     counted: bool,
+    reading: Reading,
     pub(super) intake: Intake,
     pub(super) allowance: Allowance,
+}
+
+/// When a payload is handed out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Reading {
+    /// When it is whole.
+    Whole,
+    /// Piece by piece; of the present one so many bytes were.
+    Pieces { passed: usize },
 }
 
 /// What a piece brought.
 pub(super) enum Added {
     /// The payload is not whole yet.
     Part,
+    /// The payload is not whole yet, and is handed out in pieces: this one is next.
+    Piece(Payload, Option<Box<Options>>),
     /// The payload is whole, and perhaps another comes.
     Item(Payload, Option<Box<Options>>),
     /// The payload is whole, and the side has said all.
@@ -200,6 +212,7 @@ impl Assembly {
             held: 0,
             kept: 0,
             counted: false,
+            reading: Reading::Whole,
             intake,
             allowance: Allowance::new(window),
         }
@@ -217,7 +230,11 @@ impl Assembly {
         }
         let cost = cost_of(piece.bytes.len(), piece.then);
         self.allowance.receive(cost)?;
-        Ok((cost, self.intake.settle(cost, piece.then, &mut self.allowance)))
+        let makes = match (piece.then, self.reading) {
+            (Then::Rest, Reading::Whole) => Makes::Part,
+            (Then::Rest, Reading::Pieces { .. }) | (Then::Next | Then::End, _) => Makes::Output,
+        };
+        Ok((cost, self.intake.settle(cost, makes, &mut self.allowance)))
     }
 
     /// Takes in a piece that was [counted](Self::count).
@@ -229,20 +246,61 @@ impl Assembly {
         if self.head.is_none() && then != Then::Rest {
             return Ok(Added::whole(then, Payload { encoding, bytes }, options));
         }
+        let (encoding, options) = self.head.take().unwrap_or((encoding, options));
+        let bytes = match self.reading {
+            Reading::Whole => {
+                let Some(bytes) = self.gather(&bytes, then, budget)? else {
+                    self.head = Some((encoding, options));
+                    return Ok(Added::Part);
+                };
+                bytes
+            }
+            Reading::Pieces { passed } => self.pass(passed, bytes, then)?,
+        };
+        if then == Then::Rest {
+            self.head = Some((encoding, None));
+            return Ok(Added::Piece(Payload { encoding, bytes }, options));
+        }
+        Ok(Added::whole(then, Payload { encoding, bytes }, options))
+    }
+
+    /// Puts a piece of a payload behind those before it; all of them, where it is the last.
+    fn gather(
+        &mut self,
+        bytes: &[u8],
+        then: Then,
+        budget: &Budget,
+    ) -> Result<Option<Bytes>, Status> {
         if self.chunks.len() + bytes.len() > PAYLOAD_MAX {
             return Err(too_large());
         }
         self.hold(bytes.len(), budget)?;
-        if self.head.is_none() {
-            self.head = Some((encoding, options));
+        if self.chunks.is_empty() {
             self.chunks.reserve(self.before);
         }
-        self.chunks.extend_from_slice(&bytes);
-        if then == Then::Rest {
-            return Ok(Added::Part);
+        self.chunks.extend_from_slice(bytes);
+        Ok((then != Then::Rest).then(|| self.take_chunks()))
+    }
+
+    /// Lets a piece pass, with what was gathered before pieces were asked for.
+    fn pass(&mut self, passed: usize, bytes: Bytes, then: Then) -> Result<Bytes, Status> {
+        let all = passed + self.chunks.len() + bytes.len();
+        if all > PAYLOAD_MAX {
+            return Err(too_large());
         }
-        let (encoding, options) = self.head.take().unwrap_or_default();
-        Ok(Added::whole(then, Payload { encoding, bytes: self.take_chunks() }, options))
+        self.reading = Reading::Pieces { passed: if then == Then::Rest { all } else { 0 } };
+        if self.chunks.is_empty() {
+            return Ok(bytes);
+        }
+        self.chunks.extend_from_slice(&bytes);
+        Ok(self.take_chunks())
+    }
+
+    /// What comes of items is handed out piece by piece from now on.
+    pub(super) fn begin_pieces(&mut self) {
+        if self.takes_items() && self.reading == Reading::Whole {
+            self.reading = Reading::Pieces { passed: 0 };
+        }
     }
 
     /// All pieces of a payload, in no more room than twice what they need.
@@ -277,7 +335,7 @@ impl Assembly {
         matches!(self.intake, Intake::Items { .. })
     }
 
-    /// An item of so many bytes is whole and handed out: what is given back once it is taken.
+    /// An item, or a piece, of so many bytes is handed out: what is given back once it is taken.
     ///
     /// # Errors
     /// The process holds as much as it may.

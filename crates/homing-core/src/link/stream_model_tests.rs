@@ -6,7 +6,7 @@ use super::*;
 use crate::limits::{CHUNK_MAX, STREAM_QUEUE};
 use crate::rng::Rng;
 use crate::talk::{Options, Payload};
-use crate::wire::Target;
+use crate::wire::{Target, Then};
 use bytes::BytesMut;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,23 @@ struct Half {
     end: HalfEnd,
     waiting: VecDeque<Item>,
     taken: u32,
+    /// What was taken of the item that is coming in pieces.
+    begun: Vec<u8>,
+}
+
+impl Half {
+    /// So many items wait, and what has come of one that is not whole.
+    fn waiting(&self) -> (usize, Vec<u8>) {
+        let (mut count, mut begun) = (0, self.begun.clone());
+        for item in &self.waiting {
+            begun.extend_from_slice(&item.payload.bytes);
+            if item.then != Then::Rest {
+                count += 1;
+                begun.clear();
+            }
+        }
+        (count, begun)
+    }
 }
 
 /// How a direction ended, as far as its writer knows.
@@ -93,7 +110,8 @@ impl Model {
             5..=7 => self.take_one(),
             8 => self.end_one(),
             9 if self.rng.chance(1, 4) => self.cancel_one(),
-            9..=12 => _ = self.transmit(side),
+            9 => self.put_out_pieces(),
+            10..=12 => _ = self.transmit(side),
             _ => _ = self.deliver(side),
         }
         self.check_memory();
@@ -215,18 +233,30 @@ impl Model {
         self.note_outputs(side);
     }
 
+    /// The reader of a direction has had enough of whole items.
+    fn put_out_pieces(&mut self) {
+        let Some((token, asking)) = self.pick() else { return };
+        let Some((side, conversation)) = self.speaker(token, !asking) else { return };
+        self.sides[side].link.handle_input(self.now, Input::InPieces(conversation));
+        self.note_outputs(side);
+    }
+
     fn take_one(&mut self) {
         let Some((token, asking)) = self.pick() else { return };
         self.take(token, asking);
     }
 
-    /// The reader of a direction takes an item; whether there was one.
+    /// The reader of a direction takes an item, or a piece; whether there was one.
     fn take(&mut self, token: u64, asking: bool) -> bool {
         let half = self.half(token, asking);
         let Some(item) = half.waiting.pop_front() else { return false };
-        let length = item.payload.bytes.len();
-        assert_eq!(item.payload, numbered(half.taken, length), "out of order: {token}");
-        half.taken += 1;
+        half.begun.extend_from_slice(&item.payload.bytes);
+        if item.then != Then::Rest {
+            let whole = Payload::raw(std::mem::take(&mut half.begun));
+            let expect = numbered(half.taken, whole.bytes.len());
+            assert_eq!(whole, expect, "out of order: {token}");
+            half.taken += 1;
+        }
         let Some((side, conversation)) = self.speaker(token, !asking) else { return true };
         let receipt = item.receipt;
         let taken = Input::Taken { conversation, receipt };
@@ -326,10 +356,13 @@ impl Model {
         let stream = self.streams.get_mut(&token).unwrap();
         assert!(stream.outcome.is_none() && !stream.cut, "{token} ends twice");
         let answer = &stream.answering;
-        let whole = answer.taken + u32::try_from(answer.waiting.len()).unwrap();
+        let (waiting, mut begun) = answer.waiting();
+        let whole = answer.taken + u32::try_from(waiting).unwrap();
         let (name, end, count) = match outcome {
             Outcome::Reply(payload, _) => {
-                assert_eq!(payload, numbered(answer.said - 1, payload.bytes.len()));
+                begun.extend_from_slice(&payload.bytes);
+                let last = Payload::raw(begun);
+                assert_eq!(last, numbered(answer.said - 1, last.bytes.len()));
                 ("last", HalfEnd::Last, whole + 1)
             }
             Outcome::Nothing => ("nothing", HalfEnd::Nothing, whole),

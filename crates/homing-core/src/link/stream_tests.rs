@@ -516,3 +516,59 @@ fn a_draining_link_whose_last_deadline_goes_ends_with_the_next_timer() {
     assert!(wakes(&mut stream, Duration::ZERO) <= 2);
     assert_eq!(stream.pair.dialler.link.conversations(), 0);
 }
+
+/// Tells the reader's link of the answer to put out pieces.
+fn put_out_pieces(stream: &mut Stream) {
+    stream.input(Role::Dialler, Input::InPieces(Conversation::Call(stream.call)));
+}
+
+#[test]
+fn an_item_read_in_pieces_comes_as_it_arrives_and_never_more_than_a_window_of_it() {
+    let mut stream = Stream::begin(ASK, None);
+    put_out_pieces(&mut stream);
+    let (size, most) = (16 * WINDOW as usize, WINDOW as usize);
+    stream.answer(size, Place::Partial);
+    let mut taken = 0;
+    while taken < size {
+        let waits: usize =
+            stream.pair.dialler.items.iter().map(|item| item.payload.bytes.len()).sum();
+        assert!(0 < waits && waits <= most, "{waits} bytes wait");
+        taken += stream.take().unwrap();
+    }
+    assert_eq!((taken, stream.take()), (size, None));
+    let held = BUDGET - stream.pair.budget.left();
+    assert_eq!(held, 0);
+    stream.answer(5, Place::Last);
+    stream.expect_over(BUDGET);
+}
+
+#[test]
+fn an_item_that_is_coming_in_goes_on_in_pieces_once_they_are_asked_for() {
+    let mut stream = Stream::begin(ASK, None);
+    stream.answer(1, Place::Partial);
+    // What follows waits for the first to be taken once it has filled the window.
+    stream.answer(2 * WINDOW as usize, Place::Partial);
+    put_out_pieces(&mut stream);
+    assert_eq!(stream.take(), Some(1));
+    let first = stream.take().unwrap();
+    assert!(first > CHUNK_MAX, "all that was gathered comes with the next piece: {first}");
+    let mut rest = 0;
+    while let Some(piece) = stream.take() {
+        rest += piece;
+    }
+    assert_eq!(first + rest, 2 * WINDOW as usize);
+}
+
+#[test]
+fn the_last_item_in_pieces_ends_with_the_outcome() {
+    let mut stream = Stream::begin(ASK, None);
+    put_out_pieces(&mut stream);
+    stream.answer(2 * CHUNK_MAX + 3, Place::Last);
+    assert_eq!(
+        (stream.take(), stream.take(), stream.take()),
+        (Some(CHUNK_MAX), Some(CHUNK_MAX), None)
+    );
+    let log = stream.pair.dialler.take_log();
+    assert!(log.ends_with("reply(3)"), "{log}");
+    stream.expect_over(BUDGET);
+}

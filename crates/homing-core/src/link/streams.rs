@@ -133,6 +133,17 @@ impl Link {
         }
     }
 
+    pub(super) fn put_out_pieces(&mut self, conversation: Conversation) {
+        match conversation {
+            Conversation::Call(id) => {
+                self.calls.at(id).iter_mut().for_each(|call| call.incoming.begin_pieces());
+            }
+            Conversation::Request(id) => {
+                self.requests.at(id).iter_mut().for_each(|request| request.incoming.begin_pieces());
+            }
+        }
+    }
+
     pub(super) fn discard(&mut self, id: RequestId) {
         let Some(request) = self.requests.at(id) else { return };
         if request.is_at_work() && request.incoming.drop_items(&self.budget) {

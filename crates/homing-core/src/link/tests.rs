@@ -7,8 +7,8 @@ use crate::limits::{
     BEFORE_CLOSE, BEFORE_PING, CHUNK_MAX, CONVERSATIONS_MAX, HANDSHAKE_TIME, PAYLOAD_MAX, WINDOW,
 };
 use crate::talk::Payload;
-use crate::wire::Target;
 use crate::wire::hello::{VERSION_MAX, VERSION_MIN};
+use crate::wire::{Target, Then};
 use bytes::BytesMut;
 
 /// One side: its link, what it was told, and the bytes on their way to it.
@@ -183,9 +183,10 @@ impl Side {
                     Outcome::Lost => format!("{token}:lost"),
                 },
                 Output::Item { item, .. } => {
-                    let line = match item.place {
-                        Place::Partial => format!("item({})", item.payload.bytes.len()),
-                        Place::Last => format!("last({})", item.payload.bytes.len()),
+                    let line = match item.then {
+                        Then::Rest => format!("piece({})", item.payload.bytes.len()),
+                        Then::Next => format!("item({})", item.payload.bytes.len()),
+                        Then::End => format!("last({})", item.payload.bytes.len()),
                     };
                     self.items.push_back(item);
                     line

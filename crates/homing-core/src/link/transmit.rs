@@ -7,39 +7,39 @@ use super::requests::Stage as RequestStage;
 use super::{CallId, Interest, Link, Outcome, Output, Party, RequestId};
 use crate::limits::{BULK_IN_FLIGHT, WRITE_MAX};
 use crate::time::Time;
-use crate::wire::Piece;
 use crate::wire::frame::{OpenHead, put_credit, put_data, put_end, put_open};
+use crate::wire::{Buffer, Piece};
 
 impl Link {
     /// Appends what is to be written next to `out`: small frames first, then at most [`BULK_IN_FLIGHT`] of bulk, which
     /// has its share however many small frames there are. Whether anything was appended; call again after writing it.
-    pub fn poll_transmit(&mut self, now: Time, out: &mut Vec<u8>) -> bool {
-        let before = out.len();
-        while out.len() - before < WRITE_MAX - BULK_IN_FLIGHT {
+    pub fn poll_transmit(&mut self, now: Time, out: &mut impl Buffer) -> bool {
+        let before = out.length();
+        while out.length() - before < WRITE_MAX - BULK_IN_FLIGHT {
             match self.outbox.pop_urgent() {
                 None => break,
-                Some(Urgent::Raw(bytes)) => out.extend_from_slice(&bytes),
-                Some(Urgent::Frame(frame)) => frame.encode(out),
+                Some(Urgent::Raw(bytes)) => out.bytes().extend_from_slice(&bytes),
+                Some(Urgent::Frame(frame)) => frame.encode(out.bytes()),
                 Some(Urgent::Payload(sender)) => self.put_next(now, sender, out),
                 Some(Urgent::Credit(whose)) => self.put_owed(whose, out),
             }
         }
         self.put_bulk(now, out);
-        self.stats.bytes_out += (out.len() - before) as u64;
+        self.stats.bytes_out += (out.length() - before) as u64;
         self.close_if_drained();
-        out.len() > before
+        out.length() > before
     }
 
     /// A chunk of each conversation in turn.
-    fn put_bulk(&mut self, now: Time, out: &mut Vec<u8>) {
-        let before = out.len();
-        while out.len() - before < BULK_IN_FLIGHT {
+    fn put_bulk(&mut self, now: Time, out: &mut impl Buffer) {
+        let before = out.length();
+        while out.length() - before < BULK_IN_FLIGHT {
             let Some(sender) = self.outbox.pop_bulk() else { return };
             self.put_next(now, sender, out);
         }
     }
 
-    fn put_next(&mut self, now: Time, sender: Sender, out: &mut Vec<u8>) {
+    fn put_next(&mut self, now: Time, sender: Sender, out: &mut impl Buffer) {
         self.note_said(now);
         match sender {
             Sender::Call(id) => self.put_call(now, id, out),
@@ -47,7 +47,7 @@ impl Link {
         }
     }
 
-    fn put_call(&mut self, now: Time, id: CallId, out: &mut Vec<u8>) {
+    fn put_call(&mut self, now: Time, id: CallId, out: &mut impl Buffer) {
         let conversation = self.our_conversation(id.slot);
         let Some(call) = self.calls.at(id) else { return };
         let fresh = call.outgoing.state == Sending::Unsent;
@@ -71,7 +71,7 @@ impl Link {
             self.outputs.push_back(Output::Room(Party::Caller(token)));
         }
         if fresh {
-            let callee = self.bindings.name(call.key, &call.target, out);
+            let callee = self.bindings.name(call.key, &call.target, out.bytes());
             put_open(out, &OpenHead { conversation, callee: &callee, deadline: left }, &piece);
         } else {
             put_data(out, conversation, &piece);
@@ -79,13 +79,13 @@ impl Link {
         self.note_sent(Sender::Call(id), &piece, bulk, more);
     }
 
-    fn put_reply(&mut self, id: RequestId, out: &mut Vec<u8>) {
+    fn put_reply(&mut self, id: RequestId, out: &mut impl Buffer) {
         let conversation = self.their_conversation(id.slot);
         let Some(request) = self.requests.at(id) else { return };
         let outgoing = match &mut request.stage {
             RequestStage::Replying(outgoing) => outgoing,
             RequestStage::Ending(status) => {
-                put_end(out, conversation, status);
+                put_end(out.bytes(), conversation, status);
                 return self.finish_request(id);
             }
             RequestStage::Arriving(_) | RequestStage::Running | RequestStage::Said => return,
@@ -128,7 +128,7 @@ impl Link {
     }
 
     /// Credit for what has ended meanwhile, or is not wanted any more, is not given.
-    fn put_owed(&mut self, whose: Credited, out: &mut Vec<u8>) {
+    fn put_owed(&mut self, whose: Credited, out: &mut impl Buffer) {
         let (conversation, allowance) = match whose {
             Credited::Link => (0, Some(&mut self.terms.allowance)),
             Credited::Call(id) => {
@@ -145,7 +145,7 @@ impl Link {
             }
         };
         if let Some(allowance) = allowance {
-            put_credit(out, conversation, allowance.give());
+            put_credit(out.bytes(), conversation, allowance.give());
         }
     }
 }

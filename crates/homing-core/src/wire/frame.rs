@@ -39,6 +39,7 @@ use crate::limits::{
 use crate::name::{Method, Namespace, ServiceName};
 use crate::talk::{Code, Encoding, Options, Started, Status};
 use crate::wire::codec::{Malformed, Reader, put_bytes, put_str, put_varint, varint_len};
+use crate::wire::gather::Buffer;
 use crate::wire::options::{put_options, read_options};
 use bytes::{Buf, Bytes, BytesMut};
 use std::time::Duration;
@@ -257,7 +258,8 @@ pub struct OpenHead<'a> {
 }
 
 /// Appends an Open without building a [`Frame`] first: the hot path of a caller.
-pub fn put_open(out: &mut Vec<u8>, head: &OpenHead<'_>, piece: &Piece) {
+pub fn put_open(to: &mut impl Buffer, head: &OpenHead<'_>, piece: &Piece) {
+    let out = to.bytes();
     let deadline = head.deadline.map_or(0, whole_millis);
     if let Callee::Bound(id) = head.callee
         && piece.options.is_none()
@@ -274,8 +276,7 @@ pub fn put_open(out: &mut Vec<u8>, head: &OpenHead<'_>, piece: &Piece) {
         put_varint(out, id);
         put_varint(out, deadline);
         out.push(piece.encoding as u8);
-        out.extend_from_slice(&piece.bytes);
-        return;
+        return to.put_payload(&piece.bytes);
     }
     let mut front = Vec::with_capacity(256);
     front.push(3 | flags(piece));
@@ -288,23 +289,23 @@ pub fn put_open(out: &mut Vec<u8>, head: &OpenHead<'_>, piece: &Piece) {
         }
     }
     put_varint(&mut front, deadline);
-    put_piece(out, front, piece);
+    put_piece(to, front, piece);
 }
 
 /// Appends a Data without building a [`Frame`] first: the hot path of a responder.
-pub fn put_data(out: &mut Vec<u8>, conversation: u32, piece: &Piece) {
+pub fn put_data(to: &mut impl Buffer, conversation: u32, piece: &Piece) {
+    let out = to.bytes();
     if piece.options.is_none() {
         put_varint(out, (2 + varint_len(conversation.into()) + piece.bytes.len()) as u64);
         out.push(4 | flags(piece));
         put_varint(out, conversation.into());
         out.push(piece.encoding as u8);
-        out.extend_from_slice(&piece.bytes);
-        return;
+        return to.put_payload(&piece.bytes);
     }
     let mut front = Vec::with_capacity(128);
     front.push(4 | flags(piece));
     put_varint(&mut front, conversation.into());
-    put_piece(out, front, piece);
+    put_piece(to, front, piece);
 }
 
 /// Appends an End without building a [`Frame`] first.
@@ -324,14 +325,14 @@ pub fn put_credit(out: &mut Vec<u8>, conversation: u32, bytes: u32) {
     put_varint(out, bytes);
 }
 
-fn put_piece(out: &mut Vec<u8>, mut front: Vec<u8>, piece: &Piece) {
+fn put_piece(to: &mut impl Buffer, mut front: Vec<u8>, piece: &Piece) {
     front.push(piece.encoding as u8);
     if let Some(options) = &piece.options {
         put_options(&mut front, options);
     }
-    put_varint(out, (front.len() + piece.bytes.len()) as u64);
-    out.extend_from_slice(&front);
-    out.extend_from_slice(&piece.bytes);
+    put_varint(to.bytes(), (front.len() + piece.bytes.len()) as u64);
+    to.bytes().extend_from_slice(&front);
+    to.put_payload(&piece.bytes);
 }
 
 fn put_head(out: &mut Vec<u8>, kind: u8, len: usize) {

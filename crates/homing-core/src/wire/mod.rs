@@ -7,6 +7,7 @@ pub mod addr;
 pub mod codec;
 pub mod datagram;
 pub mod frame;
+pub mod gather;
 #[cfg(test)]
 pub(crate) mod golden;
 pub mod hello;
@@ -17,5 +18,6 @@ pub mod slots;
 pub use codec::{Malformed, Reader, put_bytes, put_str, put_varint};
 pub use datagram::DatagramKind;
 pub use frame::{Callee, Frame, Piece, Target, Then};
+pub use gather::{Buffer, Gather};
 pub use hello::{DialClaim, Hello, Kind, LinkName, Peer, Windows};
 pub use scout::{Banner, Guard, Scout};

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 /// What items cost that the program has had, until their credit goes back at the latest. Small beside the half of a window
 /// that is owed before a peer is told of credit, so that no writer waits for it.
-const TOGETHER: u32 = WINDOW / 16;
+const TOGETHER: u32 = WINDOW / 4;
 
 /// Items on their way from a link to a program, in order.
 #[derive(Default)]
@@ -29,7 +29,7 @@ impl Ahead {
 
     /// The next, and what is to be given back now: nothing is kept back once the program has had all.
     pub(super) fn next(&mut self) -> Option<(Came, Option<Receipt>)> {
-        let Item { payload, place, receipt, .. } = self.items.pop_front()?;
+        let Item { payload, then, receipt, .. } = self.items.pop_front()?;
         let had = match self.had.take() {
             None => receipt,
             Some(mut had) => {
@@ -37,7 +37,7 @@ impl Ahead {
                 had
             }
         };
-        let came = Came::Item(payload, place);
+        let came = Came::Item(payload, then);
         if self.items.is_empty() || had.cost() >= TOGETHER {
             return Some((came, Some(had)));
         }

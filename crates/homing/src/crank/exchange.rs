@@ -131,6 +131,11 @@ impl Exchange {
         polled
     }
 
+    /// What comes from now on comes in pieces.
+    pub(crate) fn read_in_pieces(&self) {
+        self.cell.handle(Input::InPieces(self.side.conversation()));
+    }
+
     /// Whether there is room for an item; `Full` is not given, but waited out.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Room> {
         let replaced = {

@@ -4,8 +4,9 @@ use super::ahead::Ahead;
 use super::waiters::Ended;
 use super::{State, Wakers};
 use bytes::Bytes;
-use homing_core::link::{Asks, Item, Output, Party, Place};
+use homing_core::link::{Asks, Item, Output, Party};
 use homing_core::talk::Payload;
+use homing_core::wire::Then;
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
@@ -36,8 +37,8 @@ pub(super) enum FlowEnd {
 
 /// What came next.
 pub(crate) enum Came {
-    /// An item.
-    Item(Payload, Place),
+    /// An item and what follows it. For who reads in pieces: a piece of one, of which the rest may follow.
+    Item(Payload, Then),
     /// An answer's end.
     Ended(Ended),
     /// Nothing more: all was said.

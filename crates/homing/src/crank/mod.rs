@@ -31,6 +31,7 @@ pub(crate) use flow::Came;
 use homing_core::link::{self, CallId, Input, Link, Open, Output, RequestId};
 use homing_core::talk::{Options, Payload, Status};
 use homing_core::time::Time;
+use homing_core::wire::Gather;
 use parking_lot::Mutex;
 use said::Said;
 use std::sync::Arc;
@@ -65,7 +66,7 @@ struct State {
     waiters: Waiters,
     writer: Writer,
     /// What the socket did not take from whoever wrote in place: it goes first.
-    unwritten: Vec<u8>,
+    unwritten: Gather,
     /// When the writer task wakes by itself.
     armed: Time,
     writer_waker: Option<Waker>,
@@ -174,7 +175,7 @@ impl LinkCell {
             link,
             wire,
             waiters: Waiters::default(),
-            unwritten: Vec::new(),
+            unwritten: Gather::new(),
             writer: Writer::Handed, // A dialler has its first words to say.
             armed: Time::ZERO,
             writer_waker: None,

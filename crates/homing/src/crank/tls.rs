@@ -8,6 +8,7 @@
 //! decryption), but cannot export the secret that the link's proofs need.
 
 use super::reader::READ_BUFFER;
+use super::writer::PARTS_MAX;
 use crate::security::{Session, long_handshake, not_tls, plain_homing, refusal};
 use bytes::BytesMut;
 use homing_core::crypto::Role;
@@ -15,16 +16,16 @@ use homing_core::limits::TLS_HANDSHAKE_MAX;
 use homing_core::link::{Input, Link};
 use homing_core::talk::Status;
 use homing_core::time::Time;
-use homing_core::wire::Frame;
+use homing_core::wire::{Buffer as _, Frame, Gather};
 use std::cell::RefCell;
-use std::io::{self, BufRead as _, Write as _};
+use std::io::{self, BufRead as _, IoSlice, Write as _};
 
 /// The most that is encrypted in one holding of the lock. What is decrypted is bounded by the reader's buffer.
 const ENCRYPTED_MAX: usize = 64 * 1024;
 
 thread_local! {
     /// Room for what is about to be encrypted, so that a link at rest holds none.
-    static SAID: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SAID: RefCell<Gather> = const { RefCell::new(Gather::new()) };
 }
 
 /// The most room that a thread keeps.
@@ -40,7 +41,7 @@ pub(crate) struct Tls {
     /// Decrypted, and not yet a whole frame.
     clear: BytesMut,
     /// Said by the machine, and not yet encrypted.
-    said: Vec<u8>,
+    said: Gather,
 }
 
 enum Stage {
@@ -56,7 +57,7 @@ enum Stage {
 
 impl Tls {
     pub(super) fn new(session: Session) -> Self {
-        Self { session, stage: Stage::Silence, clear: BytesMut::new(), said: Vec::new() }
+        Self { session, stage: Stage::Silence, clear: BytesMut::new(), said: Gather::new() }
     }
 
     /// Takes all of `bytes`, and gives the machine what they say.
@@ -189,18 +190,31 @@ impl Tls {
         if said.is_empty() {
             said = SAID.take();
         }
-        if said.len() < ENCRYPTED_MAX {
+        if said.length() < ENCRYPTED_MAX {
             link.poll_transmit(now, &mut said);
         }
-        let length = said.len().min(ENCRYPTED_MAX);
-        let mut writer = self.session.connection.writer();
-        writer.write_all(&said[..length]).expect("rustls was given no bound");
-        said.drain(..length);
-        if said.is_empty() && said.capacity() <= SAID_KEPT {
+        let taken = self.encrypt_some(&said);
+        said.advance(taken);
+        if said.is_empty() {
+            said.clear(SAID_KEPT);
             SAID.replace(said);
         } else {
             self.said = said;
         }
+    }
+
+    /// As much as may be in one holding of the lock; how much that was.
+    fn encrypt_some(&mut self, said: &Gather) -> usize {
+        let mut parts = [IoSlice::new(&[]); PARTS_MAX];
+        let (mut count, mut room) = (0, ENCRYPTED_MAX);
+        for (place, part) in parts.iter_mut().zip(said.parts()) {
+            let part = &part[..part.len().min(room)];
+            room -= part.len();
+            *place = IoSlice::new(part);
+            count += 1;
+        }
+        let mut writer = self.session.connection.writer();
+        writer.write_vectored(&parts[..count]).expect("rustls was given no bound")
     }
 
     /// The peer is told that nothing follows; what the machine has left to say is not heard.
@@ -215,7 +229,7 @@ impl Tls {
         if !matches!(self.stage, Stage::Over(_)) {
             self.stage = Stage::Over(Vec::new());
         }
-        self.said = Vec::new();
+        self.said = Gather::new();
     }
 }
 

@@ -6,6 +6,7 @@ use crate::security::Session;
 use bytes::BytesMut;
 use homing_core::link::{Input, Link};
 use homing_core::time::Time;
+use homing_core::wire::{Buffer as _, Gather};
 
 /// A connection, and how bytes travel over it.
 pub(crate) struct Line {
@@ -36,10 +37,10 @@ impl Wire {
     }
 
     /// Appends what the socket is to be given next; whether there was anything.
-    pub(super) fn transmit(&mut self, now: Time, link: &mut Link, out: &mut Vec<u8>) -> bool {
+    pub(super) fn transmit(&mut self, now: Time, link: &mut Link, out: &mut Gather) -> bool {
         match self {
             Self::Plain => link.poll_transmit(now, out),
-            Self::Tls(tls) => tls.transmit(now, link, out),
+            Self::Tls(tls) => tls.transmit(now, link, out.bytes()),
         }
     }
 

@@ -3,9 +3,10 @@
 use super::{Crowd, LinkCell, State, Writer};
 use homing_core::link::Input;
 use homing_core::time::Time;
+use homing_core::wire::Gather;
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -13,11 +14,14 @@ use std::time::Duration;
 
 thread_local! {
     /// A buffer for writes in place, so that a link that is idle holds none.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Gather> = const { RefCell::new(Gather::new()) };
 }
 
 /// The most that a thread keeps for its next write.
 const SCRATCH_KEPT: usize = 512 * 1024;
+
+/// Parts that are given to a socket at once: a write's chunks, and what stands between them.
+pub(super) const PARTS_MAX: usize = 16;
 
 /// How long the last words of a link that has ended may wait for room in its socket.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -27,14 +31,14 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(super) fn flush_in_place(cell: &Arc<LinkCell>, now: Time) {
     let mut out = SCRATCH.take();
     loop {
-        out.clear();
+        out.clear(SCRATCH_KEPT);
         if !fill(cell, now, &mut out) {
             break;
         }
-        match write_some(cell, &out) {
-            Ok(written) if written == out.len() => {}
-            Ok(written) => {
-                hand_over(cell, out.split_off(written));
+        match write_some(cell, &mut out) {
+            Ok(()) if out.is_empty() => {}
+            Ok(()) => {
+                hand_over(cell, std::mem::take(&mut out));
                 break;
             }
             Err(error) => {
@@ -43,14 +47,13 @@ pub(super) fn flush_in_place(cell: &Arc<LinkCell>, now: Time) {
             }
         }
     }
-    if out.capacity() <= SCRATCH_KEPT {
-        SCRATCH.replace(out);
-    }
+    out.clear(SCRATCH_KEPT);
+    SCRATCH.replace(out);
 }
 
 /// The writer task: flushes when handed the flag, and wakes the machine when its time has come.
 pub(super) async fn run(cell: Arc<LinkCell>) {
-    let mut out = Vec::new();
+    let mut out = Gather::new();
     loop {
         match wait(&cell, At::Rest).await {
             Job::Write => {
@@ -149,20 +152,19 @@ async fn wait(cell: &LinkCell, at: At) -> Job {
     .await
 }
 
-async fn flush(cell: &Arc<LinkCell>, out: &mut Vec<u8>) -> io::Result<()> {
-    out.clear();
-    let rest = std::mem::take(&mut cell.state.lock().unwritten);
-    write_all(cell, &rest).await?;
+async fn flush(cell: &Arc<LinkCell>, out: &mut Gather) -> io::Result<()> {
+    out.clear(SCRATCH_KEPT);
+    let mut rest = std::mem::take(&mut cell.state.lock().unwritten);
+    write_all(cell, &mut rest).await?;
     while fill(cell, cell.clock.now(), out) {
         write_all(cell, out).await?;
-        out.clear();
-        out.shrink_to(SCRATCH_KEPT);
+        out.clear(SCRATCH_KEPT);
     }
     Ok(())
 }
 
 /// Takes what is next into `out`; where there is nothing, the flag is given up under the same lock.
-fn fill(cell: &Arc<LinkCell>, now: Time, out: &mut Vec<u8>) -> bool {
+fn fill(cell: &Arc<LinkCell>, now: Time, out: &mut Gather) -> bool {
     let mut filled = false;
     let effects = {
         let state = &mut *cell.state.lock();
@@ -176,7 +178,7 @@ fn fill(cell: &Arc<LinkCell>, now: Time, out: &mut Vec<u8>) -> bool {
     filled
 }
 
-fn hand_over(cell: &LinkCell, rest: Vec<u8>) {
+fn hand_over(cell: &LinkCell, rest: Gather) {
     let waker = {
         let mut state = cell.state.lock();
         state.unwritten = rest;
@@ -191,9 +193,9 @@ fn fail(cell: &Arc<LinkCell>, error: &io::Error) {
     cell.with(now, Crowd::Batch, |state| {
         state.link.handle_input(now, Input::Broken(format!("writing: {error}")));
         // Nothing can be written any more.
-        let mut lost = Vec::new();
+        let mut lost = Gather::new();
         while state.wire.transmit(now, &mut state.link, &mut lost) {
-            lost.clear();
+            lost.clear(SCRATCH_KEPT);
         }
         state.writer = Writer::Idle;
     });
@@ -201,25 +203,36 @@ fn fail(cell: &Arc<LinkCell>, error: &io::Error) {
 }
 
 /// As much as the socket takes at once.
-fn write_some(cell: &LinkCell, bytes: &[u8]) -> io::Result<usize> {
-    let mut written = 0;
-    while written < bytes.len() {
-        match cell.socket.try_write(&bytes[written..]) {
+fn write_some(cell: &LinkCell, out: &mut Gather) -> io::Result<()> {
+    while !out.is_empty() {
+        match write_once(cell, out) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(more) => written += more,
+            Ok(written) => out.advance(written),
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(written)
+    Ok(())
 }
 
-async fn write_all(cell: &Arc<LinkCell>, bytes: &[u8]) -> io::Result<()> {
-    let mut written = 0;
+fn write_once(cell: &LinkCell, out: &Gather) -> io::Result<usize> {
+    if let Some(bytes) = out.single() {
+        return cell.socket.try_write(bytes);
+    }
+    let mut parts = [IoSlice::new(&[]); PARTS_MAX];
+    let mut count = 0;
+    for (place, part) in parts.iter_mut().zip(out.parts()) {
+        *place = IoSlice::new(part);
+        count += 1;
+    }
+    cell.socket.try_write_parts(&parts[..count])
+}
+
+async fn write_all(cell: &Arc<LinkCell>, out: &mut Gather) -> io::Result<()> {
     loop {
-        written += write_some(cell, &bytes[written..])?;
-        if written == bytes.len() {
+        write_some(cell, out)?;
+        if out.is_empty() {
             return Ok(());
         }
         wait_for_room(cell).await?;

@@ -8,7 +8,7 @@ pub(crate) mod memory;
 pub(crate) mod tokio;
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -100,6 +100,14 @@ pub trait Socket: Send + Sync {
     /// # Errors
     /// `WouldBlock`: nothing taken. Any other: the connection is broken.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// The same with bytes that lie in several places, in this order. By default only those in the first are given.
+    ///
+    /// # Errors
+    /// As [`try_write`](Self::try_write).
+    fn try_write_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write(parts.iter().find(|part| !part.is_empty()).map_or(&[], |part| part))
+    }
 
     /// Ends both directions at once; whoever waits is woken. Again is harmless.
     fn shutdown(&self);

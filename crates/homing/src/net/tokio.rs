@@ -1,6 +1,6 @@
 //! How does the real network look through the four traits? TCP, unix sockets and UDP by tokio, tuned by `socket2`.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -185,6 +185,10 @@ macro_rules! socket_by_tokio {
 
             fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
                 self.try_write(bytes)
+            }
+
+            fn try_write_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+                self.try_write_vectored(parts)
             }
 
             fn shutdown(&self) {

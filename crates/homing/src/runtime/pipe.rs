@@ -5,6 +5,7 @@ use homing_core::limits::{ITEM_COST, WINDOW};
 use homing_core::link::{Outcome, Place, Room};
 use homing_core::talk::{Payload, Status};
 use homing_core::time::Time;
+use homing_core::wire::Then;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ impl PipeEnd {
             if let Some((payload, place)) = way.items.pop_front() {
                 way.bytes -= weight(&payload);
                 waker = way.writer.take();
-                came = Came::Item(payload, place);
+                came = Came::Item(payload, then(place));
             } else if let Some(end) = pipe.end(self.at) {
                 return Poll::Ready(end);
             } else {
@@ -238,6 +239,13 @@ struct Woken(Vec<Waker>);
 impl Woken {
     fn wake(self) {
         self.0.into_iter().for_each(Waker::wake);
+    }
+}
+
+const fn then(place: Place) -> Then {
+    match place {
+        Place::Partial => Then::Next,
+        Place::Last => Then::End,
     }
 }
 

@@ -64,6 +64,15 @@ impl Talk {
         }
     }
 
+    /// What comes from now on comes in pieces, as it arrives. Within this node there is nothing to wait for: items are
+    /// there whole.
+    pub(crate) fn read_in_pieces(&self) {
+        match self {
+            Self::Link(exchange) => exchange.read_in_pieces(),
+            Self::Local(_) => {}
+        }
+    }
+
     /// Ready when an item may be said, or never again.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let room = match self {

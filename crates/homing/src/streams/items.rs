@@ -1,12 +1,15 @@
 //! How does a handler read what its caller streams?
 
+use super::pieces::{ItemReader, Part, Parts, Progress, next_reader, poll_whole};
 use crate::context::Context;
 use crate::crank::Came;
 use crate::encoding::from_payload;
+use crate::runtime::calls::streams::Reading;
 use crate::runtime::talk::Talk;
 use futures_core::Stream;
-use homing_core::link::{Asks, Place};
+use homing_core::link::Asks;
 use homing_core::talk::{Code, Payload, Status};
+use homing_core::wire::Then;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::poll_fn;
@@ -31,13 +34,6 @@ impl<T> Item<T> {
         }
     }
 
-    pub(super) fn at(place: Place, value: T) -> Self {
-        match place {
-            Place::Partial => Self::Partial(value),
-            Place::Last => Self::Final(value),
-        }
-    }
-
     /// The same place, another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Item<U> {
         match self {
@@ -51,9 +47,11 @@ impl<T> Item<T> {
 ///
 /// Ends with an error where the caller went away before it said its end. Dropping it lets go of what still comes.
 pub struct RawItems {
-    first: Option<(Payload, Place)>,
+    first: Option<Item<Payload>>,
     talk: Option<Talk>,
     stage: Stage,
+    reading: Reading,
+    progress: Progress,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,11 +63,12 @@ enum Stage {
 impl RawItems {
     pub(crate) fn new(payload: Payload, context: &Context, talk: Option<Talk>) -> Self {
         let (first, stage) = match context.asks() {
-            Asks::All => (Some((payload, Place::Last)), Stage::Over),
-            Asks::First => (Some((payload, Place::Partial)), Stage::Open),
+            Asks::All => (Some(Item::Final(payload)), Stage::Over),
+            Asks::First => (Some(Item::Partial(payload)), Stage::Open),
             Asks::Nothing => (None, Stage::Open),
         };
-        Self { first, talk, stage }
+        let (reading, progress) = (Reading::Whole, Progress::Between);
+        Self { first, talk, stage, reading, progress }
     }
 
     /// The next payload; `None` when the caller has said all.
@@ -80,19 +79,39 @@ impl RawItems {
         poll_fn(|cx| self.poll_item(cx)).await
     }
 
+    /// The next payload, to be read while it comes instead of when it is whole; `None` when the caller has said all.
+    /// From now on items come in pieces, which [`next`](Self::next) puts together where it is called. What a stream began
+    /// with is here already, whole.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn next_reader(&mut self) -> Option<Result<ItemReader<'_, Status>, Status>> {
+        next_reader(self).await
+    }
+
     fn poll_item(
         &mut self,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Item<Payload>, Status>>> {
-        if let Some((payload, place)) = self.first.take() {
-            return Poll::Ready(Some(Ok(Item::at(place, payload))));
+        poll_whole(self, cx)
+    }
+}
+
+impl Parts for RawItems {
+    type Error = Status;
+
+    fn poll_part(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Part, Status>>> {
+        if let Some(item) = self.first.take() {
+            return Poll::Ready(Some(Ok(Part::Rest(item))));
         }
         let (Stage::Open, Some(talk)) = (self.stage, &self.talk) else { return Poll::Ready(None) };
         match talk.poll_next(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Came::Item(payload, place)) => {
-                Poll::Ready(Some(Ok(Item::at(place, payload))))
-            }
+            Poll::Ready(Came::Item(payload, then)) => Poll::Ready(Some(Ok(match then {
+                Then::Rest => Part::Piece(payload),
+                Then::Next => Part::Rest(Item::Partial(payload)),
+                Then::End => Part::Rest(Item::Final(payload)),
+            }))),
             Poll::Ready(Came::All) => {
                 self.stage = Stage::Over;
                 Poll::Ready(None)
@@ -103,6 +122,21 @@ impl RawItems {
                 Poll::Ready(Some(Err(Status::new(Code::Cancelled, message))))
             }
         }
+    }
+
+    fn begin_pieces(&mut self) {
+        if let (Reading::Whole, Some(talk)) = (self.reading, &self.talk) {
+            talk.read_in_pieces();
+            self.reading = Reading::InPieces;
+        }
+    }
+
+    fn progress(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+
+    fn failed(&self, status: Status) -> Status {
+        status
     }
 }
 
@@ -149,6 +183,14 @@ impl<T: DeserializeOwned> Items<T> {
     /// As [`next`](Self::next).
     pub async fn next_item(&mut self) -> Option<Result<Item<T>, Status>> {
         poll_fn(|cx| self.poll_item(cx)).await
+    }
+
+    /// The next payload as it is, to be read while it comes: see [`RawItems::next_reader`].
+    ///
+    /// # Errors
+    /// As [`RawItems::next_reader`].
+    pub async fn next_reader(&mut self) -> Option<Result<ItemReader<'_, Status>, Status>> {
+        self.raw.next_reader().await
     }
 
     fn poll_item(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Item<T>, Status>>> {

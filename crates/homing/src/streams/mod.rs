@@ -2,7 +2,8 @@
 //!
 //! A method may answer with several values, take several, or both at once. Items come in order. A reader that is slow
 //! slows its writer: what waits for it stays within a window of 256 KiB and one item, at either end. A reader that goes
-//! away stops its writer within a round trip, through services in the middle too.
+//! away stops its writer within a round trip, through services in the middle too. Who need not have a large item whole
+//! reads it while it comes, and holds no more than the window: [`Replies::next_reader`], [`Items::next_reader`].
 //!
 //! ```
 //! use homing::testing::Network;
@@ -32,11 +33,13 @@
 
 mod items;
 mod open;
+mod pieces;
 mod replies;
 mod writer;
 
 pub use items::{Item, Items, RawItems};
 pub use open::{Opening, Requests};
+pub use pieces::ItemReader;
 pub(crate) use replies::Plan;
 pub use replies::Replies;
 pub use writer::{RawWriter, Writer};

@@ -1,9 +1,10 @@
 //! How does a caller read an answer that is a stream?
 
 use super::items::{Item, decode};
+use super::pieces::{ItemReader, Part, Parts, Progress, next_reader, poll_whole};
 use crate::error::CallError;
 use crate::requester::{Shared, unanswered};
-use crate::runtime::calls::streams::{Asking, Brought, Flowing};
+use crate::runtime::calls::streams::{Asking, Brought, Flowing, Reading};
 use crate::runtime::calls::{Aim, Terms, refused};
 use crate::runtime::inherited;
 use bytes::Bytes;
@@ -11,9 +12,9 @@ use futures_core::Stream;
 use homing_core::balance::Affinity;
 use homing_core::id::NodeId;
 use homing_core::limits::DEADLINE_MAX;
-use homing_core::link::Place;
 use homing_core::requester::Only;
 use homing_core::talk::{Payload, Status};
+use homing_core::wire::Then;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -32,6 +33,8 @@ use std::time::Duration;
 pub struct Replies<T> {
     stage: Stage,
     shared: Arc<Shared>,
+    reading: Reading,
+    progress: Progress,
     types: PhantomData<fn() -> T>,
 }
 
@@ -84,11 +87,16 @@ impl Plan {
 
 impl<T> Replies<T> {
     pub(crate) fn planned(shared: Arc<Shared>, plan: Plan) -> Self {
-        Self { stage: Stage::Planned(Box::new(plan)), shared, types: PhantomData }
+        Self::at(Stage::Planned(Box::new(plan)), shared)
     }
 
     pub(super) fn flowing(shared: Arc<Shared>, flowing: Flowing) -> Self {
-        Self { stage: Stage::Flowing(Box::new(flowing)), shared, types: PhantomData }
+        Self::at(Stage::Flowing(Box::new(flowing)), shared)
+    }
+
+    fn at(stage: Stage, shared: Arc<Shared>) -> Self {
+        let (reading, progress) = (Reading::Whole, Progress::Between);
+        Self { stage, shared, reading, progress, types: PhantomData }
     }
 
     /// How long the first item may take, instead of the requester's timeout. Once it came there is no limit but
@@ -137,6 +145,38 @@ impl<T> Replies<T> {
         poll_fn(|cx| self.poll_raw(cx)).await
     }
 
+    /// The next payload, to be read while it comes instead of when it is whole; `None` after the end. From now on items
+    /// come in pieces, which [`next`](Self::next) and its like put together where they are called.
+    ///
+    /// ```
+    /// # use homing::testing::Network;
+    /// # use homing::{Config, Context, Node, Payload, RawItems, RawWriter, Replies, Status};
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let network = Network::new(1);
+    /// # let node = Node::join(Config::testing(&network, "one")).await?;
+    /// # let _serving = node.responder("film").serve_stream_raw(
+    /// #     |_: RawItems, writer: RawWriter, _: Context| async move {
+    /// #         writer.end(Payload::raw(vec![7; 1_000_000])).await
+    /// #     }).await?;
+    /// let callee = node.requester().build().to("film")?;
+    /// let mut films: Replies<()> = callee.stream_raw(Payload::default());
+    /// let mut file = Vec::new(); // Or a tokio::fs::File.
+    /// while let Some(film) = films.next_reader().await {
+    ///     tokio::io::copy_buf(&mut film?, &mut file).await?;
+    /// }
+    /// # assert_eq!(file.len(), 1_000_000);
+    /// # Ok(())
+    /// # }
+    /// # let mut runtime = tokio::runtime::Builder::new_current_thread();
+    /// # runtime.enable_all().start_paused(true).build().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// The stream's; nothing follows.
+    pub async fn next_reader(&mut self) -> Option<Result<ItemReader<'_, CallError>, CallError>> {
+        next_reader(self).await
+    }
+
     fn plan(&mut self, change: impl FnOnce(&mut Plan)) {
         if let Stage::Planned(plan) = &mut self.stage {
             change(plan);
@@ -144,6 +184,29 @@ impl<T> Replies<T> {
     }
 
     fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Item<Payload>, CallError>>> {
+        poll_whole(self, cx)
+    }
+
+    fn hand_out(&mut self, brought: Brought) -> Option<Result<Part, CallError>> {
+        if !matches!(brought, Brought::Item(..)) {
+            self.stage = Stage::Over;
+        }
+        match brought {
+            Brought::Item(payload, Then::Rest) => Some(Ok(Part::Piece(payload))),
+            Brought::Item(payload, Then::Next | Then::End) => {
+                Some(Ok(Part::Rest(Item::Partial(payload))))
+            }
+            Brought::Last(answered) => Some(Ok(Part::Rest(Item::Final(answered.payload)))),
+            Brought::Nothing => None,
+            Brought::Failed(failed) => Some(Err(unanswered(&self.shared, failed))),
+        }
+    }
+}
+
+impl<T> Parts for Replies<T> {
+    type Error = CallError;
+
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, CallError>>> {
         loop {
             match &mut self.stage {
                 Stage::Over => return Poll::Ready(None),
@@ -153,7 +216,12 @@ impl<T> Replies<T> {
                 }
                 Stage::Starting(starting) => match starting.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(flowing)) => self.stage = Stage::Flowing(Box::new(flowing)),
+                    Poll::Ready(Ok(flowing)) => {
+                        if self.reading == Reading::InPieces {
+                            flowing.talk.read_in_pieces();
+                        }
+                        self.stage = Stage::Flowing(Box::new(flowing));
+                    }
                     Poll::Ready(Err(error)) => {
                         self.stage = Stage::Over;
                         return Poll::Ready(Some(Err(error)));
@@ -170,16 +238,26 @@ impl<T> Replies<T> {
         }
     }
 
-    fn hand_out(&mut self, brought: Brought) -> Option<Result<Item<Payload>, CallError>> {
-        if !matches!(brought, Brought::Item(_)) {
-            self.stage = Stage::Over;
+    fn begin_pieces(&mut self) {
+        if self.reading == Reading::InPieces {
+            return;
         }
-        match brought {
-            Brought::Item(payload) => Some(Ok(Item::at(Place::Partial, payload))),
-            Brought::Last(answered) => Some(Ok(Item::at(Place::Last, answered.payload))),
-            Brought::Nothing => None,
-            Brought::Failed(failed) => Some(Err(unanswered(&self.shared, failed))),
+        self.reading = Reading::InPieces;
+        match &mut self.stage {
+            Stage::Planned(plan) => {
+                plan.asking.iter_mut().for_each(|asking| asking.reading = Reading::InPieces);
+            }
+            Stage::Flowing(flowing) => flowing.talk.read_in_pieces(),
+            Stage::Starting(_) | Stage::Over => {}
         }
+    }
+
+    fn progress(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+
+    fn failed(&self, status: Status) -> CallError {
+        CallError::new(status, None)
     }
 }
 

@@ -23,6 +23,7 @@ mod myself;
 mod offers;
 mod packets;
 mod pairs;
+mod pieces;
 mod real;
 mod registry;
 mod slots;

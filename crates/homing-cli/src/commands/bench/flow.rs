@@ -113,6 +113,18 @@ impl Reader for Replies<()> {
     }
 }
 
+/// A stream of homing's: each item is read while it comes, as the floor reads.
+pub(super) struct Chunks(pub(super) Replies<()>);
+
+impl Reader for Chunks {
+    async fn read(&mut self) -> Result<u64, Failure> {
+        let ended = || anyhow::anyhow!("the stream of the benchmark ended");
+        let mut item = self.0.next_reader().await.ok_or_else(ended)??;
+        while item.chunk().await?.is_some() {}
+        Ok(1)
+    }
+}
+
 /// Messages of a topic, which have their numbers in front.
 pub(super) struct Numbered {
     messages: Subscription,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::flow::{Bare, measure};
+use super::flow::{Bare, Chunks, measure};
 use super::load::Round;
 use super::meshes::{Guarded, Mesh};
 use super::report::{Case, Report, System, Work, paint, rate};
@@ -91,11 +91,13 @@ impl Sources {
     ) -> Result<Report, Failure> {
         let mut report = Report::default();
         for case in cases {
-            for system in systems {
+            let meant = |system: &System| system.is_meant(case.size);
+            let systems: Vec<_> = systems.iter().copied().filter(meant).collect();
+            for system in &systems {
                 self.measure(*case, *system, WARM_UP).await?;
             }
             for turn in 0..span.rounds {
-                for system in order(systems, turn) {
+                for system in order(&systems, turn) {
                     let round = self.measure(*case, system, span.duration / span.rounds).await?;
                     report.add(*case, system, round);
                 }
@@ -111,8 +113,8 @@ impl Sources {
             System::Tcp | System::TcpOneway => {
                 return measure(self.floor.connect(case).await?, span).await;
             }
-            System::Homing => Some(&self.plain),
-            System::HomingKeyed => self.keyed.as_ref(),
+            System::Homing | System::HomingChunks => Some(&self.plain),
+            System::HomingKeyed | System::HomingKeyedChunks => self.keyed.as_ref(),
             System::Unix => None,
         };
         let mesh = mesh.ok_or_else(|| anyhow!("{} was not started", system.name()))?;
@@ -121,6 +123,9 @@ impl Sources {
         }
         let streams: Result<Vec<_>, Failure> =
             (0..case.concurrency).map(|_| mesh.stream(case.size)).collect();
+        if system.reads_chunks() {
+            return measure(streams?.into_iter().map(Chunks).collect(), span).await;
+        }
         measure(streams?, span).await
     }
 

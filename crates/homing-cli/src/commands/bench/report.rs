@@ -17,8 +17,12 @@ use crate::span::show_micros;
 pub(super) enum System {
     /// Calls through the mesh.
     Homing,
-    /// The same in a mesh with a key: over TLS.
+    /// Items of streams read while they come.
+    HomingChunks,
+    /// As the first, in a mesh with a key: over TLS.
     HomingKeyed,
+    /// As the second.
+    HomingKeyedChunks,
     /// The bare echo over TCP; of streams the same items over TCP.
     Tcp,
     /// Messages over TCP, one way.
@@ -31,7 +35,9 @@ impl System {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Homing => "homing",
+            Self::HomingChunks => "homing-chunks",
             Self::HomingKeyed => "homing-keyed",
+            Self::HomingKeyedChunks => "homing-keyed-chunks",
             Self::Tcp => "tcp",
             Self::TcpOneway => "tcp-oneway",
             Self::Unix => "unix",
@@ -39,7 +45,17 @@ impl System {
     }
 
     pub(super) const fn is_ours(self) -> bool {
-        matches!(self, Self::Homing | Self::HomingKeyed)
+        !matches!(self, Self::Tcp | Self::TcpOneway | Self::Unix)
+    }
+
+    /// Whether it reads items of streams while they come.
+    pub(super) const fn reads_chunks(self) -> bool {
+        matches!(self, Self::HomingChunks | Self::HomingKeyedChunks)
+    }
+
+    /// Whether it is another thing at this size: small items come at once.
+    pub(super) const fn is_meant(self, size: u32) -> bool {
+        !self.reads_chunks() || size > CHUNK
     }
 }
 
@@ -57,6 +73,9 @@ pub(super) enum Work {
     Pub,
 }
 
+/// Larger payloads travel in chunks of so many bytes.
+const CHUNK: u32 = 16 * 1024;
+
 /// Bytes of a request of [`Work::Bulk`].
 pub(super) const BULK_SIZE: u32 = 1024 * 1024;
 
@@ -67,8 +86,14 @@ impl Work {
             (Self::Call, false) => &[System::Homing, System::Tcp, System::Unix],
             (Self::Call, true) => &[System::Homing, System::HomingKeyed, System::Tcp, System::Unix],
             (Self::Bulk, _) => &[System::Homing, System::HomingKeyed],
-            (Self::Stream, false) => &[System::Homing, System::Tcp],
-            (Self::Stream, true) => &[System::Homing, System::HomingKeyed, System::Tcp],
+            (Self::Stream, false) => &[System::Homing, System::HomingChunks, System::Tcp],
+            (Self::Stream, true) => &[
+                System::Homing,
+                System::HomingChunks,
+                System::HomingKeyed,
+                System::HomingKeyedChunks,
+                System::Tcp,
+            ],
             (Self::Pub, false) => &[System::Homing, System::TcpOneway],
             (Self::Pub, true) => &[System::Homing, System::HomingKeyed, System::TcpOneway],
         }

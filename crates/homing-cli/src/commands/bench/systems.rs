@@ -63,6 +63,9 @@ impl Systems {
             (System::Homing, _) => {
                 measure(self.plain.askers(work, self.size, callers)?, span).await
             }
+            (System::HomingChunks | System::HomingKeyedChunks, _) => {
+                Err(anyhow!("an answer of one payload comes whole").into())
+            }
             (System::HomingKeyed, Some(keyed)) => {
                 measure(keyed.askers(work, self.size, callers)?, span).await
             }

@@ -18,6 +18,7 @@ use homing_core::registry::RecordKey;
 use homing_core::requester::{Input, Outcome};
 use homing_core::talk::{Code, Options, Payload, Started, Status};
 use homing_core::time::Time;
+use homing_core::wire::Then;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -36,6 +37,16 @@ pub(crate) struct Asking {
     pub(crate) idle: Option<Duration>,
     /// When the first item has to be there.
     pub(crate) first: Option<Time>,
+    pub(crate) reading: Reading,
+}
+
+/// How an answer is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reading {
+    /// Item by item.
+    Whole,
+    /// Piece by piece.
+    InPieces,
 }
 
 /// A stream that has begun. Dropping it ends it.
@@ -58,8 +69,9 @@ enum Heard {
 
 /// What came of a stream.
 pub(crate) enum Brought {
-    Item(Payload),
-    /// The last value.
+    /// One of several payloads; or a piece of one, where they are read in pieces.
+    Item(Payload, Then),
+    /// The last value, or what is left of it.
     Last(Answered),
     /// It has ended without.
     Nothing,
@@ -137,11 +149,14 @@ impl Desk {
             }
             let Some(link) = link else { return Err(link::Outcome::NotSent) };
             let (key, target) = aim.target(&self.runtime, offer);
-            let Asking { payload, options, asks, idle, first } = asking;
+            let Asking { payload, options, asks, idle, first, reading } = asking;
             let shape = Shape::Stream { asks, idle };
             let (target, deadline) = (&target, first);
             let open = Open { token: 0, key, target, deadline, payload, options, shape };
             let exchange = link.open_stream(self.runtime.clock.now(), open).map_err(failed)?;
+            if reading == Reading::InPieces {
+                exchange.read_in_pieces();
+            }
             Talk::Link(Arc::new(exchange))
         };
         if asks != Asks::All {
@@ -170,7 +185,8 @@ impl Desk {
         options: Option<Box<Options>>,
     ) -> link::Outcome {
         let Attempt { aim, key, deadline: first, .. } = call;
-        let asking = Asking { payload, options, asks: Asks::All, idle: None, first };
+        let reading = Reading::Whole;
+        let asking = Asking { payload, options, asks: Asks::All, idle: None, first, reading };
         let talk = self.stream_here(aim, key, asking);
         match Leaving(Some(talk)).next().await {
             Came::Ended(Ended { outcome: link::Outcome::Nothing, .. }) => {
@@ -244,9 +260,9 @@ impl Flowing {
             },
         };
         Poll::Ready(match came {
-            Came::Item(payload, _) => {
+            Came::Item(payload, then) => {
                 self.heard = Heard::Items;
-                Brought::Item(payload)
+                Brought::Item(payload, then)
             }
             Came::All | Came::Cut => self.fail(link::Outcome::Lost),
             Came::Ended(Ended { outcome, .. }) => self.end(outcome),
