@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 /// What items cost that the program has had, until their credit goes back at the latest. Small beside the half of a window
 /// that is owed before a peer is told of credit, so that no writer waits for it.
-const TOGETHER: u32 = WINDOW / 4;
+const TOGETHER: u32 = WINDOW / 16;
 
 /// Items on their way from a link to a program, in order.
 #[derive(Default)]
