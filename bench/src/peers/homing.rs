@@ -55,8 +55,7 @@ impl Peer for Homing {
         let node = join(order).await?;
         let callee = node.requester().build().to(ADDRESS).context("no address")?;
         let payload = || Payload::raw(vec![7; order.size]);
-        let asker =
-            || Asker { callee: callee.clone(), payload: payload(), _node: node.clone() };
+        let asker = || Asker { callee: callee.clone(), payload: payload(), _node: node.clone() };
         Ok(super::each(order, asker))
     }
 
