@@ -176,7 +176,7 @@ impl Membership {
             self.settle(now);
         }
         self.tell_suspects(now);
-        while let Some((from, timer)) = self.timers.pop(now) {
+        while let Some(timer) = self.timers.pop(now) {
             if let Timer::ChangeSuspectToDown { member_id, .. } = &timer {
                 self.watch.hearings.end(&member_id.id);
             }
@@ -207,7 +207,7 @@ impl Membership {
                 self.run(|foca, sink| foca.gossip(sink));
             }
             self.follow(act);
-            self.settle(from);
+            self.settle(now);
         }
     }
 

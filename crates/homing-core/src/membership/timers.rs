@@ -43,16 +43,14 @@ impl Timers {
         }
     }
 
-    /// The next timer that is due, and the time from which what follows it is counted: when it was due, so that a period
-    /// that is noticed a moment late does not miss its place on the grid the next time.
-    pub(super) fn pop(&mut self, now: Time) -> Option<(Time, Timer<Identity>)> {
+    /// The next timer that is due.
+    pub(super) fn pop(&mut self, now: Time) -> Option<Timer<Identity>> {
         let entry = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let ((due, ..), timer) = entry.remove_entry();
+        let timer = entry.remove();
         if let Timer::RemoveDown(member) = &timer {
             self.forgetting.remove(&member.id);
         }
-        let from = if now.since(due) <= GRID { due } else { now };
-        Some((from, timer))
+        Some(timer)
     }
 
     /// Drops all but those that forget nodes: whose foca is gone has no use for the others.
